@@ -1,0 +1,79 @@
+# "make help" lists what there is to run.
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PINS := constraints.txt
+PROJECT_FILES := pyproject.toml setup.cfg $(PINS)
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c $(PINS)
+TORCH := $(shell sed -n 's/^torch==//p' $(PINS))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-slow lint format clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PYTHON=...       the Python to build $(VENV) with (3.11 or newer; now $(PYTHON))"
+	@echo "  PYTEST_ARGS=...  further arguments for pytest, such as '-k splits'"
+
+demo: $(VENV)/.demo-installed ## Pretrain, transfer and judge on a simulated screen
+	@$(BIN)/python examples/demo.py
+
+test: $(VENV)/.dev-installed ## Run the tests, the slow ones left out
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-slow: $(VENV)/.dev-installed ## Run all tests
+	@$(BIN)/python -m pytest -m "" $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev-installed ## Check style, format, types and spelling
+	@failed=0; \
+	$(BIN)/ruff check --output-format=concise . || failed=1; \
+	$(BIN)/ruff format --check . || failed=1; \
+	$(BIN)/mypy || failed=1; \
+	$(BIN)/codespell || failed=1; \
+	exit $$failed
+
+format: $(VENV)/.dev-installed ## Format the code and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean: ## Remove the environment, caches and build files
+	rm -rf $(VENV) build dist *.egg-info
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "No '$(PYTHON)' here. Name a Python 3.11 or newer: make PYTHON=python3.12 ..."; \
+	  exit 1; } >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Python 3.11 or newer is needed."; \
+	  echo "Name one that is: make PYTHON=python3.12 ..."; \
+	  exit 1; } >&2
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# pip says nothing while it fetches gigabytes, so say it before it starts.
+$(VENV)/.torch-installed: $(VENV)/.created $(PINS)
+	@if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null \
+	  && ! $(INSTALL) --dry-run --no-deps torch==$(TORCH)+cpu >/dev/null 2>&1; then \
+	  echo "No NVIDIA GPU here, and pip is offered no CPU-only build of torch $(TORCH)"; \
+	  echo "for this Python: it will take the CUDA build, several gigabytes. To avoid"; \
+	  echo "that, stop now and see 'A smaller torch' in README.md."; \
+	fi
+	@echo "Installing torch $(TORCH) into $(VENV) (once) ..."
+	@$(INSTALL) torch
+	@touch $@
+
+$(VENV)/.demo-installed: $(VENV)/.torch-installed $(PROJECT_FILES)
+	@echo "Installing sklearn_csg2a and what it needs into $(VENV) (once) ..."
+	@$(INSTALL) --editable '.[plots]'
+	@touch $@
+
+$(VENV)/.dev-installed: $(VENV)/.torch-installed $(PROJECT_FILES)
+	@echo "Installing sklearn_csg2a with its tests' and linters' tools into $(VENV) (once) ..."
+	@$(INSTALL) --editable '.[plots,report,test,lint]'
+	@touch $@

@@ -1,0 +1,6 @@
+"""Drug response from gene expression and chemical structure, scikit-learn style."""
+
+from sklearn_csg2a._version import __version__
+from sklearn_csg2a.estimators import DrugResponseRegressor, PerturbationRegressor
+
+__all__ = ["DrugResponseRegressor", "PerturbationRegressor", "__version__"]

@@ -1,0 +1,127 @@
+"""One-file archives of named arrays: a zip of a manifest and safetensors."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_safetensors
+from safetensors.numpy import save as save_safetensors
+
+from sklearn_csg2a.exceptions import ModelFileError
+
+__all__ = ["read_archive", "write_archive"]
+
+_MANIFEST = "manifest.json"
+_WEIGHTS = "weights.safetensors"
+_DIGEST_BYTES = 64  # hexadecimal sha256, kept as the comment of the zip
+
+
+def write_archive(
+    path: str | os.PathLike[str],
+    manifest: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+) -> None:
+    """Write a manifest and arrays to one file, atomically.
+
+    The file appears under its name only when it is complete: a process killed
+    while writing leaves the file that was there before.
+    """
+    target = Path(path)
+    weights = save_safetensors(
+        {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    )
+    manifest = {
+        **manifest,
+        "members": {_WEIGHTS: hashlib.sha256(weights).hexdigest()},
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in (
+            (_MANIFEST, json.dumps(manifest, indent=1).encode()),
+            (_WEIGHTS, weights),
+        ):
+            # a fixed date: the same model gives the same bytes
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+        archive.comment = b"0" * _DIGEST_BYTES
+    body = buffer.getvalue()[:-_DIGEST_BYTES]
+    digest = hashlib.sha256(body).hexdigest().encode()
+    _write_atomically(target, body + digest)
+
+
+def read_archive(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Read what :func:`write_archive` wrote, every byte checked.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ModelFileError
+        If the file is damaged, truncated or not such an archive. Nothing in
+        the file is executed.
+    """
+    content = Path(path).read_bytes()
+    body, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+    if not content.startswith(b"PK"):
+        msg = f"{path}: not a model file (a zip written by save_model was expected)."
+        raise ModelFileError(msg)
+    if hashlib.sha256(body).hexdigest().encode() != digest:
+        msg = (
+            f"{path}: the checksum of the file is wrong; it is damaged, truncated or "
+            "was not written by this package. Copy it again from its source."
+        )
+        raise ModelFileError(msg)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = archive.namelist()
+            if sorted(names) != [_MANIFEST, _WEIGHTS]:
+                msg = f"{path}: holds {names}, expected {_MANIFEST} and {_WEIGHTS}."
+                raise ModelFileError(msg)
+            if any(
+                info.compress_type != zipfile.ZIP_STORED or info.file_size > len(body)
+                for info in archive.infolist()
+            ):
+                msg = f"{path}: a member claims more bytes than the file holds."
+                raise ModelFileError(msg)
+            manifest = json.loads(archive.read(_MANIFEST))
+            weights = archive.read(_WEIGHTS)
+        if manifest["members"][_WEIGHTS] != hashlib.sha256(weights).hexdigest():
+            msg = f"{path}: {_WEIGHTS} does not match its sha256 in {_MANIFEST}."
+            raise ModelFileError(msg)
+        return manifest, load_safetensors(weights)
+    except (
+        zipfile.BadZipFile,
+        json.JSONDecodeError,
+        UnicodeDecodeError,
+        SafetensorError,
+        KeyError,
+        TypeError,
+        EOFError,
+    ) as error:
+        msg = f"{path}: cannot be read as a model file ({error})."
+        raise ModelFileError(msg) from error
+
+
+def _write_atomically(target: Path, content: bytes) -> None:
+    """Write to a temporary file beside the target, flush, then rename."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,159 @@
+"""Training checkpoints: one atomic file that a later fit resumes from."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+
+from sklearn_csg2a._archive import read_archive, write_archive
+from sklearn_csg2a.exceptions import CheckpointError, ModelFileError
+
+if TYPE_CHECKING:
+    from sklearn_csg2a._training import BestWeights, TrainingNet
+
+__all__ = ["Checkpoint", "digest"]
+
+_FORMAT = 1
+
+
+def digest(*arrays: np.ndarray) -> str:
+    """Return the sha256 of arrays, their types and shapes included."""
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(f"{array.dtype}{array.shape}".encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
+
+
+class Checkpoint:
+    """The state of a fit at the end of an epoch, on disk.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; replaced atomically at the end of each epoch.
+    fingerprint : dict of str to str
+        What the fit is made of (data, genes, parameters, versions). A file
+        whose fingerprint differs is refused, and the difference named.
+    generators : dict of str to torch.Generator
+        The generators whose states travel along.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        fingerprint: dict[str, str],
+        generators: dict[str, torch.Generator],
+    ) -> None:
+        self.path = Path(path)
+        self.fingerprint = fingerprint
+        self.generators = generators
+
+    def callback(self, best: BestWeights) -> Callback:
+        """Return the callback that writes the file after each epoch."""
+        return _WriteCheckpoint(self, best)
+
+    def save(self, net: TrainingNet, best: BestWeights) -> None:
+        """Write weights, optimiser, generators and history."""
+        arrays = {f"weights/{k}": v for k, v in _arrays(net.module_.state_dict())}
+        if best.weights is not None:
+            arrays |= {f"best/{k}": v for k, v in _arrays(best.weights)}
+        state = net.optimizer_.state_dict()["state"]
+        for index, moments in state.items():
+            arrays |= {f"optimizer/{index}/{k}": v for k, v in _arrays(moments)}
+        for name, generator in self.generators.items():
+            arrays[f"generator/{name}"] = generator.get_state().numpy()
+        rows = [
+            {key: value for key, value in row.items() if key != "batches"}
+            for row in net.history
+        ]
+        manifest = {
+            "kind": "checkpoint",
+            "format": _FORMAT,
+            "fingerprint": self.fingerprint,
+            "history": rows,
+            "best_epoch": best.best_epoch,
+            "best_loss": best.best_loss if best.weights is not None else None,
+            "finished": net.stop_requested,
+        }
+        write_archive(self.path, manifest, arrays)
+
+    def resume(self, net: TrainingNet, best: BestWeights) -> None:
+        """Bring `net` to the saved state; do nothing where there is no file."""
+        if not self.path.exists():
+            return
+        try:
+            manifest, arrays = read_archive(self.path)
+        except ModelFileError as error:
+            msg = f"{error} Delete the file to start the training anew."
+            raise CheckpointError(msg) from error
+        self._check(manifest)
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        net.module_.load_state_dict(_below("weights/", tensors))
+        best_weights = _below("best/", tensors)
+        best.best_epoch = manifest["best_epoch"]
+        if best_weights:
+            device = next(net.module_.parameters()).device
+            best.best_loss = manifest["best_loss"]
+            best.weights = {k: v.to(device) for k, v in best_weights.items()}
+        optimizer = net.optimizer_.state_dict()
+        optimizer["state"] = _optimizer_state(_below("optimizer/", tensors))
+        net.optimizer_.load_state_dict(optimizer)
+        for name, generator in self.generators.items():
+            generator.set_state(tensors[f"generator/{name}"])
+        net.history.extend({"batches": [], **row} for row in manifest["history"])
+        net.stop_requested = manifest["finished"]
+
+    def _check(self, manifest: dict[str, Any]) -> None:
+        """Refuse the checkpoint of another fit, naming what differs."""
+        if manifest.get("kind") != "checkpoint" or manifest.get("format") != _FORMAT:
+            msg = f"{self.path} is not a checkpoint that this version can resume."
+            raise CheckpointError(msg)
+        saved = manifest["fingerprint"]
+        names = sorted(set(saved) | set(self.fingerprint))
+        changed = [n for n in names if saved.get(n) != self.fingerprint.get(n)]
+        if changed:
+            details = "; ".join(
+                f"{name}: {saved.get(name)} then, {self.fingerprint.get(name)} now"
+                for name in changed
+            )
+            msg = (
+                f"{self.path} belongs to another fit ({details}). Fit with the same "
+                "data and parameters to resume it, or give another checkpoint path."
+            )
+            raise CheckpointError(msg)
+
+
+class _WriteCheckpoint(Callback):
+    """Write the checkpoint when an epoch is complete."""
+
+    def __init__(self, checkpoint: Checkpoint, best: BestWeights) -> None:
+        self.checkpoint = checkpoint
+        self.best = best
+
+    def on_epoch_end(self, net: TrainingNet, **_: Any) -> None:
+        self.checkpoint.save(net, self.best)
+
+
+def _arrays(tensors: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
+    """Return named tensors as NumPy arrays."""
+    return [(name, tensor.detach().cpu().numpy()) for name, tensor in tensors.items()]
+
+
+def _below(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
+    """Return the entries under a prefix, without it."""
+    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _optimizer_state(tensors: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """Rebuild the optimiser's per-parameter moments."""
+    state: dict[int, dict[str, Any]] = {}
+    for name, tensor in tensors.items():
+        index, moment = name.split("/")
+        state.setdefault(int(index), {})[moment] = tensor
+    return state

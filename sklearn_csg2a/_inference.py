@@ -1,0 +1,163 @@
+"""Prediction in blocks of constant shape.
+
+The result of a row must not depend, to the last bit, on the rows predicted
+with it. Matrix products of different shapes may round differently, so every
+block of cells, conditions and rows is padded to one fixed size.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from sklearn_csg2a.nn import CSG2A, CellTerms, Dropout, ResponseNetwork
+from sklearn_csg2a.nn.heads import EntityCodes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import nn
+
+    from sklearn_csg2a._batches import TreatmentTensors
+
+__all__ = [
+    "active_dropout",
+    "encode_conditions",
+    "interactome_terms",
+    "predict_perturbed",
+    "predict_response",
+    "row_inputs",
+]
+
+_ENTITIES = 64  # cells or conditions in a block
+_ROWS = 256  # treatments in a block
+
+
+@torch.no_grad()
+def interactome_terms(csg2a: CSG2A, basal: Tensor) -> Tensor:
+    """Return A_PPI g of each cell; `basal` is (cells, genes)."""
+    return _in_blocks(
+        basal, _ENTITIES, lambda i: csg2a.attention.interactome_term(basal[i])
+    )
+
+
+@torch.no_grad()
+def encode_conditions(csg2a: CSG2A, data: TreatmentTensors) -> Tensor:
+    """Return D of each condition, (conditions, genes)."""
+    if data.encoded_conditions is not None:
+        return data.encoded_conditions
+
+    def encode(index: Tensor) -> Tensor:
+        compound = data.compounds[data.condition_compound[index]]
+        return csg2a.condition(compound, data.dose[index], data.time[index], None)
+
+    return _in_blocks(data.dose, _ENTITIES, encode)
+
+
+@torch.no_grad()
+def predict_perturbed(
+    network: CSG2A | ResponseNetwork, data: TreatmentTensors
+) -> Tensor:
+    """Return centred perturbed expression, (rows, outputs)."""
+    csg2a = network.csg2a if isinstance(network, ResponseNetwork) else network
+    conditions = encode_conditions(csg2a, data)
+    cells = _cell_terms(network, data)
+
+    def predict(rows: Tensor) -> Tensor:
+        return csg2a.perturb(
+            cells, conditions, data.cell_index[rows], data.condition_index[rows]
+        )
+
+    return _in_blocks(data.cell_index, _ROWS, predict)
+
+
+@torch.no_grad()
+def predict_response(network: ResponseNetwork, data: TreatmentTensors) -> Tensor:
+    """Return the centred response, (rows, 1)."""
+    conditions = encode_conditions(network.csg2a, data)
+    cells = _cell_terms(network, data)
+    codes = EntityCodes(
+        _in_blocks(
+            data.basal, _ENTITIES, lambda i: network.head.code_cells(data.basal[i])
+        ),
+        _in_blocks(
+            conditions,
+            _ENTITIES,
+            lambda i: network.head.code_conditions(conditions[i]),
+        ),
+    )
+
+    def predict(rows: Tensor) -> Tensor:
+        cell_index, condition_index = data.cell_index[rows], data.condition_index[rows]
+        perturbed = network.csg2a.perturb(
+            cells, conditions, cell_index, condition_index
+        )
+        return network.head(codes, perturbed, cell_index, condition_index)
+
+    return _in_blocks(data.cell_index, _ROWS, predict)
+
+
+@torch.no_grad()
+def row_inputs(
+    network: CSG2A | ResponseNetwork, data: TreatmentTensors
+) -> tuple[Tensor, Tensor]:
+    """Return what the attention sees of each row: (rows, genes) twice."""
+    csg2a = network.csg2a if isinstance(network, ResponseNetwork) else network
+    conditions = encode_conditions(csg2a, data)
+    basal = data.basal
+    if isinstance(network, ResponseNetwork):
+        basal = network.scaling(basal)
+    return basal[data.cell_index], conditions[data.condition_index]
+
+
+@contextmanager
+def active_dropout(network: nn.Module, generator: torch.Generator) -> Iterator[None]:
+    """Switch dropout on, and nothing else of the training mode."""
+    layers = [layer for layer in network.modules() if isinstance(layer, Dropout)]
+    for layer in layers:
+        layer.generator = generator
+        layer.training = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.generator = None
+            layer.training = False
+
+
+def _cell_terms(
+    network: CSG2A | ResponseNetwork, data: TreatmentTensors
+) -> CellTerms:
+    """Return the attention's terms of every cell."""
+    blocks = [
+        [
+            part[:kept]
+            for part in network.cell_terms(
+                data.basal[index], data.interactome_term[index]
+            )
+        ]
+        for index, kept in _blocks(len(data.basal), _ENTITIES, data.basal.device)
+    ]
+    return CellTerms(*(torch.cat(parts) for parts in zip(*blocks, strict=True)))
+
+
+def _in_blocks(
+    like: Tensor, size: int, function: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Apply `function` to blocks of the positions along `like`, join the results."""
+    blocks = _blocks(len(like), size, like.device)
+    return torch.cat([function(index)[:kept] for index, kept in blocks])
+
+
+def _blocks(
+    n: int, size: int, device: torch.device
+) -> Iterator[tuple[Tensor, int]]:
+    """Yield (size,) positions, the last padded with 0, and how many are real."""
+    for start in range(0, n, size):
+        kept = min(size, n - start)
+        index = torch.zeros(size, dtype=torch.int64, device=device)
+        index[:kept] = torch.arange(start, start + kept, device=device)
+        yield index, kept

@@ -1,0 +1,142 @@
+"""Checks on single numbers and tables of numbers, with errors that say where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import validate_data
+
+from sklearn_csg2a.exceptions import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sklearn.base import BaseEstimator
+
+__all__ = [
+    "describe_entries",
+    "describe_offenders",
+    "holds_numbers",
+    "name_row",
+    "parse_numbers",
+    "to_finite_float32",
+    "validate_plain",
+]
+
+MAX_LISTED = 5
+
+
+def name_row(position: int, labels: np.ndarray | None = None) -> str:
+    """Name a row by its position, and by its label where that says more."""
+    if labels is None:
+        return f"row {position}"
+    label = labels[position]
+    if isinstance(label, (int, np.integer)) and label == position:
+        return f"row {position}"
+    return f"row {position} (index {label!r})"
+
+
+def describe_offenders(
+    offenders: Iterable[Any], total: int, describe: Callable[[Any], str]
+) -> str:
+    """Describe the first five offenders and count the rest."""
+    shown = [
+        describe(offender)
+        for offender, _ in zip(offenders, range(MAX_LISTED), strict=False)
+    ]
+    rest = total - len(shown)
+    listed = "; ".join(shown)
+    return f"{listed}; and {rest} more" if rest > 0 else listed
+
+
+def describe_entries(
+    column: pd.Series, rows: np.ndarray, where: Callable[[int], str]
+) -> str:
+    """Describe the values of a column in the given rows."""
+    entries = column.to_numpy(dtype=object)
+    return describe_offenders(
+        rows, len(rows), lambda row: f"{where(row)}: {entries[row]!r}"
+    )
+
+
+def to_finite_float32(
+    values: np.ndarray,
+    *,
+    name: str,
+    where: Callable[[int, int], str],
+    advice: str,
+) -> np.ndarray:
+    """Return (rows, columns) values as float32, refusing NaN, inf and overflow.
+
+    `where(row, column)` names a position; the message starts as scikit-learn's.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = np.array(values, dtype=np.float32, order="C")
+    if np.isfinite(cast).all():
+        return cast
+    values = np.asarray(values, dtype=np.float64)
+    is_nan, is_infinite = np.isnan(values), np.isinf(values)
+    if is_nan.any():
+        bad, problem = is_nan, "NaN"
+    elif is_infinite.any():
+        bad, problem = is_infinite, "infinity"
+    else:
+        bad = ~np.isfinite(cast)
+        problem = "infinity or a value too large for dtype('float32')"
+    positions = np.argwhere(bad)
+    offenders = describe_offenders(
+        positions,
+        len(positions),
+        lambda at: f"{where(int(at[0]), int(at[1]))}: {values[at[0], at[1]]:g}",
+    )
+    raise InputError(f"Input {name} contains {problem}: {offenders}. {advice}")
+
+
+def parse_numbers(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return values as float64 (n,) and a mask (n,) of those that are no numbers.
+
+    Missing values become NaN and are not in the mask.
+    """
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        return numbers, np.zeros(len(values), dtype=bool)
+    entries = values.astype(object)
+    try:
+        numbers = pd.to_numeric(entries, errors="coerce").to_numpy(dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.array([_number_or_nan(entry) for entry in entries])
+    missing = entries.isna().to_numpy(dtype=bool)
+    return numbers, np.isnan(numbers) & ~missing
+
+
+def _number_or_nan(entry: Any) -> float:
+    """Return entry as a float, NaN where it is none."""
+    try:
+        return float(entry)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def holds_numbers(values: pd.Series) -> bool:
+    """Tell whether a column is meant as numbers: at least half of it parses."""
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return True
+    is_text = pd.api.types.is_object_dtype(values.dtype) or isinstance(
+        values.dtype, pd.StringDtype
+    )
+    if not is_text:
+        return False
+    numbers, bad = parse_numbers(values)
+    n_numbers = int(np.isfinite(numbers).sum())
+    return len(values) == 0 or (n_numbers > 0 and n_numbers >= int(bad.sum()))
+
+
+def validate_plain(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
+    """Run scikit-learn's checks on a plain array or table, except for finiteness.
+
+    Sets or checks `n_features_in_` and `feature_names_in_`. NaN and infinity are
+    left to `read_treatments`, which names the row and the column.
+    """
+    validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)

@@ -1,0 +1,36 @@
+"""Levels of a factor, their indicator matrix and their means."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+__all__ = ["code_levels", "find_levels", "indicator", "level_means"]
+
+
+def find_levels(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the code of each key (n,), -1 for missing, and the distinct keys."""
+    codes, levels = pd.factorize(keys)
+    return codes.astype(np.int64), np.asarray(levels, dtype=object)
+
+
+def code_levels(keys: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return the position of each key among known levels (n,), -1 where unseen."""
+    codes, distinct = pd.factorize(keys)
+    known = pd.Index(levels, dtype=object).get_indexer(pd.Index(distinct, dtype=object))
+    return np.append(known, -1)[codes]
+
+
+def indicator(codes: np.ndarray, n_levels: int) -> sparse.csr_array:
+    """Return the (n, n_levels) matrix with a one at each row's level."""
+    rows = np.flatnonzero(codes >= 0)
+    ones = np.ones(len(rows))
+    return sparse.csr_array((ones, (rows, codes[rows])), (len(codes), n_levels))
+
+
+def level_means(codes: np.ndarray, n_levels: int, response: np.ndarray) -> np.ndarray:
+    """Return the mean of response (n, outputs) in each level, (n_levels, outputs)."""
+    counts = np.bincount(codes[codes >= 0], minlength=n_levels)
+    totals = indicator(codes, n_levels).T @ response
+    return totals / np.maximum(counts, 1)[:, None]

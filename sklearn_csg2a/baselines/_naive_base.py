@@ -1,0 +1,139 @@
+"""What the naive models share: reading X and y, and the shape of predictions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_csg2a._validation import validate_plain
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.treatments import (
+    Identifiers,
+    is_plain,
+    read_identifiers,
+    read_response,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from sklearn.utils import Tags
+
+__all__ = ["SHARED_CONSTRAINTS", "NaiveRegressor"]
+
+
+SHARED_CONSTRAINTS: dict[str, list] = {
+    "columns": [dict, None],
+    "on_invalid_smiles": [StrOptions({"raise", "nan"})],
+}
+
+
+class NaiveRegressor(RegressorMixin, BaseEstimator):
+    """A regressor that sees only which drug, cell line and tissue a row has."""
+
+    _parameter_constraints: ClassVar[dict] = SHARED_CONSTRAINTS
+    _uses_cells: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        columns: Mapping[str, str] | None = None,
+        on_invalid_smiles: str = "raise",
+    ) -> None:
+        self.columns = columns
+        self.on_invalid_smiles = on_invalid_smiles
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the means.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            Treatments; basal expression is not needed where X has ``cell_line``.
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+            Response.
+
+        Returns
+        -------
+        self : object
+            The fitted model.
+        """
+        name = type(self).__name__
+        if is_plain(X, self.columns):
+            validate_plain(self, X, reset=True)
+        identifiers = read_identifiers(
+            X, columns=self.columns, cells=self._uses_cells, estimator_name=name
+        )
+        if identifiers.has_compounds:
+            validate_data(self, X, reset=True, skip_check_array=True)
+        response = read_response(
+            y,
+            identifiers.n_rows,
+            identifiers.row_labels,
+            multi_output=True,
+            estimator_name=name,
+        )
+        self._has_compounds = identifiers.has_compounds
+        self._cell_genes = identifiers.genes
+        self._n_dims = response.ndim
+        table = response.reshape(len(response), -1)  # (n_rows, n_outputs)
+        self._fit(X, identifiers, table)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the response.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            Treatments.
+
+        Returns
+        -------
+        response : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+            In the shape of y in fit; NaN in rows whose SMILES is invalid, if
+            `on_invalid_smiles` is "nan".
+        """
+        check_is_fitted(self)
+        name = type(self).__name__
+        if is_plain(X, self.columns) and not self._has_compounds:
+            validate_plain(self, X, reset=False)
+        identifiers = read_identifiers(
+            X,
+            columns=self.columns,
+            cells=self._uses_cells,
+            genes=self._cell_genes,
+            on_invalid_smiles=self.on_invalid_smiles,
+            has_compounds=self._has_compounds,
+            estimator_name=name,
+        )
+        if self._uses_cells and self._cell_genes is None and identifiers.genes:
+            raise InputError(
+                f"X has no column 'cell_line', by which {name} was fitted. Columns "
+                "may be renamed with columns={'cell_line': '<its name>'}."
+            )
+        table = self._predict(X, identifiers)
+        table[~identifiers.valid] = np.nan
+        return table[:, 0] if self._n_dims == 1 else table
+
+    def _fit(self, X: Any, identifiers: Identifiers, response: np.ndarray) -> None:
+        """Learn from response (n_rows, n_outputs)."""
+        self.mean_ = response.mean(axis=0)
+
+    def _predict(self, X: Any, identifiers: Identifiers) -> np.ndarray:
+        """Return a new array (n_rows, n_outputs)."""
+        return np.tile(self.mean_, (identifiers.n_rows, 1))
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return the tags: several outputs; a mean explains little of plain data."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = True
+        tags.regressor_tags.poor_score = not self._uses_cells
+        return tags

@@ -1,0 +1,61 @@
+"""Compounds: reading, identity, encoding and similarity. Only place of RDKit."""
+
+from sklearn_csg2a.chem.conformers import (
+    CONFORMER_METHODS,
+    Conformer,
+    embed_conformer,
+    embed_conformers,
+)
+from sklearn_csg2a.chem.encoders import (
+    clear_encoding_cache,
+    encode_compounds,
+    resolve_encoder,
+)
+from sklearn_csg2a.chem.fingerprints import MorganEncoder
+from sklearn_csg2a.chem.graphs import (
+    N_NODE_FEATURES,
+    MoleculeGraph,
+    molecule_graph,
+    molecule_graphs,
+    unsupported_elements,
+)
+from sklearn_csg2a.chem.identity import (
+    compound_identities,
+    compound_identity,
+    parent_smiles,
+)
+from sklearn_csg2a.chem.mat import MATEncoder
+from sklearn_csg2a.chem.similarity import (
+    murcko_scaffold,
+    nearest_tanimoto,
+    tanimoto_clusters,
+    tanimoto_matrix,
+)
+from sklearn_csg2a.chem.smiles import canonical_smiles, parse_smiles, smiles_problem
+
+__all__ = [
+    "CONFORMER_METHODS",
+    "N_NODE_FEATURES",
+    "Conformer",
+    "MATEncoder",
+    "MoleculeGraph",
+    "MorganEncoder",
+    "canonical_smiles",
+    "clear_encoding_cache",
+    "compound_identities",
+    "compound_identity",
+    "embed_conformer",
+    "embed_conformers",
+    "encode_compounds",
+    "molecule_graph",
+    "molecule_graphs",
+    "murcko_scaffold",
+    "nearest_tanimoto",
+    "parent_smiles",
+    "parse_smiles",
+    "resolve_encoder",
+    "smiles_problem",
+    "tanimoto_clusters",
+    "tanimoto_matrix",
+    "unsupported_elements",
+]

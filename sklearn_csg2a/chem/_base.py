@@ -1,0 +1,164 @@
+"""What the compound encoders of this package share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from sklearn_csg2a.chem.identity import parent_smiles
+from sklearn_csg2a.chem.smiles import canonical_smiles, smiles_problem
+from sklearn_csg2a.exceptions import InputError, InvalidSmilesError, list_offenders
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sklearn.utils import Tags
+
+__all__ = ["SmilesEncoder", "read_smiles"]
+
+
+def read_smiles(X: Any, *, user: str) -> list[str]:
+    """Return a column of SMILES strings as canonical ones, refusing bad rows."""
+    labels = list(X.index) if hasattr(X, "iloc") else None
+    values = _as_column(X, user)
+    problems = [
+        (row, problem)
+        for row, problem in enumerate(smiles_problem(one) for one in values)
+        if problem is not None
+    ]
+    if problems:
+        shown = list_offenders(
+            f"row {row} (index {labels[row]!r}): {problem}"
+            if labels is not None
+            else f"row {row}: {problem}"
+            for row, problem in problems
+        )
+        msg = f"{user}: {len(problems)} of {len(values)} SMILES are invalid. {shown}"
+        raise InvalidSmilesError(msg)
+    return [canonical_smiles(one) for one in values]
+
+
+def _as_column(X: Any, user: str) -> list[object]:
+    """Return the values of a list, Series, 1-D array or one-column table."""
+    if isinstance(X, (str, bytes)):
+        msg = f"{user} expects a list of SMILES strings, got the single string {X!r}."
+        raise InputError(msg)
+    if isinstance(X, (list, tuple)) and not any(
+        isinstance(one, (list, tuple, np.ndarray)) for one in X
+    ):
+        return list(X)
+    array = X.to_numpy() if hasattr(X, "to_numpy") else np.asarray(X, dtype=object)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        msg = (
+            f"{user} expects a list of SMILES strings or a table of one column, got "
+            f"shape {array.shape}; select the column of SMILES."
+        )
+        raise InputError(msg)
+    return list(array)
+
+
+class SmilesEncoder(TransformerMixin, BaseEstimator):
+    """A stateless transformer from SMILES strings to a float32 matrix."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+    _not_content = frozenset({"n_jobs", "cache_dir"})
+    keep_salts: bool
+
+    def fit(self, X: object, y: object = None) -> SmilesEncoder:
+        """Check the parameters; nothing is learned.
+
+        Parameters
+        ----------
+        X : sequence of str of length n
+            Compounds.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The encoder.
+        """
+        self._validate_params()
+        read_smiles(X, user=type(self).__name__)
+        return self
+
+    def transform(self, X: object) -> np.ndarray:
+        """Encode compounds.
+
+        Parameters
+        ----------
+        X : sequence of str of length n
+            Compounds: a list, a Series, a 1-D array or a table of one column.
+
+        Returns
+        -------
+        encoding : ndarray of shape (n, n_features), dtype float32
+            One row per compound, in the order given.
+
+        Raises
+        ------
+        InvalidSmilesError
+            If a row holds no valid SMILES; up to five rows are named.
+        """
+        self._validate_params()
+        canonical = self._read(X)
+        unique = list(dict.fromkeys(canonical))
+        rows = {one: row for row, one in enumerate(unique)}
+        return self._encode(unique)[[rows[one] for one in canonical]]
+
+    def _read(self, X: object) -> list[str]:
+        """Return what is encoded in each row: canonical SMILES, or parents."""
+        canonical = read_smiles(X, user=type(self).__name__)
+        if self.keep_salts:
+            return canonical
+        return [parent_smiles(one) for one in canonical]
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Name the columns of the encoding.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        names : ndarray of shape (n_features,), dtype object
+            Lower-case class name and column number.
+        """
+        name = type(self).__name__.lower()
+        width = self._n_features_out
+        return np.asarray([f"{name}{column}" for column in range(width)], dtype=object)
+
+    @property
+    def _n_features_out(self) -> int:
+        """Width of the encoding."""
+        raise NotImplementedError
+
+    def _encode(self, smiles: Sequence[str]) -> np.ndarray:
+        """Encode distinct canonical SMILES: (n, n_features) float32."""
+        raise NotImplementedError
+
+    def content(self) -> dict[str, Any]:
+        """Return all that decides the encoding of a compound."""
+        parameters = self.get_params(deep=False)
+        return {k: v for k, v in parameters.items() if k not in self._not_content}
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell that there is nothing to fit."""
+        return True
+
+    def __sklearn_tags__(self) -> Tags:
+        """Declare text input and no need of a fit."""
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags

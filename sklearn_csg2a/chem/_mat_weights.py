@@ -1,0 +1,180 @@
+"""Reading weights of the Molecule Attention Transformer, names checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from sklearn_csg2a.exceptions import ModelFileError, list_offenders
+from sklearn_csg2a.nn.mat import MAT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["file_digest", "load_network", "random_network"]
+
+_LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
+_EMBEDDING = "src_embed.lut.weight"
+_UNUSED = "generator"  # head of the pretraining task
+_PUBLISHED_WIDTH = 1024
+_PUBLISHED_HEADS = 16
+
+
+def random_network(*, d_model: int, n_layers: int, n_heads: int, seed: int) -> MAT:
+    """Return a seeded network that was never trained, ready for inference."""
+    return _random_network(int(d_model), int(n_layers), int(n_heads), int(seed))
+
+
+def load_network(path: str | os.PathLike[str], n_heads: int | None) -> MAT:
+    """Return the network of a weight file, ready for inference."""
+    return _load_network(Path(path), _stamp(path), n_heads)
+
+
+def file_digest(path: str | os.PathLike[str]) -> str:
+    """Return the sha256 of a file."""
+    return _file_digest(Path(path), _stamp(path))
+
+
+def _stamp(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Return what changes when a file is written: time and size."""
+    try:
+        status = Path(path).stat()
+    except OSError as error:
+        msg = f"weights={os.fspath(path)!r} cannot be read: {error.strerror}."
+        raise ModelFileError(msg) from error
+    return status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=16)
+def _file_digest(path: Path, stamp: tuple[int, int]) -> str:  # noqa: ARG001
+    """Hash a file once per version of it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _random_network(d_model: int, n_layers: int, n_heads: int, seed: int) -> MAT:
+    """Draw a network from a generator of its own."""
+    generator = torch.Generator().manual_seed(seed)
+    network = MAT(
+        d_model=d_model, n_layers=n_layers, n_heads=n_heads, generator=generator
+    )
+    return network.requires_grad_(requires_grad=False).eval()
+
+
+@lru_cache(maxsize=2)
+def _load_network(
+    path: Path,
+    stamp: tuple[int, int],  # noqa: ARG001
+    n_heads: int | None,
+) -> MAT:
+    """Read a weight file once per version of it."""
+    tensors, metadata = _read_tensors(path)
+    tensors = {k: v for k, v in tensors.items() if not k.startswith(_UNUSED)}
+    if _EMBEDDING not in tensors or tensors[_EMBEDDING].ndim != 2:
+        msg = (
+            f"{path.name}: no tensor {_EMBEDDING!r}; this is no state dictionary of "
+            "a Molecule Attention Transformer."
+        )
+        raise ModelFileError(msg)
+    d_model, d_atom = tensors[_EMBEDDING].shape
+    layers = {int(m.group(1)) for m in map(_LAYER.match, tensors) if m}
+    network = MAT(
+        d_atom=d_atom,
+        d_model=d_model,
+        n_layers=len(layers),
+        n_heads=_find_heads(path, d_model, metadata, n_heads),
+        generator=torch.Generator().manual_seed(0),
+    )
+    _check_names(path, tensors, network.state_dict())
+    network.load_state_dict({k: v.to(torch.float32) for k, v in tensors.items()})
+    return network.requires_grad_(requires_grad=False).eval()
+
+
+def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Return tensors and text metadata of a file without running its code."""
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                metadata = dict(file.metadata() or {})
+                return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        SafetensorError,
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+        KeyError,
+        AttributeError,
+    ) as error:
+        msg = (
+            f"{path.name} cannot be read as weights ({type(error).__name__}); give a "
+            "safetensors file, or a .pt file that holds a state dictionary only."
+        )
+        raise ModelFileError(msg) from error
+    if not isinstance(content, dict) or not all(
+        isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in content.items()
+    ):
+        msg = f"{path.name} holds something else than a dictionary of named tensors."
+        raise ModelFileError(msg)
+    return {name: tensor.detach() for name, tensor in content.items()}, {}
+
+
+def _find_heads(
+    path: Path, d_model: int, metadata: Mapping[str, str], n_heads: int | None
+) -> int:
+    """Return the number of heads, which the tensors do not show."""
+    stored = metadata.get("n_heads", "")
+    if n_heads is None and stored.isdigit():
+        n_heads = int(stored)
+    elif n_heads is None and d_model == _PUBLISHED_WIDTH:
+        n_heads = _PUBLISHED_HEADS
+    if n_heads is None:
+        msg = (
+            f"{path.name} does not tell the number of attention heads; set n_heads to "
+            "the number the weights were trained with."
+        )
+        raise ModelFileError(msg)
+    if n_heads < 1 or d_model % n_heads:
+        msg = f"{path.name}: width {d_model} is no multiple of n_heads={n_heads}."
+        raise ModelFileError(msg)
+    return n_heads
+
+
+def _check_names(
+    path: Path,
+    tensors: Mapping[str, torch.Tensor],
+    expected: Mapping[str, torch.Tensor],
+) -> None:
+    """Refuse missing and unknown names, wrong shapes and non-finite values."""
+    missing = sorted(set(expected) - set(tensors))
+    unknown = sorted(set(tensors) - set(expected))
+    if missing or unknown:
+        msg = (
+            f"{path.name}: {len(missing)} tensors are missing "
+            f"({list_offenders(missing) or 'none'}) and {len(unknown)} are unknown "
+            f"({list_offenders(unknown) or 'none'})."
+        )
+        raise ModelFileError(msg)
+    wrong = [
+        f"{name} {tuple(tensors[name].shape)}, expected {tuple(expected[name].shape)}"
+        for name in expected
+        if tensors[name].shape != expected[name].shape
+    ]
+    if wrong:
+        msg = f"{path.name}: wrong shapes: {list_offenders(wrong)}."
+        raise ModelFileError(msg)
+    broken = [name for name in expected if not torch.isfinite(tensors[name]).all()]
+    if broken:
+        msg = f"{path.name}: NaN or infinity in {list_offenders(broken)}."
+        raise ModelFileError(msg)

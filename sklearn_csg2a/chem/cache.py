@@ -1,0 +1,114 @@
+"""Bounded memory and checked disk caches for what is computed per compound."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import threading
+import zipfile
+import zlib
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+__all__ = ["ArrayStore", "MemoryCache", "content_hash"]
+
+
+def content_hash(content: Mapping[str, Any]) -> str:
+    """Return the sha256 of a mapping of plain values, whatever its order."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class MemoryCache:
+    """Keep the arrays used last, up to a total size; safe between threads."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._n_bytes = 0
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """Return the number of entries."""
+        return len(self._entries)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel to other processes empty."""
+        return {"max_bytes": self.max_bytes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Start empty."""
+        self.__init__(**state)  # type: ignore[misc]
+
+    def get(self, key: Hashable) -> Any:
+        """Return the entry, or None; it becomes the one used last."""
+        with self._lock:
+            if key not in self._entries:
+                return None
+            self._entries.move_to_end(key)
+            return self._entries[key][0]
+
+    def put(self, key: Hashable, value: Any, n_bytes: int) -> None:
+        """Keep an entry and drop the ones unused for longest."""
+        with self._lock:
+            if key in self._entries:
+                self._n_bytes -= self._entries.pop(key)[1]
+            self._entries[key] = (value, n_bytes)
+            self._n_bytes += n_bytes
+            while self._n_bytes > self.max_bytes:
+                _, (_, dropped) = self._entries.popitem(last=False)
+                self._n_bytes -= dropped
+
+    def clear(self) -> None:
+        """Drop every entry."""
+        with self._lock:
+            self._entries.clear()
+            self._n_bytes = 0
+
+
+class ArrayStore:
+    """Keep small groups of arrays in a folder, one npz file per key.
+
+    Files are written whole or not at all, hold no pickle, and one that is
+    damaged or belongs to another key reads as absent.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self.directory = Path(directory)
+
+    def path(self, key: str) -> Path:
+        """Return the file of a key."""
+        return self.directory / f"{key}.npz"
+
+    def load(self, key: str) -> dict[str, np.ndarray] | None:
+        """Return the arrays of a key, or None."""
+        try:
+            with np.load(self.path(key), allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+        except (OSError, ValueError, KeyError, EOFError):
+            return None
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError):
+            return None
+        if str(arrays.pop("key", "")) != key:
+            return None
+        return arrays
+
+    def store(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write the arrays of a key atomically."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.directory, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez(file, **{"key": np.asarray(key), **arrays})  # type: ignore[arg-type]
+            Path(name).replace(self.path(key))
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise

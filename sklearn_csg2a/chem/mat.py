@@ -1,0 +1,219 @@
+"""The Molecule Attention Transformer as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+import os
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval
+
+from sklearn_csg2a.chem._base import SmilesEncoder
+from sklearn_csg2a.chem._mat_weights import file_digest, load_network, random_network
+from sklearn_csg2a.chem.conformers import embed_conformers
+from sklearn_csg2a.chem.graphs import N_NODE_FEATURES, molecule_graphs
+from sklearn_csg2a.exceptions import InputError, ModelFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sklearn_csg2a.chem.graphs import MoleculeGraph
+    from sklearn_csg2a.nn.mat import MAT
+
+__all__ = ["MATEncoder"]
+
+_DEFAULT_HEADS = 4
+
+
+class MATEncoder(SmilesEncoder):
+    """Encode compounds by a Molecule Attention Transformer.
+
+    Parameters
+    ----------
+    weights : path-like, default=None
+        State dictionary with the published names, a ``.safetensors`` file or
+        a ``.pt`` file that holds tensors only. None gives a network with
+        random weights, which are the same for the same `random_state`.
+    d_model : int, default=64
+        Width without `weights`; a file brings its own.
+    n_layers : int, default=2
+        Number of layers without `weights`; a file brings its own.
+    n_heads : int, default=None
+        Number of attention heads. None is 4 without `weights`; otherwise the
+        entry "n_heads" in the metadata of the file, or 16 at width 1024.
+    keep_salts : bool, default=True
+        Whether to encode the whole compound as written. If False, only the
+        largest fragment is encoded.
+    max_attempts : int, default=20
+        Attempts per rung in the search for coordinates.
+    timeout : int, default=60
+        Seconds for that search, per compound.
+    max_atoms : int, default=200
+        Largest number of heavy atoms accepted.
+    cache_dir : path-like, default=None
+        Folder that keeps the coordinates.
+    n_jobs : int, default=None
+        Processes that search coordinates, as in joblib.
+    random_state : int, default=0
+        Seed of the coordinates and of the random weights.
+
+    See Also
+    --------
+    MorganEncoder : Encode compounds by fingerprints.
+    embed_conformers : Coordinates and how they were found.
+
+    Notes
+    -----
+    The encoding is the mean over all nodes of the graph, the dummy node
+    included. Compounds go through the network one at a time, so that no
+    encoding depends on the compounds beside it, bit for bit.
+    Nothing is learned: `transform` works without `fit`.
+
+    References
+    ----------
+    Maziarka et al. "Molecule Attention Transformer", arXiv:2002.08264, 2020.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.chem import MATEncoder
+    >>> encoding = MATEncoder(d_model=16, n_layers=1).transform(["CCO", "CCN"])
+    >>> encoding.shape, encoding.dtype
+    ((2, 16), dtype('float32'))
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "weights": [str, os.PathLike, None],
+        "d_model": [Interval(Integral, 2, None, closed="left")],
+        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "n_heads": [Interval(Integral, 1, None, closed="left"), None],
+        "keep_salts": ["boolean"],
+        "max_attempts": [Interval(Integral, 1, None, closed="left")],
+        "timeout": [Interval(Integral, 1, None, closed="left")],
+        "max_atoms": [Interval(Integral, 1, None, closed="left")],
+        "cache_dir": [str, os.PathLike, None],
+        "n_jobs": [Integral, None],
+        "random_state": [Interval(Integral, 0, 2**31 - 1, closed="both")],
+    }
+
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        d_model: int = 64,
+        n_layers: int = 2,
+        n_heads: int | None = None,
+        keep_salts: bool = True,
+        max_attempts: int = 20,
+        timeout: int = 60,
+        max_atoms: int = 200,
+        cache_dir: str | os.PathLike[str] | None = None,
+        n_jobs: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.weights = weights
+        self.d_model = d_model
+        self.n_layers = n_layers
+        self.n_heads = n_heads
+        self.keep_salts = keep_salts
+        self.max_attempts = max_attempts
+        self.timeout = timeout
+        self.max_atoms = max_atoms
+        self.cache_dir = cache_dir
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def fallbacks(self, X: object) -> np.ndarray:
+        """Tell for which compounds the usual coordinate search failed.
+
+        Parameters
+        ----------
+        X : sequence of str of length n
+            Compounds.
+
+        Returns
+        -------
+        used_fallback : ndarray of shape (n,), dtype bool
+            True where ETKDGv3 found nothing and random start coordinates or
+            a flat drawing had to do.
+
+        Raises
+        ------
+        InvalidSmilesError
+            If a row holds no valid SMILES.
+
+        Examples
+        --------
+        >>> from sklearn_csg2a.chem import MATEncoder
+        >>> MATEncoder().fallbacks(["CCO"]).tolist()
+        [False]
+        """
+        self._validate_params()
+        conformers = embed_conformers(self._read(X), **self._search_settings())
+        return np.asarray([one.method != "etkdg" for one in conformers], dtype=bool)
+
+    @property
+    def _n_features_out(self) -> int:
+        """Width of the network."""
+        return self.d_model if self.weights is None else self._network().d_model
+
+    def _encode(self, smiles: Sequence[str]) -> np.ndarray:
+        """Run the network: (n, d_model) float32."""
+        network = self._network()
+        graphs = molecule_graphs(smiles, **self._search_settings())
+        encoding = np.empty((len(graphs), network.d_model), dtype=np.float32)
+        for row, graph in enumerate(graphs):
+            encoding[row] = _pooled(network, graph)
+        return encoding
+
+    def _search_settings(self) -> dict[str, Any]:
+        """Return the keywords of the coordinate search."""
+        return {
+            "seed": self.random_state,
+            "n_jobs": self.n_jobs,
+            "cache_dir": self.cache_dir,
+            "max_attempts": self.max_attempts,
+            "timeout": self.timeout,
+            "max_atoms": self.max_atoms,
+        }
+
+    def _network(self) -> MAT:
+        """Return the network, shared between equal encoders."""
+        if self.weights is not None:
+            network = load_network(self.weights, self.n_heads)
+            if network.d_atom != N_NODE_FEATURES:
+                msg = (
+                    f"weights={os.fspath(self.weights)!r} take {network.d_atom} node "
+                    f"features, this package makes {N_NODE_FEATURES}; weights of other "
+                    "MAT variants cannot be used."
+                )
+                raise ModelFileError(msg)
+            return network
+        n_heads = _DEFAULT_HEADS if self.n_heads is None else self.n_heads
+        if self.d_model % n_heads:
+            msg = f"d_model={self.d_model} must be a multiple of n_heads={n_heads}."
+            raise InputError(msg)
+        return random_network(
+            d_model=self.d_model,
+            n_layers=self.n_layers,
+            n_heads=n_heads,
+            seed=self.random_state,
+        )
+
+    def content(self) -> dict[str, Any]:
+        """Return all that decides the encoding: the weights by their bytes."""
+        content = super().content()
+        if self.weights is not None:
+            content["weights"] = file_digest(self.weights)
+        return content
+
+
+def _pooled(network: MAT, graph: MoleculeGraph) -> np.ndarray:
+    """Average the encoded nodes of one graph: (d_model,)."""
+    features = torch.from_numpy(graph.node_features)[None]  # (1, nodes, 28)
+    adjacency = torch.from_numpy(graph.adjacency)[None]  # (1, nodes, nodes)
+    distance = torch.from_numpy(graph.distance)[None]  # (1, nodes, nodes)
+    mask = torch.ones(features.shape[:2], dtype=torch.bool)
+    with torch.inference_mode():
+        encoded = network(features, mask, adjacency, distance)
+    return encoded[0].mean(dim=0).numpy()

@@ -1,0 +1,8 @@
+"""The estimators that users fit."""
+
+from __future__ import annotations
+
+from sklearn_csg2a.estimators._perturbation import PerturbationRegressor
+from sklearn_csg2a.estimators._response import DrugResponseRegressor
+
+__all__ = ["DrugResponseRegressor", "PerturbationRegressor"]

@@ -1,0 +1,344 @@
+"""PerturbationRegressor: predict perturbed expression from treatments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from sklearn.utils._tags import Tags  # noqa: TC002
+
+from sklearn_csg2a._inference import predict_perturbed
+from sklearn_csg2a.estimators._base import BaseCSG2A
+from sklearn_csg2a.estimators._inspection import InspectionMixin
+from sklearn_csg2a.estimators._interactome import adjacency_entries, read_interactome
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.nn import CSG2A
+from sklearn_csg2a.treatments import read_response
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import pandas as pd
+
+    from sklearn_csg2a.treatments import Treatments
+
+__all__ = ["PerturbationRegressor", "build_csg2a", "csg2a_config", "csg2a_from_state"]
+
+
+class PerturbationRegressor(InspectionMixin, BaseCSG2A):
+    """Predict how compounds change gene expression.
+
+    The first step of CSG2A: a network whose first layer is made of gene-gene
+    attention, conditioned on basal expression, compound structure, dose and time
+    and guided by an interactome, learns perturbed expression. Fitted, it is handed
+    to :class:`DrugResponseRegressor` in a `sklearn.frozen.FrozenEstimator`.
+
+    Parameters
+    ----------
+    expression : DataFrame of shape (n_cells, n_genes), default=None
+        Basal expression; index cell ids, columns gene symbols. Rows of X are looked
+        up in it by ``cell_line``. None: X carries one column per gene.
+    interactome : DataFrame, array, sparse array or None, default=None
+        Edges (columns source, target and optionally score between 0 and 1), or a
+        symmetric (n_genes, n_genes) adjacency in gene order. None: self loops only.
+    compound_encoder : {"auto", "morgan", "mat"} or transformer, default="auto"
+        From a list of SMILES to a 2-D array. "auto" is the Morgan fingerprint.
+    attention : {"paper", "released", "off"}, default="paper"
+        How the attention acts: the matrix-vector product of the paper, the row-sum
+        gate of the published code, or not at all.
+    hidden_dim : int, default=64
+        Width of a gene's query vector.
+    dropout : float, default=0.1
+        Probability that a hidden value is zeroed in training.
+    max_epochs : int, default=100
+        Most epochs to train; the learning rate falls along half a cosine.
+    batch_size : int or "auto", default="auto"
+        Treatments per step. "auto" takes about 100 steps an epoch, between 32 and
+        512 treatments each.
+    learning_rate : float, default=1e-3
+        First learning rate of AdamW.
+    weight_decay : float, default=1e-4
+        Weight decay of AdamW.
+    early_stopping : bool, default=True
+        Hold out treatments, keep the weights of the best epoch on them, and stop
+        after `patience` epochs without a better one.
+    patience : int, default=20
+        Epochs without improvement before training stops.
+    validation : float or splitter, default=0.1
+        The fraction of treatments held out at random, or a splitter whose first
+        split is used: with `DrugBlindKFold` the best epoch is judged on unseen
+        compounds. Too few rows for a fraction leave nothing held out.
+    missing_genes : {"error", "zero"}, default="error"
+        What to do where X lacks genes of the model; zero is the population median
+        in robust-z space.
+    on_invalid_smiles : {"raise", "nan"}, default="raise"
+        What predict does with SMILES that cannot be read; fit always raises.
+    default_dose : float, default=10.0
+        Dose in uM where X has no column ``dose``.
+    default_time : float, default=72.0
+        Time in hours where X has no column ``time``.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
+    device : str, default="auto"
+        "auto" takes CUDA where there is one.
+    precision : {"float32"}, default="float32"
+        Arithmetic of the network.
+    warm_start : bool, default=False
+        Start from the fitted weights instead of new ones.
+    callbacks : list of skorch callbacks, default=None
+        Called during training.
+    checkpoint : path, default=None
+        File written after each epoch; a fit with the same data and parameters
+        resumes from it.
+    random_state : int, RandomState instance or None, default=None
+        Decides first weights, batches, dropout and validation rows. Process-wide
+        random states are never touched.
+    verbose : int, default=0
+        1 shows one progress line.
+
+    Attributes
+    ----------
+    genes_ : ndarray of shape (n_genes,)
+        Genes, in the order the network knows them.
+    net_ : skorch.NeuralNetRegressor
+        The trained net; ``net_.module_`` is the torch module.
+    encoder_ : transformer or None
+        The fitted compound encoder.
+    history_ : DataFrame of shape (n_iter_, n_columns)
+        One row per epoch: train_loss and valid_loss in squared units of y,
+        learning_rate, seconds.
+    best_epoch_ : int
+        Epoch whose weights were kept, from 1.
+    n_iter_ : int
+        Epochs trained.
+    device_ : str
+        Device of the network.
+    interrupted_ : bool
+        Whether the fit was stopped from the keyboard.
+    n_features_in_ : int
+        Number of columns of X in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X in fit, if all are strings.
+
+    See Also
+    --------
+    DrugResponseRegressor : Predict ln IC50, with or without this pretraining.
+
+    Notes
+    -----
+    With basal expression g and chemical condition D, both (genes,), the network
+    computes ``y = W relu(LayerNorm(A g))``, ``A = Q Q^T / sqrt(h) + A_PPI`` and
+    ``Q = diag(g) W_gene + diag(D) W_comp`` (paper, Appendix A.1). A is never built;
+    see :class:`sklearn_csg2a.nn.GeneGeneAttention`. The loss is the mean squared
+    error over all outputs.
+
+    References
+    ----------
+    Bang, D., Koo, B. and Kim, S. (2025). Transfer Learning of Condition-Specific
+    Perturbation in Gene Interactions. ICML Workshop on Multi-modal Foundation Models
+    and Large Language Models for Life Sciences.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a import PerturbationRegressor
+    >>> from sklearn_csg2a.datasets import make_screen
+    >>> screen = make_screen(random_state=0)
+    >>> X, Y = screen.perturbation.X[:200], screen.perturbation.Y[:200]
+    >>> model = PerturbationRegressor(
+    ...     expression=screen.expression, interactome=screen.interactome,
+    ...     max_epochs=2, random_state=0)
+    >>> model.fit(X, Y).predict(X).shape == Y.shape
+    True
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        **BaseCSG2A._parameter_constraints,
+        "interactome": "no_validation",
+        "compound_encoder": "no_validation",
+    }
+
+    def __init__(
+        self,
+        *,
+        expression: pd.DataFrame | None = None,
+        interactome: Any = None,
+        compound_encoder: Any = "auto",
+        attention: str = "paper",
+        hidden_dim: int = 64,
+        dropout: float = 0.1,
+        max_epochs: int = 100,
+        batch_size: int | str = "auto",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 1e-4,
+        early_stopping: bool = True,
+        patience: int = 20,
+        validation: Any = 0.1,
+        missing_genes: str = "error",
+        on_invalid_smiles: str = "raise",
+        default_dose: float = 10.0,
+        default_time: float = 72.0,
+        columns: dict[str, str] | None = None,
+        device: str = "auto",
+        precision: str = "float32",
+        warm_start: bool = False,
+        callbacks: list[Any] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.expression = expression
+        self.interactome = interactome
+        self.compound_encoder = compound_encoder
+        self.attention = attention
+        self.hidden_dim = hidden_dim
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.validation = validation
+        self.missing_genes = missing_genes
+        self.on_invalid_smiles = on_invalid_smiles
+        self.default_dose = default_dose
+        self.default_time = default_time
+        self.columns = columns
+        self.device = device
+        self.precision = precision
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict perturbed expression.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_treatments, n_columns)
+            Treatments.
+
+        Returns
+        -------
+        Y : ndarray of shape (n_treatments, n_outputs) or (n_treatments,)
+            In the units of the Y given to fit, which also decides the shape.
+            Does not depend on the other rows of X, to the last bit.
+
+        Raises
+        ------
+        InputError
+            If X cannot be used; the message names row, column and value.
+        """
+        values = self._predict_rows(X, self._predict_treatments)
+        return values[:, 0] if self._single_output else values
+
+    def perturbation_distance(self, X: Any) -> np.ndarray:
+        """Measure how far each treatment is predicted to move its cell.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_treatments, n_columns)
+            Treatments.
+
+        Returns
+        -------
+        distance : ndarray of shape (n_treatments,)
+            Euclidean distance between basal and predicted expression (paper,
+            Appendix C.2).
+
+        Raises
+        ------
+        InputError
+            If the model does not predict one value per gene.
+        """
+        treatments = self._read_for_predict(X)
+        perturbed = self._predict_rows(X, self._predict_treatments)
+        if perturbed.shape[1] != treatments.n_genes:
+            msg = (
+                f"The model predicts {perturbed.shape[1]} outputs for "
+                f"{treatments.n_genes} genes; a distance needs one output per gene."
+            )
+            raise InputError(msg)
+        basal = treatments.basal_expression[treatments.cell_index]
+        return np.linalg.norm(perturbed - basal, axis=1)
+
+    def _predict_treatments(self, treatments: Treatments) -> np.ndarray:
+        """Predict validated treatments, (rows, outputs)."""
+        tensors = self._predict_tensors(treatments)
+        return self._to_units(predict_perturbed(self.net_.module_, tensors))
+
+    def _read_target(self, y: Any, treatments: Treatments) -> np.ndarray:
+        """Read perturbed expression; remember whether it was one column."""
+        response = read_response(
+            y, treatments, multi_output=True, estimator_name=type(self).__name__
+        )
+        self._single_output = response.ndim == 1
+        return response.reshape(len(response), -1)
+
+    def _build_network(
+        self, treatments: Treatments, compound_dim: int, n_outputs: int
+    ) -> CSG2A:
+        """Return a new network."""
+        return build_csg2a(self, treatments, compound_dim, n_outputs)
+
+    def _network_config(self) -> dict[str, Any]:
+        """Return what rebuilds the network."""
+        return csg2a_config(self.net_.module_)
+
+    @classmethod
+    def _network_from_state(
+        cls, config: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> CSG2A:
+        """Rebuild the network; weights are loaded afterwards."""
+        return csg2a_from_state(config, arrays)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Declare several outputs."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def build_csg2a(
+    estimator: BaseCSG2A, treatments: Treatments, compound_dim: int, n_outputs: int
+) -> CSG2A:
+    """Return a new CSG2A network with an estimator's parameters."""
+    adjacency = read_interactome(
+        estimator.interactome, treatments.genes, genes_named=treatments.genes_named
+    )
+    parameters = estimator.get_params(deep=False)
+    return CSG2A(
+        n_genes=treatments.n_genes,
+        n_outputs=n_outputs,
+        compound_dim=compound_dim,
+        interactome=adjacency_entries(adjacency),
+        hidden_dim=parameters["hidden_dim"],
+        attention=parameters["attention"],
+        dropout=parameters["dropout"],
+    )
+
+
+def csg2a_config(network: CSG2A) -> dict[str, Any]:
+    """Return the arguments that rebuild a CSG2A network, its interactome aside."""
+    return {
+        "n_genes": network.norm.normalized_shape[0],
+        "n_outputs": network.n_outputs,
+        "compound_dim": network.condition.compound_dim,
+        "hidden_dim": network.attention.hidden_dim,
+        "attention": network.attention.form,
+        "dropout": network.dropout.p,
+    }
+
+
+def csg2a_from_state(
+    config: dict[str, Any], arrays: dict[str, np.ndarray], prefix: str = ""
+) -> CSG2A:
+    """Rebuild a CSG2A network; `arrays` hold its interactome under `prefix`."""
+    interactome = tuple(
+        torch.tensor(arrays[f"{prefix}attention.edge_{name}"])
+        for name in ("rows", "columns", "values")
+    )
+    return CSG2A(interactome=interactome, **config)

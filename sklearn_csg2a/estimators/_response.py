@@ -1,0 +1,485 @@
+"""DrugResponseRegressor: predict ln IC50 from treatments."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_csg2a._inference import (
+    active_dropout,
+    encode_conditions,
+    predict_perturbed,
+    predict_response,
+)
+from sklearn_csg2a.estimators._base import BaseCSG2A
+from sklearn_csg2a.estimators._inspection import InspectionMixin
+from sklearn_csg2a.estimators._perturbation import (
+    PerturbationRegressor,
+    build_csg2a,
+    csg2a_config,
+    csg2a_from_state,
+)
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.nn import ResponseNetwork
+from sklearn_csg2a.persistence import load_model
+from sklearn_csg2a.treatments import read_response
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import pandas as pd
+
+    from sklearn_csg2a._batches import TreatmentTensors
+    from sklearn_csg2a.treatments import Treatments
+
+__all__ = ["DrugResponseRegressor"]
+
+_DROPOUT_PASSES = 30
+
+
+class DrugResponseRegressor(InspectionMixin, BaseCSG2A):
+    """Predict drug response (ln IC50) of cells to compounds.
+
+    The second step of CSG2A: a pretrained perturbation network, frozen, between a
+    scaling layer that adapts the expression and a head that predicts the response.
+
+    Parameters
+    ----------
+    expression : DataFrame of shape (n_cells, n_genes), default=None
+        Basal expression; index cell ids, columns gene symbols. Rows of X are looked
+        up in it by ``cell_line``. None: X carries one column per gene.
+    pretrained : FrozenEstimator, path or None, default=None
+        A fitted :class:`PerturbationRegressor` inside
+        `sklearn.frozen.FrozenEstimator`, or the path of one saved by `save_model`.
+        Its genes, interactome, compound encoder, attention and hidden_dim are used,
+        and the parameters of the same names here are not. None trains everything
+        from scratch.
+    freeze : bool, default=True
+        Keep the pretrained part as it is: no gradient, batch-norm statistics fixed,
+        dropout off. Without `pretrained` it has no effect.
+    expression_scaler : transformer or None, default=None
+        Fitted on the basal expression of the unique training cells and applied to
+        every cell, such as a robust z-score. None takes expression as it is.
+    head_hidden : tuple of int, default=(512, 64)
+        Hidden widths of the response head.
+    interactome : DataFrame, array, sparse array or None, default=None
+        Edges (columns source, target and optionally score between 0 and 1), or a
+        symmetric (n_genes, n_genes) adjacency in gene order. None: self loops only.
+    compound_encoder : {"auto", "morgan", "mat"} or transformer, default="auto"
+        From a list of SMILES to a 2-D array. "auto" is the Morgan fingerprint.
+    attention : {"paper", "released", "off"}, default="paper"
+        How the attention acts: the matrix-vector product of the paper, the row-sum
+        gate of the published code, or not at all.
+    hidden_dim : int, default=64
+        Width of a gene's query vector.
+    dropout : float, default=0.1
+        Probability that a hidden value is zeroed in training.
+    max_epochs : int, default=100
+        Most epochs to train; the learning rate falls along half a cosine.
+    batch_size : int or "auto", default="auto"
+        Treatments per step. "auto" takes about 100 steps an epoch, between 32 and
+        512 treatments each.
+    learning_rate : float, default=1e-3
+        First learning rate of AdamW.
+    weight_decay : float, default=1e-4
+        Weight decay of AdamW.
+    early_stopping : bool, default=True
+        Hold out treatments, keep the weights of the best epoch on them, and stop
+        after `patience` epochs without a better one.
+    patience : int, default=20
+        Epochs without improvement before training stops.
+    validation : float or splitter, default=0.1
+        The fraction of treatments held out at random, or a splitter whose first
+        split is used: with `DrugBlindKFold` the best epoch is judged on unseen
+        compounds. Too few rows for a fraction leave nothing held out.
+    missing_genes : {"error", "zero"}, default="error"
+        What to do where X lacks genes of the model; zero is the population median
+        in robust-z space.
+    on_invalid_smiles : {"raise", "nan"}, default="raise"
+        What predict does with SMILES that cannot be read; fit always raises.
+    default_dose : float, default=10.0
+        Dose in uM where X has no column ``dose``.
+    default_time : float, default=72.0
+        Time in hours where X has no column ``time``.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
+    device : str, default="auto"
+        "auto" takes CUDA where there is one.
+    precision : {"float32"}, default="float32"
+        Arithmetic of the network.
+    warm_start : bool, default=False
+        Start from the fitted weights instead of new ones.
+    callbacks : list of skorch callbacks, default=None
+        Called during training.
+    checkpoint : path, default=None
+        File written after each epoch; a fit with the same data and parameters
+        resumes from it.
+    random_state : int, RandomState instance or None, default=None
+        Decides first weights, batches, dropout and validation rows. Process-wide
+        random states are never touched.
+    verbose : int, default=0
+        1 shows one progress line.
+
+    Attributes
+    ----------
+    genes_ : ndarray of shape (n_genes,)
+        Genes, in the order the network knows them.
+    net_ : skorch.NeuralNetRegressor
+        The trained net; ``net_.module_`` is the torch module.
+    encoder_ : transformer or None
+        The fitted compound encoder.
+    history_ : DataFrame of shape (n_iter_, n_columns)
+        One row per epoch: train_loss and valid_loss in squared units of y,
+        learning_rate, seconds.
+    best_epoch_ : int
+        Epoch whose weights were kept, from 1.
+    n_iter_ : int
+        Epochs trained.
+    device_ : str
+        Device of the network.
+    interrupted_ : bool
+        Whether the fit was stopped from the keyboard.
+    n_features_in_ : int
+        Number of columns of X in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X in fit, if all are strings.
+    scaler_ : transformer or None
+        The fitted expression scaler.
+
+    See Also
+    --------
+    PerturbationRegressor : The first step.
+    sklearn_csg2a.model_selection.DrugBlindKFold : Test on unseen compounds.
+
+    Notes
+    -----
+    With basal expression g and chemical condition D, both (genes,), the scaling
+    layer computes ``g' = (g - mu) / sigma`` with learned scalars that start at 0 and
+    1, the pretrained network predicts the perturbed expression of g', and the head
+    sees g, the perturbed expression and D (paper, Appendix A.2). Its output starts
+    at the mean of y. The loss is the mean squared error.
+
+    References
+    ----------
+    Bang, D., Koo, B. and Kim, S. (2025). Transfer Learning of Condition-Specific
+    Perturbation in Gene Interactions. ICML Workshop on Multi-modal Foundation Models
+    and Large Language Models for Life Sciences.
+
+    Examples
+    --------
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
+    >>> from sklearn_csg2a.datasets import make_screen
+    >>> screen = make_screen(random_state=0)
+    >>> first = PerturbationRegressor(
+    ...     expression=screen.expression, max_epochs=2, random_state=0)
+    >>> first = first.fit(screen.perturbation.X[:200], screen.perturbation.Y[:200])
+    >>> model = DrugResponseRegressor(
+    ...     pretrained=FrozenEstimator(first), expression=screen.expression,
+    ...     max_epochs=2, random_state=0)
+    >>> model.fit(screen.X, screen.y).predict(screen.X).shape == screen.y.shape
+    True
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        **BaseCSG2A._parameter_constraints,
+        "pretrained": "no_validation",
+        "freeze": ["boolean"],
+        "expression_scaler": "no_validation",
+        "head_hidden": ["array-like"],
+        "interactome": "no_validation",
+        "compound_encoder": "no_validation",
+    }
+
+    def __init__(
+        self,
+        *,
+        expression: pd.DataFrame | None = None,
+        pretrained: Any = None,
+        freeze: bool = True,
+        expression_scaler: Any = None,
+        head_hidden: tuple[int, ...] = (512, 64),
+        interactome: Any = None,
+        compound_encoder: Any = "auto",
+        attention: str = "paper",
+        hidden_dim: int = 64,
+        dropout: float = 0.1,
+        max_epochs: int = 100,
+        batch_size: int | str = "auto",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 1e-4,
+        early_stopping: bool = True,
+        patience: int = 20,
+        validation: Any = 0.1,
+        missing_genes: str = "error",
+        on_invalid_smiles: str = "raise",
+        default_dose: float = 10.0,
+        default_time: float = 72.0,
+        columns: dict[str, str] | None = None,
+        device: str = "auto",
+        precision: str = "float32",
+        warm_start: bool = False,
+        callbacks: list[Any] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.expression = expression
+        self.pretrained = pretrained
+        self.freeze = freeze
+        self.expression_scaler = expression_scaler
+        self.head_hidden = head_hidden
+        self.interactome = interactome
+        self.compound_encoder = compound_encoder
+        self.attention = attention
+        self.hidden_dim = hidden_dim
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.validation = validation
+        self.missing_genes = missing_genes
+        self.on_invalid_smiles = on_invalid_smiles
+        self.default_dose = default_dose
+        self.default_time = default_time
+        self.columns = columns
+        self.device = device
+        self.precision = precision
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def predict(
+        self,
+        X: Any,
+        return_std: bool = False,  # noqa: FBT001, FBT002 (as in scikit-learn)
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Predict the response.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_treatments, n_columns)
+            Treatments.
+        return_std : bool, default=False
+            Whether to return the standard deviation over 30 passes with dropout
+            left on (Monte-Carlo dropout). It shows where the model is unsure, and
+            is not a calibrated interval.
+
+        Returns
+        -------
+        y : ndarray of shape (n_treatments,)
+            In the units of the y given to fit, ln uM for ln IC50. Does not depend
+            on the other rows of X, to the last bit.
+        std : ndarray of shape (n_treatments,)
+            Only if `return_std` is True.
+
+        Raises
+        ------
+        InputError
+            If X cannot be used; the message names row, column and value.
+        """
+        values = self._predict_rows(X, self._predict_treatments)[:, 0]
+        if not return_std:
+            return values
+        return values, self._predict_rows(X, self._dropout_spread)[:, 0]
+
+    def predict_perturbation(self, X: Any) -> np.ndarray:
+        """Predict the perturbed expression on the way to the response.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_treatments, n_columns)
+            Treatments.
+
+        Returns
+        -------
+        Y : ndarray of shape (n_treatments, n_outputs)
+            In the units of the pretraining. Without pretraining it is a hidden
+            state of the network, not an expression.
+        """
+        return self._predict_rows(X, self._perturb_treatments)
+
+    def _predict_treatments(self, treatments: Treatments) -> np.ndarray:
+        """Predict validated treatments, (rows, 1)."""
+        tensors = self._predict_tensors(treatments)
+        return self._to_units(predict_response(self.net_.module_, tensors))
+
+    def _dropout_spread(self, treatments: Treatments) -> np.ndarray:
+        """Return the standard deviation under dropout, (rows, 1)."""
+        tensors = self._predict_tensors(treatments)
+        network = self.net_.module_
+        generator = torch.Generator(self.device_).manual_seed(self._dropout_seed)
+        with active_dropout(network, generator):
+            passes = [
+                self._to_units(predict_response(network, tensors))
+                for _ in range(_DROPOUT_PASSES)
+            ]
+        return np.std(passes, axis=0, ddof=1)
+
+    def _perturb_treatments(self, treatments: Treatments) -> np.ndarray:
+        """Return perturbed expression of validated treatments, (rows, outputs)."""
+        network = self.net_.module_
+        centered = predict_perturbed(network, self._predict_tensors(treatments))
+        csg2a = network.csg2a
+        return (csg2a.location + csg2a.scale * centered).cpu().numpy().astype(float)
+
+    def _read_for_fit(self, X: Any) -> Treatments:
+        """Read X, then fit the expression scaler on the unique cells."""
+        self._pretrained = self._find_pretrained()
+        treatments = super()._read_for_fit(X)
+        self.scaler_ = None
+        if self.expression_scaler is not None:
+            self.scaler_ = clone(self.expression_scaler)
+            self.scaler_.fit(treatments.basal_expression)
+        return self._scale_expression(treatments)
+
+    def _read_for_predict(self, X: Any) -> Treatments:
+        """Read X and apply the fitted scaler."""
+        return self._scale_expression(super()._read_for_predict(X))
+
+    def _genes_to_read(self, *, plain: bool) -> tuple[str, ...] | None:
+        """Return the genes of the pretraining, which fit must find."""
+        if self._pretrained is None:
+            return None
+        first = self._pretrained
+        if plain and self.expression is None and first.n_features_in_ != len(
+            first.genes_
+        ):
+            return None
+        return tuple(first.genes_)
+
+    def _scale_expression(self, treatments: Treatments) -> Treatments:
+        """Apply the expression scaler to the unique cells."""
+        if self.scaler_ is None:
+            return treatments
+        scaled = np.asarray(self.scaler_.transform(treatments.basal_expression))
+        return replace(treatments, basal_expression=scaled.astype(np.float32))
+
+    def _find_pretrained(self) -> PerturbationRegressor | None:
+        """Return the fitted estimator to start from."""
+        given = self.pretrained
+        if given is None:
+            return None
+        if isinstance(given, (str, os.PathLike)):
+            given = FrozenEstimator(load_model(given))
+        if not isinstance(given, FrozenEstimator):
+            msg = (
+                f"pretrained={type(given).__name__}(...): clone, which GridSearchCV and "
+                "cross_validate call, would un-fit it. Write "
+                "pretrained=FrozenEstimator(fitted), with "
+                "'from sklearn.frozen import FrozenEstimator', or pass the path of a "
+                "model saved by save_model."
+            )
+            raise InputError(msg)
+        first = given.estimator
+        if not isinstance(first, PerturbationRegressor):
+            msg = (
+                f"pretrained holds a {type(first).__name__}; a fitted "
+                "PerturbationRegressor was expected."
+            )
+            raise InputError(msg)
+        check_is_fitted(first)
+        return first
+
+    def _fit_encoder(self, treatments: Treatments) -> np.ndarray:
+        """Take the encoder of the pretraining, or fit a new one."""
+        first = self._pretrained
+        if first is None:
+            return super()._fit_encoder(treatments)
+        if treatments.has_compounds != (first.encoder_ is not None):
+            with_or_without = "with" if first.encoder_ is not None else "without"
+            msg = (
+                f"The pretrained model was fitted {with_or_without} compounds; give X "
+                "of the same kind."
+            )
+            raise InputError(msg)
+        self._has_compounds = treatments.has_compounds
+        self.encoder_ = first.encoder_
+        return self._encode(treatments)
+
+    def _read_target(self, y: Any, treatments: Treatments) -> np.ndarray:
+        """Read the response, one number per treatment."""
+        response = read_response(
+            y, treatments, multi_output=False, estimator_name=type(self).__name__
+        )
+        return response.reshape(-1, 1)
+
+    def _build_network(
+        self, treatments: Treatments, compound_dim: int, n_outputs: int
+    ) -> ResponseNetwork:
+        """Return a new head on the pretrained or a new CSG2A."""
+        del n_outputs
+        widths = tuple(self.head_hidden)
+        if not widths or any(
+            not isinstance(width, Integral) or width < 1 for width in widths
+        ):
+            msg = f"head_hidden={self.head_hidden!r}; expected widths such as (512, 64)."
+            raise InputError(msg)
+        first = self._pretrained
+        if first is None:
+            csg2a = build_csg2a(self, treatments, compound_dim, treatments.n_genes)
+        else:
+            arrays = first._network_arrays()  # noqa: SLF001
+            csg2a = csg2a_from_state(first._network_config(), arrays)  # noqa: SLF001
+            csg2a.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()})
+            scale = torch.from_numpy(np.asarray(first._scale, dtype=np.float32))  # noqa: SLF001
+            location = torch.from_numpy(np.asarray(first._location, dtype=np.float32))  # noqa: SLF001
+            csg2a.scale.copy_(scale)
+            csg2a.location.copy_(location)
+        frozen = first is not None and self.freeze
+        return ResponseNetwork(csg2a, widths, self.dropout, freeze=frozen)
+
+    def _tensors(
+        self,
+        treatments: Treatments,
+        encodings: np.ndarray,
+        network: ResponseNetwork,
+        device: torch.device,
+    ) -> TreatmentTensors:
+        """Move the treatments to the device; encode conditions once if frozen."""
+        tensors = super()._tensors(treatments, encodings, network, device)
+        if network.freeze:
+            network.eval()
+            tensors.encoded_conditions = encode_conditions(network.csg2a, tensors)
+        return tensors
+
+    def _network_config(self) -> dict[str, Any]:
+        """Return what rebuilds the network."""
+        network = self.net_.module_
+        return {
+            "csg2a": csg2a_config(network.csg2a),
+            "widths": list(network.head.widths),
+            "dropout": network.head.dropout.p,
+            "freeze": network.freeze,
+        }
+
+    @classmethod
+    def _network_from_state(
+        cls, config: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> ResponseNetwork:
+        """Rebuild the network; weights are loaded afterwards."""
+        return ResponseNetwork(
+            csg2a_from_state(config["csg2a"], arrays, prefix="csg2a."),
+            tuple(config["widths"]),
+            config["dropout"],
+            freeze=config["freeze"],
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the pretrained estimator that fit read from a path."""
+        state = super().__getstate__().copy()
+        state.pop("_pretrained", None)
+        return state

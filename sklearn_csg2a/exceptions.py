@@ -1,0 +1,70 @@
+"""Errors and warnings raised by the package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "CheckpointError",
+    "Csg2aError",
+    "DivergedError",
+    "GeneMismatchError",
+    "InputError",
+    "InterruptedFitWarning",
+    "InvalidSmilesError",
+    "ModelFileError",
+    "UnknownCellLineError",
+    "UnsupportedElementWarning",
+    "list_offenders",
+]
+
+
+class Csg2aError(Exception):
+    """Base class of every error that this package raises on purpose."""
+
+
+class InputError(Csg2aError, ValueError):
+    """A table, column or value given by the user cannot be used."""
+
+
+class InvalidSmilesError(InputError):
+    """A compound cannot be read from its SMILES string."""
+
+
+class GeneMismatchError(InputError):
+    """The genes given are not the genes the model knows."""
+
+
+class UnknownCellLineError(InputError):
+    """A cell line has no row in the table of basal expression."""
+
+
+class ModelFileError(Csg2aError, ValueError):
+    """A model file is damaged, foreign or from a newer version."""
+
+
+class CheckpointError(Csg2aError, ValueError):
+    """A training checkpoint does not belong to this fit."""
+
+
+class DivergedError(Csg2aError, RuntimeError):
+    """The training loss or the gradient stopped being finite."""
+
+
+class InterruptedFitWarning(UserWarning):
+    """A fit was stopped from the keyboard; the model is usable."""
+
+
+class UnsupportedElementWarning(UserWarning):
+    """A compound holds an element that the featuriser cannot tell apart."""
+
+
+def list_offenders(items: Iterable[str], limit: int = 5) -> str:
+    """Join at most `limit` items and count the rest."""
+    listed = list(items)
+    shown = "; ".join(listed[:limit])
+    rest = len(listed) - limit
+    return f"{shown}; and {rest} more" if rest > 0 else shown

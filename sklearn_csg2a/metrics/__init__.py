@@ -1,0 +1,44 @@
+"""Measures of predicted responses and profiles, and scorers made of them."""
+
+from sklearn_csg2a.metrics._effects import MeanEffectsFit, fit_mean_effects
+from sklearn_csg2a.metrics._grouped import (
+    WithinGroupCorrelation,
+    residual_correlation,
+    within_group_correlation,
+)
+from sklearn_csg2a.metrics._measures import (
+    pearson,
+    profile_correlation,
+    rmse,
+    skill,
+    spearman,
+)
+from sklearn_csg2a.metrics._scorers import (
+    neg_rmse_scorer,
+    pearson_scorer,
+    profile_scorer,
+    spearman_scorer,
+    within_cell_scorer,
+    within_drug_scorer,
+    within_group_scorer,
+)
+
+__all__ = [
+    "MeanEffectsFit",
+    "WithinGroupCorrelation",
+    "fit_mean_effects",
+    "neg_rmse_scorer",
+    "pearson",
+    "pearson_scorer",
+    "profile_correlation",
+    "profile_scorer",
+    "residual_correlation",
+    "rmse",
+    "skill",
+    "spearman",
+    "spearman_scorer",
+    "within_cell_scorer",
+    "within_drug_scorer",
+    "within_group_correlation",
+    "within_group_scorer",
+]

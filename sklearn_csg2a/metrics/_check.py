@@ -1,0 +1,61 @@
+"""Checks of what the measures are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_csg2a.exceptions import InputError, list_offenders
+
+
+def check_pair(
+    y_true: Any, y_pred: Any, names: tuple[str, str] = ("y_true", "y_pred")
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return two finite float arrays of one shape, (n,) or (n, n_outputs)."""
+    first, second = as_finite(y_true, names[0]), as_finite(y_pred, names[1])
+    if first.shape != second.shape:
+        msg = (
+            f"{names[0]} has the shape {first.shape} and {names[1]} the shape "
+            f"{second.shape}: they must hold the same rows and outputs."
+        )
+        raise InputError(msg)
+    return first, second
+
+
+def as_finite(values: Any, name: str) -> NDArray[np.float64]:
+    """Return a float array, (n,) or (n, n_outputs); (n, 1) becomes (n,)."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"{name} must hold numbers: {error}."
+        raise InputError(msg) from error
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim not in (1, 2) or array.size == 0:
+        msg = (
+            f"{name} must have the shape (n,) or (n, n_outputs) with at least one row; "
+            f"got {array.shape}."
+        )
+        raise InputError(msg)
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        labels = getattr(values, "index", None)
+        shown = [_place(array, tuple(where), labels) for where in bad[:5]]
+        found = list_offenders(shown + [""] * (len(bad) - len(shown)))
+        msg = (
+            f"{name} is not finite at {found}. Leave these rows out of both arrays "
+            "before scoring."
+        )
+        raise InputError(msg)
+    return array
+
+
+def _place(array: NDArray[np.float64], where: tuple[int, ...], labels: Any) -> str:
+    """Name one value by its row, label and output."""
+    row = f"row {where[0]}"
+    if labels is not None and not callable(labels):
+        row += f" (index {labels[where[0]]!r})"
+    output = f", output {where[1]}" if len(where) == 2 else ""
+    return f"{row}{output}: {array[where]}"

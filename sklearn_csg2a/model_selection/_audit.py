@@ -1,0 +1,283 @@
+"""Find what the training and the test set of any split share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sklearn_csg2a.chem import nearest_tanimoto
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.model_selection._folds import pair_codes
+from sklearn_csg2a.model_selection._ids import (
+    COMPOUND,
+    Ids,
+    read_cells_and_drugs,
+    read_ids,
+)
+from sklearn_csg2a.model_selection._report import FORBIDDEN, SplitAudit
+
+OWNER = "audit_split"
+
+
+def audit_split(
+    X: Any,
+    train: Any,
+    test: Any,
+    *,
+    scheme: str,
+    pretraining: Any = None,
+    strict: bool = False,
+    groups: Any = None,
+    cell: str = "cell_line",
+    drug: str = "smiles",
+    tissue: str = "tissue",
+) -> SplitAudit:
+    """Report what the training and the test set of a split share.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_rows, n_columns)
+        One row per treatment.
+    train, test : array-like of int, or of bool of shape (n_rows,)
+        Row positions, or masks, of the two sets.
+    scheme : {"mixed", "cell", "drug", "disjoint", "tissue", "cluster"}
+        The promise to check: "mixed" forbids shared (cell, compound) pairs, "cell"
+        cell lines, "drug" and "cluster" compounds, "disjoint" both, "tissue" cell
+        lines and tissues. A shared row is always forbidden.
+    pretraining : DataFrame, default=None
+        What a pretrained part was trained on: one row per treatment, with the column
+        of compounds, of cell lines, or both.
+    strict : bool, default=False
+        Whether to raise when the promise is broken, or when the test set holds a
+        compound of the pretraining set.
+    groups : DataFrame or array-like of shape (n_rows, 2), default=None
+        The ids, cell then drug, instead of the columns of X.
+    cell : str, default="cell_line"
+        Column with the cell line.
+    drug : str, default="smiles"
+        Column with the compound.
+    tissue : str, default="tissue"
+        Column with the tissue, read for the scheme "tissue" alone.
+
+    Returns
+    -------
+    SplitAudit
+        The findings.
+
+    Raises
+    ------
+    InputError
+        If a set is not understood, or the promise is broken and `strict` is set. It
+        is a ValueError.
+
+    See Also
+    --------
+    MixedKFold : Explains how drugs are compared.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_csg2a.model_selection import audit_split
+    >>> X = pd.DataFrame(
+    ...     {
+    ...         "cell_line": ["A549", "MCF7", "HL60"],
+    ...         "smiles": ["CC(=O)O", "CCN", "CC(=O)[O-].[Na+]"],
+    ...     }
+    ... )
+    >>> audit = audit_split(X, [0, 1], [2], scheme="drug")
+    >>> audit.shared_compounds
+    ('CC(=O)O',)
+    >>> audit.is_clean
+    False
+    >>> audit.max_tanimoto
+    1.0
+    """
+    if scheme not in FORBIDDEN:
+        msg = f"scheme must be one of {tuple(FORBIDDEN)}; got {scheme!r}."
+        raise InputError(msg)
+    n_rows = len(X)
+    train_rows = read_rows(train, n_rows, "train")
+    test_rows = read_rows(test, n_rows, "test")
+    cells, drugs = read_cells_and_drugs(X, groups, cell=cell, drug=drug, owner=OWNER)
+    parts = (train_rows, test_rows)
+    seen_drugs, seen_cells = _pretraining_overlap(
+        pretraining, cells, drugs, test_rows, cell=cell, drug=drug
+    )
+    audit = SplitAudit(
+        scheme=scheme,
+        n_train=len(train_rows),
+        n_test=len(test_rows),
+        shared_rows=np.intersect1d(train_rows, test_rows),
+        repeated_rows=np.unique(np.concatenate([_repeated(rows) for rows in parts])),
+        shared_pairs=_shared_pairs(cells, drugs, *parts),
+        shared_cells=_named(cells, _shared(cells.codes, *parts)),
+        alike_cells=_alike(cells, *parts),
+        shared_compounds=_named(drugs, _shared(drugs.codes, *parts)),
+        shared_tissues=(
+            _shared_tissues(X, tissue, *parts) if scheme == "tissue" else ()
+        ),
+        nearest_tanimoto=_nearest(drugs, *parts) if drugs.is_smiles else None,
+        merges=_merges(drugs),
+        pretraining_compounds=seen_drugs,
+        pretraining_cells=seen_cells,
+    )
+    if strict and not audit.is_clean:
+        msg = (
+            f"{OWNER}: the split breaks the promise of the scheme {scheme!r}: "
+            f"{'; '.join(audit.violations)}. Use the splitter of this scheme, or drop "
+            "these rows."
+        )
+        raise InputError(msg)
+    return audit
+
+
+def read_rows(rows: Any, n_rows: int, name: str) -> NDArray[np.int64]:
+    """Turn row positions or a mask into row positions."""
+    array = np.asarray(rows)
+    if array.dtype == bool and array.shape == (n_rows,):
+        array = np.flatnonzero(array)
+    is_good = array.ndim == 1 and array.size > 0 and array.dtype.kind in "iu"
+    if not is_good:
+        msg = (
+            f"{OWNER}: {name} must hold row positions, or be a mask of {n_rows} rows, "
+            f"with at least one row; got dtype {array.dtype}, shape {array.shape}."
+        )
+        raise InputError(msg)
+    if array.min() < 0 or array.max() >= n_rows:
+        msg = (
+            f"{OWNER}: {name} holds row positions from {array.min()} to {array.max()}, "
+            f"and X has {n_rows} rows: they must be between 0 and {n_rows - 1}."
+        )
+        raise InputError(msg)
+    return array.astype(np.int64)
+
+
+def _repeated(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the positions that occur more than once."""
+    values, counts = np.unique(rows, return_counts=True)
+    return values[counts > 1]
+
+
+def _shared(
+    codes: NDArray[np.int64], train: NDArray[np.int64], test: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the codes that both sets hold."""
+    return np.intersect1d(codes[train], codes[test])
+
+
+def _named(ids: Ids, codes: NDArray[np.int64]) -> tuple[str, ...]:
+    """Name ids by their text; compounds by their first spelling in the table."""
+    return tuple(ids.spellings[code][0] for code in codes)
+
+
+def _shared_pairs(
+    cells: Ids, drugs: Ids, train: NDArray[np.int64], test: NDArray[np.int64]
+) -> tuple[tuple[str, str], ...]:
+    """Return the (cell, compound) pairs that both sets hold."""
+    keys, codes = pair_codes(cells, drugs)
+    cell, drug = np.divmod(keys[_shared(codes, train, test)], drugs.count)
+    return tuple(zip(_named(cells, cell), _named(drugs, drug), strict=True))
+
+
+def _alike(
+    cells: Ids, train: NDArray[np.int64], test: NDArray[np.int64]
+) -> tuple[tuple[str, str], ...]:
+    """Return cells of the two sets that differ in case or punctuation alone."""
+    plain: dict[str, list[str]] = {}
+    for name in _named(cells, np.unique(cells.codes[train])):
+        plain.setdefault(_bare(name), []).append(name)
+    return tuple(
+        (one, other)
+        for other in _named(cells, np.unique(cells.codes[test]))
+        for one in plain.get(_bare(other), [])
+        if one != other
+    )
+
+
+def _bare(name: str) -> str:
+    """Keep the letters and digits of a name, in one case."""
+    return "".join(filter(str.isalnum, name)).casefold()
+
+
+def _shared_tissues(
+    X: Any, tissue: str, train: NDArray[np.int64], test: NDArray[np.int64]
+) -> tuple[str, ...]:
+    """Return the tissues that both sets hold."""
+    ids = read_ids(X, None, column=tissue, what="tissue", owner=OWNER)
+    return _named(ids, _shared(ids.codes, train, test))
+
+
+def _nearest(
+    drugs: Ids, train: NDArray[np.int64], test: NDArray[np.int64]
+) -> pd.Series:
+    """Compute the similarity of each test compound to the nearest known one."""
+    known = _named(drugs, np.unique(drugs.codes[train]))
+    tested = _named(drugs, np.unique(drugs.codes[test]))
+    return pd.Series(
+        nearest_tanimoto(tested, known),
+        index=pd.Index(tested, name="smiles"),
+        name="nearest_tanimoto",
+    )
+
+
+def _merges(drugs: Ids) -> dict[str, tuple[str, ...]]:
+    """Return the identities that the table spells in several ways."""
+    return {
+        str(name): texts
+        for name, texts in zip(drugs.names, drugs.spellings, strict=True)
+        if len(texts) > 1
+    }
+
+
+def _pretraining_overlap(
+    pretraining: Any,
+    cells: Ids,
+    drugs: Ids,
+    test: NDArray[np.int64],
+    *,
+    cell: str,
+    drug: str,
+) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Return the compounds and the cells of the test set that pretraining saw."""
+    if pretraining is None:
+        return None, None
+    names = list(getattr(pretraining, "columns", ()))
+    drug_column = next((name for name in (drug, "smiles") if name in names), None)
+    cell_column = next((name for name in (cell, "cell_line") if name in names), None)
+    if drug_column is None and cell_column is None:
+        msg = (
+            f"{OWNER}: pretraining must be a DataFrame with the column {drug!r}, the "
+            f"column {cell!r}, or both; its columns are {names[:5]}."
+        )
+        raise InputError(msg)
+    seen_drugs = seen_cells = None
+    if drug_column is not None:
+        known = _distinct(pretraining, drug_column, COMPOUND)
+        if known.is_smiles != drugs.is_smiles:
+            msg = (
+                f"{OWNER}: {drugs.source} of X and column {drug_column!r} of "
+                "pretraining must both hold SMILES, or both names."
+            )
+            raise InputError(msg)
+        seen_drugs = _seen(drugs, known, test)
+    if cell_column is not None:
+        seen_cells = _seen(
+            cells, _distinct(pretraining, cell_column, "cell line"), test
+        )
+    return seen_drugs, seen_cells
+
+
+def _distinct(pretraining: Any, column: str, what: str) -> Ids:
+    """Read the distinct ids of a column; rows without one are passed over."""
+    values = pd.Series(pd.unique(pd.Series(list(pretraining[column])).dropna()))
+    frame = pd.DataFrame({column: values})
+    return read_ids(frame, None, column=column, what=what, owner=f"{OWNER} pretraining")
+
+
+def _seen(ids: Ids, known: Ids, test: NDArray[np.int64]) -> tuple[str, ...]:
+    """Name the ids of the test set that are known."""
+    tested = np.unique(ids.codes[test])
+    return _named(ids, tested[np.isin(ids.names[tested], known.names)])

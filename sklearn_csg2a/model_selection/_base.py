@@ -1,0 +1,106 @@
+"""What every splitter of this package shares."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.model_selection import BaseCrossValidator
+from sklearn.utils.validation import check_consistent_length
+
+from sklearn_csg2a._random import private_random_state
+from sklearn_csg2a.model_selection._folds import check_fold_params
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+
+class BaseIdKFold(BaseCrossValidator, metaclass=ABCMeta):
+    """K folds over ids that are read from columns of X or from `groups`.
+
+    A subclass writes `_row_folds`, one fold per row.
+    """
+
+    # `groups` is routed without being asked for, as in scikit-learn's GroupKFold.
+    __metadata_request__split: ClassVar[dict[str, bool]] = {"groups": True}
+
+    @abstractmethod
+    def __init__(self, n_splits: int, *, shuffle: bool, random_state: Any) -> None:
+        check_fold_params(n_splits, shuffle, random_state)
+        self.n_splits = int(n_splits)
+        self.shuffle = shuffle
+        self.random_state = random_state
+
+    def _rng(self) -> np.random.RandomState | None:
+        """Make the generator of one split; None without a shuffle."""
+        return private_random_state(self.random_state) if self.shuffle else None
+
+    @property
+    def _owner(self) -> str:
+        """Name of the class, for messages."""
+        return type(self).__name__
+
+    @abstractmethod
+    def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
+        """Give every row its fold: (n_rows,)."""
+
+    def split(
+        self,
+        X: Any,
+        y: Any = None,
+        groups: Any = None,
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Generate the rows of the training and of the test set.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_columns)
+            One row per treatment. Anything with a length is taken when `groups`
+            holds the ids.
+        y : array-like of shape (n_rows,), default=None
+            Only its length is checked.
+        groups : array-like of shape (n_rows,) or (n_rows, 2), default=None
+            The ids, instead of the columns of X: an array for one id, a DataFrame
+            or an array with two columns, cell then drug, for two.
+
+        Yields
+        ------
+        train : ndarray of shape (n_train,)
+            Row positions of the training set, ascending.
+        test : ndarray of shape (n_test,)
+            Row positions of the test set, ascending.
+
+        Raises
+        ------
+        InputError
+            If a row has no id, a column is absent, or `n_splits` exceeds the number
+            of groups. It is a ValueError.
+        """
+        check_consistent_length(X, y, groups)
+        folds = self._row_folds(X, groups)
+        for k in range(self.n_splits):
+            test = folds == k
+            yield np.flatnonzero(~test), np.flatnonzero(test)
+
+    def get_n_splits(
+        self,
+        X: Any = None,
+        y: Any = None,
+        groups: Any = None,
+    ) -> int:
+        """Return the number of (train, test) pairs.
+
+        Parameters
+        ----------
+        X, y, groups : object, default=None
+            Ignored, present for API compatibility.
+
+        Returns
+        -------
+        int
+            Number of splits.
+        """
+        return self.n_splits

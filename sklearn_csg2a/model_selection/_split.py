@@ -1,0 +1,265 @@
+"""Splitters that hold out pairs, cells, compounds, tissues, or cells and compounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sklearn_csg2a.model_selection._base import BaseIdKFold
+from sklearn_csg2a.model_selection._folds import fold_of_ids, fold_of_pairs
+from sklearn_csg2a.model_selection._ids import (
+    COMPOUND,
+    read_cells_and_drugs,
+    read_ids,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class MixedKFold(BaseIdKFold):
+    """K folds of (cell, drug) pairs: cells and drugs are known, the pair is new.
+
+    Replicates of a pair (several doses, times or repeated measurements) share a fold,
+    also where the compound is spelled differently.
+
+    Parameters
+    ----------
+    n_splits : int, default=10
+        Number of folds, at least 2.
+    cell : str, default="cell_line"
+        Column of X with the cell line.
+    drug : str, default="smiles"
+        Column of X with the compound.
+    shuffle : bool, default=True
+        Whether folds are drawn at random. Without, they are always the same: the
+        diagonals of the table of sorted cells and drugs.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draw. An int gives the same folds in every call of `split`.
+
+    See Also
+    --------
+    CellBlindKFold : Hold out cell lines.
+    DrugBlindKFold : Hold out compounds.
+    DisjointKFold : Hold out both at once.
+    audit_split : Report what a split shares.
+
+    Notes
+    -----
+    The fold of a pair depends on the set of pairs and on `random_state`, never on the
+    order of the rows. Folds hold equal numbers of pairs, give or take one.
+
+    Drugs are compared by identity: the first block of the InChIKey of the largest
+    fragment, so that salts, atom order and stereo marks make no new drug. This holds
+    when all drug ids, from the column or from `groups`, are SMILES. When some are not,
+    a column with "smiles" in its name raises an error that names them; any other
+    source is read as plain names, compared as text. Names that all happen to be
+    SMILES, such as "CN" and "NC", are read as compounds: at worst they share a fold.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_csg2a.model_selection import MixedKFold
+    >>> X = pd.DataFrame(
+    ...     {
+    ...         "cell_line": ["A549", "A549", "MCF7", "MCF7"],
+    ...         "smiles": ["CCO", "OCC", "CCO", "CCN"],
+    ...     }
+    ... )
+    >>> for train, test in MixedKFold(n_splits=3, random_state=0).split(X):
+    ...     print(train.tolist(), test.tolist())
+    [0, 1, 2] [3]
+    [0, 1, 3] [2]
+    [2, 3] [0, 1]
+    """
+
+    def __init__(
+        self,
+        n_splits: int = 10,
+        *,
+        cell: str = "cell_line",
+        drug: str = "smiles",
+        shuffle: bool = True,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
+        self.cell = cell
+        self.drug = drug
+
+    def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
+        """Give every row the fold of its pair: (n_rows,)."""
+        cells, drugs = read_cells_and_drugs(
+            X, groups, cell=self.cell, drug=self.drug, owner=self._owner
+        )
+        return fold_of_pairs(cells, drugs, self.n_splits, self._rng())
+
+
+class CellBlindKFold(BaseIdKFold):
+    """K folds of cell lines: no cell line of the test set is in the training set.
+
+    Parameters
+    ----------
+    n_splits : int, default=10
+        Number of folds, at least 2 and at most the number of cell lines.
+    cell : str, default="cell_line"
+        Column of X with the cell line.
+    shuffle : bool, default=True
+        Whether folds are drawn at random. Without, they are blocks of the sorted ids.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draw. An int gives the same folds in every call of `split`.
+
+    See Also
+    --------
+    TissueBlindKFold : Hold out whole tissues.
+    DisjointKFold : Hold out cell lines and compounds at once.
+
+    Notes
+    -----
+    The fold of a cell line depends on the set of cell lines and on `random_state`,
+    never on the order or the number of their rows. Folds hold equal numbers of cell
+    lines, give or take one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_csg2a.model_selection import CellBlindKFold
+    >>> X = pd.DataFrame({"cell_line": ["A549", "MCF7", "A549", "HL60"]})
+    >>> for train, test in CellBlindKFold(n_splits=2, random_state=0).split(X):
+    ...     print(train.tolist(), test.tolist())
+    [0, 2] [1, 3]
+    [1, 3] [0, 2]
+    """
+
+    def __init__(
+        self,
+        n_splits: int = 10,
+        *,
+        cell: str = "cell_line",
+        shuffle: bool = True,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
+        self.cell = cell
+
+    def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
+        """Give every row the fold of its cell line: (n_rows,)."""
+        cells = read_ids(
+            X, groups, column=self.cell, what="cell line", owner=self._owner
+        )
+        return fold_of_ids(cells, self.n_splits, self._rng())[cells.codes]
+
+
+class DrugBlindKFold(BaseIdKFold):
+    """K folds of compounds: no compound of the test set is in the training set.
+
+    Parameters
+    ----------
+    n_splits : int, default=10
+        Number of folds, at least 2 and at most the number of compounds.
+    drug : str, default="smiles"
+        Column of X with the compound.
+    shuffle : bool, default=True
+        Whether folds are drawn at random. Without, they are blocks of the sorted ids.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draw. An int gives the same folds in every call of `split`.
+
+    See Also
+    --------
+    ClusterBlindKFold : Hold out clusters of similar compounds, which is harder.
+    MixedKFold : Explains how drugs are compared.
+
+    Notes
+    -----
+    Two spellings of one compound are one drug; see `MixedKFold` for the rule, and for
+    ids that are names. The fold of a drug depends on the set of drugs and on
+    `random_state`, never on the order or the number of their rows. Folds hold equal
+    numbers of drugs, give or take one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_csg2a.model_selection import DrugBlindKFold
+    >>> X = pd.DataFrame({"smiles": ["CCO", "OCC", "CCN", "c1ccccc1"]})
+    >>> for train, test in DrugBlindKFold(n_splits=3, random_state=0).split(X):
+    ...     print(train.tolist(), test.tolist())
+    [0, 1, 2] [3]
+    [0, 1, 3] [2]
+    [2, 3] [0, 1]
+    """
+
+    def __init__(
+        self,
+        n_splits: int = 10,
+        *,
+        drug: str = "smiles",
+        shuffle: bool = True,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
+        self.drug = drug
+
+    def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
+        """Give every row the fold of its compound: (n_rows,)."""
+        drugs = read_ids(
+            X, groups, column=self.drug, what=COMPOUND, position=1, owner=self._owner
+        )
+        return fold_of_ids(drugs, self.n_splits, self._rng())[drugs.codes]
+
+
+class TissueBlindKFold(BaseIdKFold):
+    """K folds of tissues: no tissue of the test set is in the training set.
+
+    Parameters
+    ----------
+    n_splits : int, default=10
+        Number of folds, at least 2 and at most the number of tissues.
+    tissue : str, default="tissue"
+        Column of X with the tissue of the cell line.
+    shuffle : bool, default=True
+        Whether folds are drawn at random. Without, they are blocks of the sorted ids.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draw. An int gives the same folds in every call of `split`.
+
+    See Also
+    --------
+    CellBlindKFold : Hold out cell lines.
+
+    Notes
+    -----
+    Folds hold equal numbers of tissues, give or take one; tissues differ in size, so
+    folds differ in their number of rows. `groups` is an array with the tissues.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_csg2a.model_selection import TissueBlindKFold
+    >>> X = pd.DataFrame({"tissue": ["lung", "breast", "lung", "blood"]})
+    >>> for train, test in TissueBlindKFold(n_splits=3, random_state=0).split(X):
+    ...     print(train.tolist(), test.tolist())
+    [1, 3] [0, 2]
+    [0, 2, 3] [1]
+    [0, 1, 2] [3]
+    """
+
+    def __init__(
+        self,
+        n_splits: int = 10,
+        *,
+        tissue: str = "tissue",
+        shuffle: bool = True,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
+        self.tissue = tissue
+
+    def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
+        """Give every row the fold of its tissue: (n_rows,)."""
+        tissues = read_ids(
+            X,
+            groups,
+            column=self.tissue,
+            what="tissue",
+            position=None,
+            owner=self._owner,
+        )
+        return fold_of_ids(tissues, self.n_splits, self._rng())[tissues.codes]

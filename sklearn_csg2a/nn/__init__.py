@@ -1,0 +1,27 @@
+"""The networks, in plain torch; nothing here knows tables or estimators."""
+
+from __future__ import annotations
+
+from sklearn_csg2a.nn.attention import FORMS, GeneGeneAttention
+from sklearn_csg2a.nn.batch import TreatmentBatch
+from sklearn_csg2a.nn.condition import ChemicalConditionEncoder
+from sklearn_csg2a.nn.csg2a import CSG2A, CellTerms
+from sklearn_csg2a.nn.heads import ResponseHead, ResponseNetwork, ScalingLayer
+from sklearn_csg2a.nn.layers import Dropout, EntityBatchNorm, set_dropout_generator
+from sklearn_csg2a.nn.mat import MAT
+
+__all__ = [
+    "CSG2A",
+    "FORMS",
+    "MAT",
+    "CellTerms",
+    "ChemicalConditionEncoder",
+    "Dropout",
+    "EntityBatchNorm",
+    "GeneGeneAttention",
+    "ResponseHead",
+    "ResponseNetwork",
+    "ScalingLayer",
+    "TreatmentBatch",
+    "set_dropout_generator",
+]

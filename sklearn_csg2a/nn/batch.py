@@ -1,0 +1,33 @@
+"""What a network takes: treatments with each cell and condition once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["TreatmentBatch"]
+
+
+@dataclass
+class TreatmentBatch:
+    """Some treatments, with each of their cells and conditions once.
+
+    A condition is a distinct (compound, dose, time).
+    """
+
+    basal: Tensor  # (cells, genes)
+    interactome_term: Tensor  # (cells, genes), A_PPI g; (cells, 0) where unused
+    compound: Tensor  # (conditions, compound_dim)
+    dose: Tensor  # (conditions,) uM
+    time: Tensor  # (conditions,) hours
+    cell_counts: Tensor  # (cells,) rows of each cell in the batch
+    condition_counts: Tensor  # (conditions,)
+    cell_index: Tensor  # (rows,) into the cells of the batch
+    condition_index: Tensor  # (rows,)
+    encoded_conditions: Tensor | None  # (conditions, genes) where encoded before
+
+    def __len__(self) -> int:
+        return len(self.cell_index)

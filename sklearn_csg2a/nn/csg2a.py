@@ -1,0 +1,117 @@
+"""CSG2A: from basal expression and a chemical condition to perturbed expression."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_csg2a.nn.attention import GeneGeneAttention
+from sklearn_csg2a.nn.condition import ChemicalConditionEncoder
+from sklearn_csg2a.nn.layers import Dense, Dropout
+
+if TYPE_CHECKING:
+    from sklearn_csg2a.nn.batch import TreatmentBatch
+
+__all__ = ["CSG2A", "CellTerms"]
+
+
+class CellTerms(NamedTuple):
+    """What the attention needs of each cell, computed once per cell."""
+
+    basal: Tensor  # (cells, genes)
+    interactome_term: Tensor  # (cells, genes), A_PPI g; (cells, 0) if unused
+    scores: Tensor  # (cells, hidden)
+
+    def gather(self, index: Tensor) -> CellTerms:
+        """Return the terms of the rows' cells; `index` is (rows,)."""
+        return CellTerms(*(term.index_select(0, index) for term in self))
+
+
+class CSG2A(nn.Module):
+    """Predict perturbed expression (paper, Appendix A.1).
+
+    ``y = W dropout(ReLU(LayerNorm(A g)))`` with A from
+    :class:`~sklearn_csg2a.nn.attention.GeneGeneAttention` and W without bias. The
+    network predicts centred values; ``location + scale * y`` are their units, kept
+    as buffers for who transfers the network.
+
+    Parameters
+    ----------
+    n_genes, n_outputs : int
+        Genes in, values out (the same number when every gene is predicted).
+    compound_dim : int
+        Width of a compound's encoding.
+    interactome : tuple of (rows, columns, values)
+        Entries of the adjacency, the diagonal included.
+    hidden_dim : int, default=64
+        Width of the attention's queries.
+    attention : {"paper", "released", "off"}, default="paper"
+        See :class:`~sklearn_csg2a.nn.attention.GeneGeneAttention`.
+    dropout : float, default=0.1
+        In the condition encoder and before the last layer.
+    """
+
+    def __init__(
+        self,
+        n_genes: int,
+        n_outputs: int,
+        compound_dim: int,
+        interactome: tuple[Tensor, Tensor, Tensor],
+        hidden_dim: int = 64,
+        attention: str = "paper",
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.n_outputs = n_outputs
+        self.condition = ChemicalConditionEncoder(compound_dim, n_genes, dropout)
+        self.attention = GeneGeneAttention(n_genes, hidden_dim, attention, interactome)
+        self.norm = nn.LayerNorm(n_genes)
+        self.dropout = Dropout(dropout)
+        self.output = Dense(n_genes, n_outputs, bias=False)
+        self.register_buffer("location", torch.zeros(n_outputs))
+        self.register_buffer("scale", torch.ones(n_outputs))
+        self.location: Tensor
+        self.scale: Tensor
+
+    def encode_conditions(self, batch: TreatmentBatch) -> Tensor:
+        """Return D of the batch's conditions, (conditions, genes)."""
+        if batch.encoded_conditions is not None:
+            return batch.encoded_conditions
+        return self.condition(
+            batch.compound, batch.dose, batch.time, batch.condition_counts
+        )
+
+    def cell_terms(self, basal: Tensor, interactome_term: Tensor) -> CellTerms:
+        """Compute each cell's terms; both inputs are (cells, genes)."""
+        return CellTerms(basal, interactome_term, self.attention.cell_scores(basal))
+
+    def perturb(
+        self,
+        cells: CellTerms,
+        conditions: Tensor,
+        cell_index: Tensor,
+        condition_index: Tensor,
+    ) -> Tensor:
+        """Predict centred perturbed expression, (rows, outputs).
+
+        `conditions` is (conditions, genes), the indices (rows,).
+        """
+        scores = self.attention.condition_scores(conditions)  # (conditions, hidden)
+        propagated = self.attention(
+            *cells.gather(cell_index),
+            conditions.index_select(0, condition_index),
+            scores.index_select(0, condition_index),
+        )  # (rows, genes)
+        activated = torch.relu(self.norm(propagated))
+        return self.output(self.dropout(activated))  # (rows, outputs)
+
+    def forward(self, batch: TreatmentBatch) -> Tensor:
+        """Predict centred perturbed expression of a batch, (rows, outputs)."""
+        return self.perturb(
+            self.cell_terms(batch.basal, batch.interactome_term),
+            self.encode_conditions(batch),
+            batch.cell_index,
+            batch.condition_index,
+        )

@@ -1,0 +1,190 @@
+"""From perturbed expression to ln IC50: scaling layer, response head, network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_csg2a.nn.csg2a import CSG2A, CellTerms
+from sklearn_csg2a.nn.layers import Dense, Dropout, EntityBatchNorm, dense
+
+if TYPE_CHECKING:
+    from sklearn_csg2a.nn.batch import TreatmentBatch
+
+__all__ = ["EntityCodes", "ResponseHead", "ResponseNetwork", "ScalingLayer"]
+
+
+class ScalingLayer(nn.Module):
+    """Bridge two expression scales: ``g' = (g - mean) / std`` with learned scalars.
+
+    Starts as the identity. The division is kept as a multiplication by
+    `inverse_std`, which is what is learned (paper, Appendix A.2).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(torch.zeros(1))
+        self.inverse_std = nn.Parameter(torch.ones(1))
+
+    def forward(self, basal: Tensor) -> Tensor:
+        """Scale basal expression (cells, genes)."""
+        return (basal - self.mean) * self.inverse_std
+
+    def scale_propagated(self, propagated: Tensor, degree: Tensor) -> Tensor:
+        """Return A g' from A g (cells, genes) and the row sums of A (genes,)."""
+        return (propagated - self.mean * degree) * self.inverse_std
+
+
+class _Projection(nn.Module):
+    """Dense, batch norm over entities, ReLU, dropout."""
+
+    def __init__(self, n_inputs: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.dense = Dense(n_inputs, width)
+        self.norm = EntityBatchNorm(width)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor, counts: Tensor | None = None) -> Tensor:
+        return self.dropout(torch.relu(self.norm(self.dense(x), counts)))
+
+
+class EntityCodes(NamedTuple):
+    """What the head adds for each cell and condition before the first activation."""
+
+    cells: Tensor  # (cells, width)
+    conditions: Tensor  # (conditions, width)
+
+
+class ResponseHead(nn.Module):
+    """Predict a response from basal, perturbed expression and condition.
+
+    Three projections to `widths[0]`, concatenated, then dense layers of
+    `widths` and one output. The first dense layer acts on the three blocks
+    separately, so that the blocks of a cell or a condition are computed once
+    for all their rows; the sum equals the dense layer on the concatenation.
+
+    Parameters
+    ----------
+    n_genes, n_perturbed : int
+        Width of basal expression (and condition), and of perturbed expression.
+    widths : tuple of int, default=(512, 64)
+        Hidden widths.
+    dropout : float, default=0.1
+        After each hidden layer.
+    """
+
+    def __init__(
+        self,
+        n_genes: int,
+        n_perturbed: int,
+        widths: tuple[int, ...] = (512, 64),
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.widths = widths
+        width = widths[0]
+        self.basal = _Projection(n_genes, width, dropout)
+        self.perturbed = _Projection(n_perturbed, width, dropout)
+        self.compound = _Projection(n_genes, width, dropout)
+        self.first = Dense(3 * width, width)
+        self.first_norm = EntityBatchNorm(width)
+        self.dropout = Dropout(dropout)
+        self.hidden = nn.ModuleList(
+            _Projection(n_in, n_out, dropout)
+            for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.output = Dense(widths[-1], 1)
+        # zero weights: the first prediction is the mean of y for every row
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+    def code_cells(self, basal: Tensor, counts: Tensor | None = None) -> Tensor:
+        """Return what each cell (cells, genes) adds to the first layer."""
+        weight = self.first.weight.chunk(3, dim=1)[0]
+        return dense(self.basal(basal, counts), weight, self.first.bias)
+
+    def code_conditions(
+        self, conditions: Tensor, counts: Tensor | None = None
+    ) -> Tensor:
+        """Return what each condition (conditions, genes) adds to the first layer."""
+        weight = self.first.weight.chunk(3, dim=1)[2]
+        return dense(self.compound(conditions, counts), weight)
+
+    def forward(
+        self,
+        codes: EntityCodes,
+        perturbed: Tensor,
+        cell_index: Tensor,
+        condition_index: Tensor,
+    ) -> Tensor:
+        """Return the centred response (rows, 1); `perturbed` is (rows, genes)."""
+        of_perturbed = self.first.weight.chunk(3, dim=1)[1]
+        x = (
+            dense(self.perturbed(perturbed), of_perturbed)
+            + codes.cells.index_select(0, cell_index)
+            + codes.conditions.index_select(0, condition_index)
+        )  # (rows, width)
+        x = self.dropout(torch.relu(self.first_norm(x)))
+        for layer in self.hidden:
+            x = layer(x)
+        return self.output(x)  # (rows, 1)
+
+
+class ResponseNetwork(nn.Module):
+    """CSG2A between a scaling layer and a response head.
+
+    Parameters
+    ----------
+    csg2a : CSG2A
+        The perturbation network, pretrained or not.
+    widths : tuple of int
+        Hidden widths of the head.
+    dropout : float
+        Dropout of the head.
+    freeze : bool
+        Keep the whole of `csg2a` as it is: no gradient, batch-norm statistics
+        fixed, dropout off.
+    """
+
+    def __init__(
+        self, csg2a: CSG2A, widths: tuple[int, ...], dropout: float, *, freeze: bool
+    ) -> None:
+        super().__init__()
+        self.csg2a = csg2a
+        self.scaling = ScalingLayer()
+        n_genes = csg2a.condition.project.out_features
+        self.head = ResponseHead(n_genes, csg2a.n_outputs, widths, dropout)
+        self.freeze = freeze
+        if freeze:
+            csg2a.requires_grad_(requires_grad=False)
+            csg2a.eval()
+
+    def train(self, mode: bool = True) -> ResponseNetwork:  # noqa: FBT001, FBT002
+        """Switch mode; a frozen CSG2A stays in evaluation mode."""
+        super().train(mode)
+        if self.freeze:
+            self.csg2a.eval()
+        return self
+
+    def cell_terms(self, basal: Tensor, interactome_term: Tensor) -> CellTerms:
+        """Return the terms of scaled cells; inputs as of CSG2A.cell_terms."""
+        if interactome_term.shape[1]:
+            interactome_term = self.scaling.scale_propagated(
+                interactome_term, self.csg2a.attention.degree
+            )
+        return self.csg2a.cell_terms(self.scaling(basal), interactome_term)
+
+    def forward(self, batch: TreatmentBatch) -> Tensor:
+        """Predict the centred response of a batch, (rows, 1)."""
+        conditions = self.csg2a.encode_conditions(batch)
+        cells = self.cell_terms(batch.basal, batch.interactome_term)
+        perturbed = self.csg2a.perturb(
+            cells, conditions, batch.cell_index, batch.condition_index
+        )
+        codes = EntityCodes(
+            self.head.code_cells(batch.basal, batch.cell_counts),
+            self.head.code_conditions(conditions, batch.condition_counts),
+        )
+        return self.head(codes, perturbed, batch.cell_index, batch.condition_index)

@@ -1,0 +1,151 @@
+"""Dropout with a private generator, and batch norm over unique entities."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = [
+    "Dense",
+    "Dropout",
+    "EntityBatchNorm",
+    "dense",
+    "set_dropout_generator",
+]
+
+_BITS = 2**16
+_NARROW = 16
+
+
+def dense(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``x @ weight.T + bias``, each row independent of its position.
+
+    For fewer than 16 outputs a CPU's matrix product takes another code path for
+    some rows than for others, and the last bit of a row then depends on where in
+    the block it stands. Such products are padded to 16 outputs.
+    """
+    n_outputs = len(weight)
+    if n_outputs >= _NARROW:
+        return nn.functional.linear(x, weight, bias)
+    padded = nn.functional.pad(weight, (0, 0, 0, _NARROW - n_outputs))
+    narrow = nn.functional.linear(x, padded)[..., :n_outputs]
+    return narrow if bias is None else narrow + bias
+
+
+class Dense(nn.Linear):
+    """A linear layer that applies :func:`dense`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the products of `x` (..., inputs): (..., outputs)."""
+        return dense(x, self.weight, self.bias)
+
+
+class Dropout(nn.Module):
+    """Zero elements at random, drawing from a private generator.
+
+    Torch's own dropout draws from the process-wide generator, which makes fits
+    in parallel threads depend on each other. Here the generator is handed in by
+    :func:`set_dropout_generator`; without one the layer refuses to train. The
+    probability is rounded to a 65,536th and four elements share one 64-bit
+    draw, which is four times faster on a CPU than a draw per element.
+
+    Parameters
+    ----------
+    p : float
+        Probability that an element is zeroed.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+        self._threshold = round(p * _BITS)
+        self.generator: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` with elements dropped (training) or as it is."""
+        if not self.training or self._threshold == 0:
+            return x
+        if self.generator is None:
+            msg = "Dropout in training mode needs set_dropout_generator(...) first."
+            raise RuntimeError(msg)
+        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
+        draws.random_(-(2**63), None, generator=self.generator)
+        bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
+        keep = bits >= self._threshold - _BITS // 2
+        return x * keep.to(x.dtype).mul_(_BITS / (_BITS - self._threshold))
+
+    def extra_repr(self) -> str:
+        """Show the probability."""
+        return f"p={self.p}"
+
+
+class EntityBatchNorm(nn.Module):
+    """Batch norm over unique entities, each weighted by its number of rows.
+
+    A batch of 1,024 treatments may hold only 170 distinct compounds. Statistics
+    over the distinct ones, weighted by how many rows each has, equal those over
+    all rows; so the layer is the batch norm of the row-wise network, computed
+    once per entity.
+
+    Parameters
+    ----------
+    num_features : int
+        Width of the input.
+    eps : float, default=1e-5
+        Added to the variance.
+    momentum : float, default=0.1
+        Weight of the newest batch in the running statistics.
+    """
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.num_features = num_features
+        self.eps = eps
+        self.momentum = momentum
+        self.weight = nn.Parameter(torch.ones(num_features))
+        self.bias = nn.Parameter(torch.zeros(num_features))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+        self.running_mean: Tensor
+        self.running_var: Tensor
+
+    def forward(self, x: Tensor, counts: Tensor | None = None) -> Tensor:
+        """Normalise `x` (entities, features); `counts` (entities,) are row counts."""
+        if not self.training:
+            scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+            return (x - self.running_mean) * scale + self.bias
+        if counts is None:
+            return nn.functional.batch_norm(
+                x,
+                self.running_mean,
+                self.running_var,
+                self.weight,
+                self.bias,
+                training=True,
+                momentum=self.momentum,
+                eps=self.eps,
+            )
+        n_rows = counts.sum()
+        weights = (counts / n_rows).to(x.dtype)
+        mean = weights @ x  # (features,)
+        centered = x - mean
+        variance = weights @ centered.square()  # (features,)
+        with torch.no_grad():
+            # running_var holds the unbiased estimate, as torch's own layer does
+            unbiased = variance * (n_rows / (n_rows - 1).clamp(min=1)).to(x.dtype)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(unbiased, self.momentum)
+        return centered * (self.weight * torch.rsqrt(variance + self.eps)) + self.bias
+
+    def extra_repr(self) -> str:
+        """Show width, eps and momentum."""
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+
+
+def set_dropout_generator(module: nn.Module, generator: torch.Generator | None) -> None:
+    """Give every :class:`Dropout` inside `module` the same private generator."""
+    for part in module.modules():
+        if isinstance(part, Dropout):
+            part.generator = generator

@@ -1,0 +1,224 @@
+"""Cells: looked up in a table of expression, or found among wide rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sklearn_csg2a._validation import describe_offenders, name_row
+from sklearn_csg2a.exceptions import InputError, UnknownCellLineError
+from sklearn_csg2a.treatments._columns import quote_names, refuse_duplicates
+from sklearn_csg2a.treatments._compounds import factorize_objects
+from sklearn_csg2a.treatments._genes import (
+    find_gene_columns,
+    gene_names,
+    has_all_genes,
+    match_genes,
+    read_gene_values,
+)
+
+if TYPE_CHECKING:
+    from sklearn_csg2a.treatments._columns import ContractTable
+
+__all__ = ["Cells", "factorize_cell_line", "read_cells", "unique_rows"]
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Unique cells (n_cells, ...) and the cell of each row (n_rows,)."""
+
+    ids: np.ndarray
+    index: np.ndarray
+    basal_expression: np.ndarray
+    genes: tuple[str, ...]
+
+
+def read_cells(
+    table: ContractTable,
+    expression: pd.DataFrame | None,
+    genes: tuple[str, ...] | None,
+    missing_genes: str,
+) -> Cells:
+    """Read the cells of a contract table, light rows and wide ones alike.
+
+    With `expression`, ids found there are looked up; rows with other ids, and
+    tables without ids, are read from their own gene columns.
+    """
+    if expression is None:
+        if genes is None:
+            genes = _genes_of_wide(table)
+        return _wide_cells(table, None, genes, missing_genes)
+    _check_expression(expression)
+    if genes is None:
+        genes = tuple(gene_names(expression.columns))
+    any_gene = bool(set(genes) & set(gene_names(table.frame.columns)))
+    if "cell_line" not in table.names and any_gene:
+        return _wide_cells(table, None, genes, missing_genes)
+    return _mixed_cells(table, expression, genes, missing_genes)
+
+
+def unique_rows(
+    values: np.ndarray, codes: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return first positions of the distinct rows, in order, and the inverse.
+
+    Rows are compared byte for byte; rows with different `codes` are distinct.
+    """
+    seen: dict[Any, int] = {}
+    first: list[int] = []
+    inverse = np.empty(len(values), dtype=np.int64)
+    labels = np.zeros(len(values), dtype=np.int64) if codes is None else codes
+    for i, label in enumerate(labels.tolist()):
+        position = seen.setdefault((label, values[i].tobytes()), len(first))
+        if position == len(first):
+            first.append(i)
+        inverse[i] = position
+    return np.array(first, dtype=np.int64), inverse
+
+
+def factorize_cell_line(table: ContractTable) -> tuple[np.ndarray, np.ndarray]:
+    """Return the code of each row's id and the ids; a missing id is an error."""
+    column = table.require("cell_line")
+    codes, ids = factorize_objects(column)
+    rows = np.flatnonzero(codes < 0)
+    if len(rows):
+        labels = table.row_labels
+        raise InputError(
+            f"Column {column.name!r} of X has {len(rows)} row(s) without an id: "
+            f"{describe_offenders(rows, len(rows), lambda i: name_row(i, labels))}. "
+            "Give each row the id of its cell line, or drop these rows."
+        )
+    return codes, ids
+
+
+def _genes_of_wide(table: ContractTable) -> tuple[str, ...]:
+    """Return the genes of a wide table; none is an error that says what to pass."""
+    genes = tuple(str(name) for name in find_gene_columns(table))
+    if genes:
+        return genes
+    raise InputError(
+        "X has no gene columns (numeric columns other than dose and time) and "
+        "expression=None. Pass expression= (a DataFrame: index cell ids, columns "
+        "genes) to look up the column 'cell_line', or add one column per gene. "
+        f"Columns present: {quote_names(table.frame.columns)}."
+    )
+
+
+def _check_expression(expression: pd.DataFrame) -> None:
+    """Check that expression is a table with unique ids and unique genes."""
+    if not isinstance(expression, pd.DataFrame):
+        raise InputError(
+            "expression must be a pandas DataFrame (index cell ids, columns genes), "
+            f"got {type(expression).__name__}."
+        )
+    refuse_duplicates(expression.index, "cell ids in the index of expression")
+    if expression.shape[1] == 0:
+        raise InputError("expression has no columns; give one per gene.")
+
+
+def _wide_cells(
+    table: ContractTable,
+    rows: np.ndarray | None,
+    genes: tuple[str, ...],
+    missing_genes: str,
+) -> Cells:
+    """Read the cells of (some of) the rows from their own gene columns."""
+    frame, labels = table.frame, table.row_labels
+    positions = match_genes(frame.columns, genes, missing_genes, "X")
+    kept = np.arange(len(frame)) if rows is None else rows
+    values = read_gene_values(
+        frame,
+        rows,
+        positions,
+        name="X",
+        where=lambda i, gene: f"{name_row(kept[i], labels)}, column {gene!r}",
+        advice=(
+            f"{table.estimator_name} does not impute; drop these rows or fill them "
+            "before."
+        ),
+    )
+    ids, codes = labels[kept], None
+    column = table.column("cell_line")
+    if column is not None:
+        codes = factorize_objects(column)[0][kept]
+        ids = np.where(codes >= 0, column.to_numpy(dtype=object)[kept], ids)
+    first, inverse = unique_rows(values, codes)
+    return Cells(ids[first], inverse, values[first], genes)
+
+
+def _mixed_cells(
+    table: ContractTable,
+    expression: pd.DataFrame,
+    genes: tuple[str, ...],
+    missing_genes: str,
+) -> Cells:
+    """Look up known ids; read the rows of unknown ones from their gene columns."""
+    codes, ids = factorize_cell_line(table)
+    at = expression.index.get_indexer(pd.Index(ids, dtype=object))
+    known = at >= 0
+    if known.all():
+        values = _look_up(expression, at, genes, missing_genes)
+        return Cells(ids, codes, values, genes)
+    if not has_all_genes(table.frame.columns, genes):
+        _raise_unknown(table, expression, codes, ids, known)
+    wide_rows = np.flatnonzero(~known[codes])
+    wide = _wide_cells(table, wide_rows, genes, missing_genes)
+    n_known = int(known.sum())
+    index = np.where(known, np.cumsum(known) - 1, -1)[codes].astype(np.int64)
+    index[wide_rows] = n_known + wide.index
+    if n_known == 0:
+        return Cells(wide.ids, index, wide.basal_expression, genes)
+    values = _look_up(expression, at[known], genes, missing_genes)
+    return Cells(
+        np.concatenate([ids[known], wide.ids]),
+        index,
+        np.concatenate([values, wide.basal_expression]),
+        genes,
+    )
+
+
+def _look_up(
+    expression: pd.DataFrame,
+    at: np.ndarray,
+    genes: tuple[str, ...],
+    missing_genes: str,
+) -> np.ndarray:
+    """Return rows `at` of expression, (n_cells, n_genes) float32."""
+    positions = match_genes(expression.columns, genes, missing_genes, "expression")
+    return read_gene_values(
+        expression,
+        at,
+        positions,
+        name="expression",
+        where=lambda i, gene: f"cell {expression.index[at[i]]!r}, gene {gene!r}",
+        advice="Fill these values, or drop the cells or genes.",
+    )
+
+
+def _raise_unknown(
+    table: ContractTable,
+    expression: pd.DataFrame,
+    codes: np.ndarray,
+    ids: np.ndarray,
+    known: np.ndarray,
+) -> None:
+    """Raise UnknownCellLineError naming the ids and their first rows."""
+    labels = table.row_labels
+    unknown = np.flatnonzero(~known)
+    first_row = {int(code): int(np.argmax(codes == code)) for code in unknown[:5]}
+    offenders = describe_offenders(
+        unknown,
+        len(unknown),
+        lambda code: f"{ids[code]!r} ({name_row(first_row[int(code)], labels)})",
+    )
+    hint = ""
+    if {str(ids[code]) for code in unknown} & {str(i) for i in expression.index}:
+        hint = " Some match as text: give both the same type, for example str."
+    raise UnknownCellLineError(
+        f"{len(unknown)} cell line(s) of column {table.names['cell_line']!r} are not "
+        f"in the index of expression: {offenders}.{hint} Add them to expression; to "
+        "predict new cells, pass wide rows with one column per gene."
+    )

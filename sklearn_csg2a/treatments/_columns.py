@@ -1,0 +1,242 @@
+"""Tables, renamed columns, and the columns dose and time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sklearn_csg2a._validation import (
+    describe_entries,
+    holds_numbers,
+    name_row,
+    parse_numbers,
+)
+from sklearn_csg2a.exceptions import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "CONTRACT_COLUMNS",
+    "ContractTable",
+    "as_frame",
+    "is_plain",
+    "quote_names",
+    "read_column",
+    "read_contract_table",
+    "read_quantity",
+    "refuse_duplicates",
+]
+
+CONTRACT_COLUMNS = ("cell_line", "smiles", "dose", "time")
+
+
+@dataclass(frozen=True, eq=False)
+class ContractTable:
+    """A table of treatments and where each contract column is found in it."""
+
+    frame: pd.DataFrame
+    names: dict[str, Any]
+    estimator_name: str
+
+    @property
+    def row_labels(self) -> np.ndarray:
+        """Index of the table, (n_rows,) objects."""
+        return label_rows(self.frame)
+
+    def column(self, contract_name: str) -> pd.Series | None:
+        """Return a contract column, None where the table has none."""
+        if contract_name not in self.names:
+            return None
+        return self.frame[self.names[contract_name]]
+
+    def require(self, contract_name: str) -> pd.Series:
+        """Return a contract column or say which columns there are instead."""
+        column = self.column(contract_name)
+        if column is None:
+            raise InputError(
+                f"X has no column {contract_name!r}, which {self.estimator_name} "
+                f"needs. Columns present: {quote_names(self.frame.columns)}. If one "
+                f"of them holds it, pass columns={{{contract_name!r}: '<its name>'}}."
+            )
+        return column
+
+
+def as_frame(X: Any) -> pd.DataFrame | None:
+    """Return X as a pandas DataFrame where it is a table, else None."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    if not hasattr(X, "to_pandas"):
+        return None
+    try:
+        converted = X.to_pandas()
+    except ModuleNotFoundError:  # polars converts whole tables by way of pyarrow
+        converted = pd.DataFrame({name: X[name].to_numpy() for name in X.columns})
+    return converted if isinstance(converted, pd.DataFrame) else None
+
+
+def label_rows(frame: pd.DataFrame) -> np.ndarray:
+    """Return the index of a table as (n_rows,) objects, tuples for many levels."""
+    labels = np.empty(len(frame), dtype=object)
+    labels[:] = list(frame.index)
+    return labels
+
+
+def is_plain(
+    X: Any,
+    columns: Mapping[str, str] | None = None,
+    expression: pd.DataFrame | None = None,
+) -> bool:
+    """Tell whether X is a plain array or table, of which every column is a gene.
+
+    Parameters
+    ----------
+    X : array-like or DataFrame of shape (n_rows, n_columns)
+        The input of an estimator.
+    columns : mapping of str to str, default=None
+        Renamed columns; a table with any is never plain.
+    expression : DataFrame, default=None
+        Basal expression to look up; a table with it is never plain.
+
+    Returns
+    -------
+    plain : bool
+        True for anything but a table, and for a table of numbers that has none of
+        the columns cell_line, smiles, dose and time.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_csg2a.treatments import is_plain
+    >>> is_plain([[0.1, 0.2]]), is_plain(pd.DataFrame({"TP53": [0.1]}))
+    (True, True)
+    >>> is_plain(pd.DataFrame({"TP53": [0.1], "smiles": ["CCO"]}))
+    False
+    """
+    frame = as_frame(X)
+    if frame is None:
+        return True
+    if columns or expression is not None:
+        return False
+    if any(name in frame.columns for name in CONTRACT_COLUMNS):
+        return False
+    return all(holds_numbers(frame.iloc[:, i]) for i in range(frame.shape[1]))
+
+
+def read_column(X: Any, name: str, estimator_name: str) -> np.ndarray:
+    """Return a column of a table that the contract does not name, as objects.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_rows, n_columns)
+        Treatments.
+    name : str
+        Name of the column.
+    estimator_name : str
+        Name used in messages.
+
+    Returns
+    -------
+    values : ndarray of shape (n_rows,), dtype=object
+        The column, missing values included.
+
+    Raises
+    ------
+    InputError
+        X has no such column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_csg2a.treatments import read_column
+    >>> read_column(pd.DataFrame({"tissue": ["lung"]}), "tissue", "TissueMean")
+    array(['lung'], dtype=object)
+    """
+    frame = as_frame(X)
+    if frame is None or name not in frame.columns:
+        present = () if frame is None else frame.columns
+        raise InputError(
+            f"X has no column {name!r}, which {estimator_name} needs. Columns "
+            f"present: {quote_names(present)}."
+        )
+    return frame[name].to_numpy(dtype=object)
+
+
+def quote_names(names: Iterable[Any], limit: int = 10) -> str:
+    """Quote at most `limit` names and count the rest."""
+    names = list(names)
+    shown = ", ".join(repr(name) for name in names[:limit])
+    rest = len(names) - limit
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def refuse_duplicates(names: pd.Index, what: str) -> None:
+    """Raise InputError where a name occurs twice."""
+    if not names.is_unique:
+        twice = names[names.duplicated()].unique()
+        raise InputError(
+            f"Duplicate {what}: {quote_names(twice, 5)}. Each may occur once; rename "
+            "or drop the repeats."
+        )
+
+
+def read_contract_table(
+    frame: pd.DataFrame, columns: Mapping[str, str] | None, estimator_name: str
+) -> ContractTable:
+    """Check the columns of a table and resolve the renamed ones."""
+    if len(frame) == 0:
+        raise InputError(
+            f"Found array with 0 sample(s) (shape={frame.shape}) while a minimum of "
+            f"1 is required by {estimator_name}."
+        )
+    refuse_duplicates(frame.columns, "column names in X")
+    names = {name: name for name in CONTRACT_COLUMNS if name in frame.columns}
+    for contract_name, own_name in dict(columns or {}).items():
+        if contract_name not in CONTRACT_COLUMNS:
+            raise InputError(
+                f"columns renames {contract_name!r}, which is not a column of the "
+                f"input contract. Keys may be {quote_names(CONTRACT_COLUMNS)}; "
+                "values are the names in X."
+            )
+        if own_name not in frame.columns:
+            raise InputError(
+                f"columns={{{contract_name!r}: {own_name!r}}} names a column that X "
+                f"does not have. Columns present: {quote_names(frame.columns)}."
+            )
+        names[contract_name] = own_name
+    return ContractTable(frame, names, estimator_name)
+
+
+def read_quantity(
+    table: ContractTable, contract_name: str, unit: str, default: float
+) -> np.ndarray:
+    """Return dose or time as (n_rows,) float64: finite numbers, zero or more."""
+    column = table.column(contract_name)
+    if column is None:
+        return np.full(len(table.frame), float(default))
+    if pd.api.types.is_complex_dtype(column.dtype):
+        raise InputError(f"Complex data not supported: column {column.name!r} of X.")
+    labels = table.row_labels
+    values, not_numbers = parse_numbers(column)
+    with np.errstate(over="ignore"):
+        too_large = np.isfinite(values) & ~np.isfinite(values.astype(np.float32))
+    problems = (
+        (not_numbers, "holds what is not a number"),
+        (np.isnan(values), "contains NaN"),
+        (np.isinf(values), "contains infinity"),
+        (too_large, "contains a value too large for dtype('float32')"),
+        (values < 0, "is negative"),
+    )
+    for bad, problem in problems:
+        rows = np.flatnonzero(bad)
+        if len(rows):
+            offenders = describe_entries(column, rows, lambda i: name_row(i, labels))
+            raise InputError(
+                f"Input X: column {column.name!r} {problem}: {offenders}. Expected "
+                f"a number of {unit}, 0 or more; drop the column to use "
+                f"default_{contract_name}={default:g} in all rows."
+            )
+    return values

@@ -1,0 +1,240 @@
+"""read_treatments: from anything the user may pass as X to Treatments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_array
+
+from sklearn_csg2a._validation import (
+    describe_entries,
+    name_row,
+    parse_numbers,
+    to_finite_float32,
+)
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.treatments._cells import read_cells, unique_rows
+from sklearn_csg2a.treatments._columns import (
+    as_frame,
+    is_plain,
+    label_rows,
+    read_contract_table,
+    read_quantity,
+    refuse_duplicates,
+)
+from sklearn_csg2a.treatments._compounds import read_compounds
+from sklearn_csg2a.treatments._treatments import Treatments
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["check_kind", "read_plain_values", "read_treatments"]
+
+
+def read_treatments(
+    X: Any,
+    *,
+    expression: pd.DataFrame | None = None,
+    columns: Mapping[str, str] | None = None,
+    genes: Sequence[str] | None = None,
+    missing_genes: str = "error",
+    on_invalid_smiles: str = "raise",
+    default_dose: float = 10.0,
+    default_time: float = 72.0,
+    has_compounds: bool | None = None,
+    estimator_name: str = "The estimator",
+) -> Treatments:
+    """Read and validate X by the column contract.
+
+    Parameters
+    ----------
+    X : DataFrame or array-like of shape (n_rows, n_columns)
+        One row per treatment. A table has the column ``smiles``; with `expression`
+        the column ``cell_line`` (light rows), without it one numeric column per
+        gene (wide rows); optionally ``dose`` in micromolar and ``time`` in hours,
+        where zero is allowed (untreated, time zero). Other columns are ignored.
+        In a plain array, or a table of numbers with none of these columns, every
+        column is a gene and there is no compound.
+    expression : DataFrame of shape (n_known_cells, n_genes), default=None
+        Basal expression; index cell ids, columns genes. Rows whose id is not in it
+        are read from their own gene columns, if X has all of them.
+    columns : mapping of str to str, default=None
+        Renamed columns, contract name to the name in X.
+    genes : sequence of str, default=None
+        Genes known from fit; X and `expression` are matched to them by name, a
+        plain X by position. None takes the genes that are there.
+    missing_genes : {"error", "zero"}, default="error"
+        What to do where some of `genes` are missing. "zero" fills them with 0, and
+        still raises if fewer than half of the genes are there.
+    on_invalid_smiles : {"raise", "nan"}, default="raise"
+        "nan" gives such rows the compound index -1.
+    default_dose : float, default=10.0
+        Dose in micromolar where X has no column for it.
+    default_time : float, default=72.0
+        Time in hours where X has no column for it.
+    has_compounds : bool, default=None
+        What fit was given; X of the other kind is an error. None takes both.
+    estimator_name : str, default="The estimator"
+        Name used in messages.
+
+    Returns
+    -------
+    treatments : Treatments
+        Cells and compounds in order of first appearance. X and `expression` are
+        never changed and share no memory with it.
+
+    Raises
+    ------
+    InputError
+        A column is missing, renamed wrongly or twice there, or a value is not a
+        finite number in the range of float32.
+    GeneMismatchError
+        The genes of X or `expression` are not those of `genes`.
+    UnknownCellLineError
+        A cell line is not in `expression` and X has no genes for it.
+    InvalidSmilesError
+        A SMILES cannot be read, and `on_invalid_smiles` is "raise".
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_csg2a.treatments import read_treatments
+    >>> expression = pd.DataFrame({"TP53": [0.1, 0.2]}, index=["A549", "MCF7"])
+    >>> X = pd.DataFrame({"cell_line": ["MCF7", "MCF7"], "smiles": ["CCO", "OCC"]})
+    >>> treatments = read_treatments(X, expression=expression)
+    >>> treatments.cell_ids, treatments.smiles
+    (array(['MCF7'], dtype=object), ('CCO',))
+    """
+    known = None if genes is None else tuple(genes)
+    frame = as_frame(X)
+    plain = frame is None or is_plain(frame, columns, expression)
+    check_kind(plain, has_compounds, expression, estimator_name)
+    if frame is None or plain:
+        return _read_plain(X, known, default_dose, default_time, estimator_name)
+    table = read_contract_table(frame, columns, estimator_name)
+    table.require("smiles")
+    cells = read_cells(table, expression, known, missing_genes)
+    smiles, compound_index = read_compounds(table, on_invalid_smiles)
+    return Treatments(
+        row_labels=table.row_labels,
+        cell_ids=cells.ids,
+        cell_index=cells.index,
+        basal_expression=cells.basal_expression,
+        genes=cells.genes,
+        genes_named=True,
+        smiles=smiles,
+        compound_index=compound_index,
+        has_compounds=True,
+        dose=read_quantity(table, "dose", "micromolar (uM)", default_dose),
+        time=read_quantity(table, "time", "hours (h)", default_time),
+    )
+
+
+def check_kind(
+    plain: bool,
+    has_compounds: bool | None,
+    expression: pd.DataFrame | None,
+    estimator_name: str,
+) -> None:
+    """Refuse a plain X where compounds or cell ids are needed, and the reverse."""
+    if plain and expression is not None:
+        raise InputError(
+            "X is a plain array, but expression= is given: pass a DataFrame with the "
+            "columns 'cell_line' and 'smiles', or set expression=None."
+        )
+    if plain and has_compounds:
+        raise InputError(
+            f"X has no column 'smiles', but {estimator_name} was fitted with "
+            "compounds: pass a DataFrame with the columns used in fit."
+        )
+    if not plain and has_compounds is False:
+        raise InputError(
+            f"X is a table of treatments, but {estimator_name} was fitted on a plain "
+            "table without compounds: pass the gene columns alone, in the same order."
+        )
+
+
+def read_plain_values(
+    X: Any, estimator_name: str
+) -> tuple[np.ndarray, np.ndarray, pd.Index | None]:
+    """Return finite float32 values, row labels and column names of a plain X."""
+    frame = as_frame(X)
+    if frame is None:
+        labels, names = None, None
+    else:
+        refuse_duplicates(frame.columns, "column names in X")
+        _refuse_text(frame)
+        labels, names, X = label_rows(frame), frame.columns, frame
+    values = check_array(
+        X, input_name="X", estimator=estimator_name, ensure_all_finite=False
+    )
+    column_names = range(values.shape[1]) if names is None else names
+    finite = to_finite_float32(
+        values,
+        name="X",
+        where=lambda i, j: f"{name_row(i, labels)}, column {column_names[j]!r}",
+        advice=(
+            f"{estimator_name} does not impute; drop these rows or fill them before."
+        ),
+    )
+    if labels is None:
+        labels = np.arange(len(finite)).astype(object)
+    return finite, labels, names
+
+
+def _refuse_text(frame: pd.DataFrame) -> None:
+    """Raise InputError for text among the numbers of a plain table."""
+    labels = label_rows(frame)
+    for i, name in enumerate(frame.columns):
+        column = frame.iloc[:, i]
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            continue
+        bad = parse_numbers(column)[1]
+        is_text = [isinstance(value, str) for value in column.to_numpy(dtype=object)]
+        rows = np.flatnonzero(bad & is_text)
+        if len(rows):
+            offenders = describe_entries(
+                column, rows, lambda row: name_row(row, labels)
+            )
+            raise InputError(
+                f"could not convert string to float: column {name!r} of X, "
+                f"{offenders}. Correct these values, or drop the column if it is not "
+                "a gene."
+            )
+
+
+def _read_plain(
+    X: Any,
+    genes: tuple[str, ...] | None,
+    default_dose: float,
+    default_time: float,
+    estimator_name: str,
+) -> Treatments:
+    """Read a plain array or table: every column a gene, no compound."""
+    values, labels, names = read_plain_values(X, estimator_name)
+    n_rows, n_columns = values.shape
+    own_names = () if names is None else tuple(names)
+    named = bool(own_names) and all(isinstance(name, str) for name in own_names)
+    if genes is None:
+        genes = own_names if named else tuple(f"x{i}" for i in range(n_columns))
+    elif len(genes) != n_columns:
+        raise InputError(
+            f"X has {n_columns} features, but {estimator_name} is expecting "
+            f"{len(genes)} features as input."
+        )
+    first, inverse = unique_rows(values)
+    return Treatments(
+        row_labels=labels,
+        cell_ids=labels[first],
+        cell_index=inverse,
+        basal_expression=values[first],
+        genes=genes,
+        genes_named=named,
+        smiles=(),
+        compound_index=np.zeros(n_rows, dtype=np.int64),
+        has_compounds=False,
+        dose=np.full(n_rows, float(default_dose)),
+        time=np.full(n_rows, float(default_time)),
+    )

@@ -1,0 +1,120 @@
+"""read_response: the y of fit and score as float64."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_array, column_or_1d
+
+from sklearn_csg2a._validation import (
+    describe_offenders,
+    name_row,
+    parse_numbers,
+    to_finite_float32,
+)
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.treatments._columns import as_frame
+from sklearn_csg2a.treatments._treatments import Treatments
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+__all__ = ["read_response"]
+
+
+def read_response(
+    y: Any,
+    treatments: Treatments | int,
+    row_labels: ArrayLike | None = None,
+    *,
+    multi_output: bool = False,
+    estimator_name: str = "estimator",
+) -> np.ndarray:
+    """Read and validate a response by the rules of scikit-learn.
+
+    Parameters
+    ----------
+    y : array-like, Series or DataFrame of shape (n_rows,) or (n_rows, n_outputs)
+        Numbers of any type.
+    treatments : Treatments or int
+        The treatments y belongs to, or their number.
+    row_labels : array-like of shape (n_rows,), default=None
+        Labels for messages; None takes those of `treatments`.
+    multi_output : bool, default=False
+        Keep two dimensions. If False, a single column is taken with scikit-learn's
+        `DataConversionWarning`.
+    estimator_name : str, default="estimator"
+        Name used in messages.
+
+    Returns
+    -------
+    response : ndarray of shape (n_rows,) or (n_rows, n_outputs), dtype=float64
+        A copy; all of it is finite in float32.
+
+    Raises
+    ------
+    InputError
+        y is None, has text, NaN, infinity or a value too large for float32, or its
+        length is not that of X.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.treatments import read_response
+    >>> read_response([1, 2, 3], 3)
+    array([1., 2., 3.])
+    """
+    if y is None:
+        raise InputError(
+            f"This {estimator_name} estimator requires y to be passed, but the "
+            "target y is None."
+        )
+    n_rows, labels = treatments, row_labels
+    if isinstance(treatments, Treatments):
+        n_rows = treatments.n_rows
+        labels = treatments.row_labels if row_labels is None else row_labels
+    row_names = None if labels is None else np.asarray(labels, dtype=object)
+    frame = as_frame(y)
+    y = y if frame is None else frame
+    if multi_output:
+        values = check_array(
+            y, dtype=None, ensure_2d=False, ensure_all_finite=False, input_name="y"
+        )
+    else:
+        values = column_or_1d(y, warn=True)
+    if len(values) != n_rows:
+        raise InputError(
+            "Found input variables with inconsistent numbers of samples: "
+            f"[{n_rows}, {len(values)}]"
+        )
+    names = None if frame is None or values.ndim == 1 else frame.columns
+
+    def where(row: int, column: int) -> str:
+        if values.ndim == 1:
+            return name_row(row, row_names)
+        name = column if names is None else names[column]
+        return f"{name_row(row, row_names)}, output {name!r}"
+
+    table = _as_float64(values.reshape(len(values), -1), where)
+    to_finite_float32(
+        table, name="y", where=where, advice="Drop these rows or correct the values."
+    )
+    return table.reshape(values.shape)
+
+
+def _as_float64(table: np.ndarray, where: Any) -> np.ndarray:
+    """Return a copy as float64, naming text that is no number."""
+    if table.dtype.kind in "fiub":
+        return np.array(table, dtype=np.float64)
+    entries = table.astype(object)
+    numbers, bad = parse_numbers(pd.Series(entries.ravel(), dtype=object))
+    at = np.argwhere(bad.reshape(table.shape))
+    if len(at):
+        offenders = describe_offenders(
+            at, len(at), lambda i: f"{where(i[0], i[1])}: {entries[i[0], i[1]]!r}"
+        )
+        raise InputError(
+            f"could not convert string to float: y, {offenders}. Expected numbers."
+        )
+    return numbers.reshape(table.shape)

@@ -1,0 +1,234 @@
+"""Who may import whom, and a few things that no module may do."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "sklearn_csg2a"
+
+# Each part of the package may import from its own line and from the lines above.
+LAYERS = (
+    ("_version", "exceptions"),
+    ("_random", "_device"),
+    ("nn",),
+    ("chem",),
+    ("_validation", "treatments"),
+    ("metrics", "model_selection", "preprocessing"),
+    ("_archive", "_batches", "_checkpoint", "_inference", "_training"),
+    ("persistence",),
+    ("estimators",),
+    ("baselines",),
+    ("interpretation",),
+    ("datasets",),
+    ("plotting",),
+)
+RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
+
+# Narrower than the layers: all that these parts may import from the package.
+ALLOWED = {
+    "nn": {"nn", "exceptions", "_random", "_device"},
+    "datasets": {"datasets", "metrics", "exceptions", "_random", "chem", "_version"},
+}
+
+# Packages that only the parts named may import.
+ONLY_IN = {
+    "rdkit": {"chem"},
+    "skorch": {"_batches", "_checkpoint", "_training", "estimators", "baselines"},
+    "matplotlib": {"plotting"},
+}
+
+# Packages that the parts named must not import.
+NOT_IN = {
+    "torch": {"treatments", "metrics", "model_selection", "preprocessing", "datasets"},
+    "sklearn": {"nn"},
+    "pandas": {"nn"},
+}
+
+# What would run code that a file brings along.
+RUNS_CODE_OF_FILES = {
+    "dill.load",
+    "joblib.load",
+    "pickle.Unpickler",
+    "pickle.load",
+    "pickle.loads",
+}
+
+MAX_LINES = 450
+
+
+def _module_name(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {_module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items()}
+
+
+def _part(module):
+    """First name below the package: 'chem' for sklearn_csg2a.chem.smiles."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def _imports(tree):
+    """Yield the modules that a tree imports, with the line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield (inner if inner in FILES else node.module), node.lineno
+
+
+def _own_imports(module, tree=None):
+    for imported, line in _imports(tree or TREES[module]):
+        if imported.split(".")[0] == PACKAGE.name:
+            yield imported, line
+
+
+def _without_type_checking(tree):
+    body = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+    ]
+    return ast.Module(body=body, type_ignores=[])
+
+
+def _calls(tree):
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def _is_constant(node, value):
+    return isinstance(node, ast.Constant) and node.value is value
+
+
+@pytest.fixture(params=list(FILES))
+def module(request):
+    return request.param
+
+
+def test_every_part_of_the_package_has_a_layer():
+    parts = {_part(name) for name in FILES} - {""}
+    assert parts <= set(RANK), f"no layer for {sorted(parts - set(RANK))}"
+
+
+def test_imports_point_to_the_same_layer_or_to_one_above(module):
+    if module == PACKAGE.name:
+        return
+    rank = RANK[_part(module)]
+    wrong = [
+        f"line {line}: {imported}"
+        for imported, line in _own_imports(module)
+        if RANK.get(_part(imported), len(LAYERS)) > rank
+    ]
+    assert not wrong, f"{module} imports from a layer below its own: {wrong}"
+
+
+def test_parts_with_a_narrow_view_keep_to_it(module):
+    allowed = ALLOWED.get(_part(module))
+    if allowed is None:
+        return
+    wrong = [
+        f"line {line}: {imported}"
+        for imported, line in _own_imports(module)
+        if _part(imported) not in allowed
+    ]
+    assert not wrong, f"{module} may import from {sorted(allowed)} only: {wrong}"
+
+
+def test_modules_do_not_import_each_other_in_a_circle():
+    """Imports for annotations alone, which never run, may close one."""
+    graph = {
+        name: {to for to, _ in _own_imports(name, _without_type_checking(tree))}
+        for name, tree in TREES.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"circle of imports: {' -> '.join(error.args[1])}")
+
+
+def test_packages_stay_in_the_parts_that_own_them(module):
+    part = _part(module)
+    wrong = [
+        f"line {line}: {imported}"
+        for imported, line in _imports(TREES[module])
+        if part not in ONLY_IN.get(imported.split(".")[0], {part})
+        or part in NOT_IN.get(imported.split(".")[0], ())
+    ]
+    assert not wrong, f"{module} must not import these: {wrong}"
+
+
+def test_matplotlib_is_imported_only_when_something_is_drawn(module):
+    at_import = [
+        node
+        for node in TREES[module].body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    names = {
+        imported.split(".")[0]
+        for node in at_import
+        for imported, _ in _imports(ast.Module(body=[node], type_ignores=[]))
+    }
+    assert "matplotlib" not in names, f"{module} needs matplotlib to be imported"
+
+
+def test_imports_are_absolute(module):
+    relative = [
+        node.lineno
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert not relative, f"{module}: relative imports in lines {relative}"
+
+
+def test_init_files_only_re_export_and_name_what_they_export(module):
+    if FILES[module].name != "__init__.py":
+        return
+    body = TREES[module].body
+    exported, imported = None, set()
+    for node in body:
+        if isinstance(node, ast.ImportFrom):
+            if node.module != "__future__":
+                imported |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign) and node.targets[0].id == "__all__":
+            exported = ast.literal_eval(node.value)
+        else:
+            assert isinstance(node, ast.Expr), f"{module}: code in line {node.lineno}"
+            assert isinstance(node.value, ast.Constant), f"line {node.lineno}"
+    assert exported is not None, f"{module} has no __all__"
+    assert sorted(exported) == sorted(imported)
+
+
+def test_weights_and_arrays_are_never_read_as_pickles(module):
+    for call in _calls(TREES[module]):
+        keywords = {word.arg: word.value for word in call.keywords}
+        where = f"{module}, line {call.lineno}"
+        assert not _is_constant(keywords.get("allow_pickle"), value=True), where
+        assert not _is_constant(keywords.get("weights_only"), value=False), where
+        if ast.unparse(call.func) == "torch.load":
+            assert _is_constant(keywords.get("weights_only"), value=True), where
+        assert ast.unparse(call.func) not in RUNS_CODE_OF_FILES, where
+
+
+def test_readers_of_pickles_are_not_imported_by_name(module):
+    """The check above knows them by their full names."""
+    named = {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert not named & (RUNS_CODE_OF_FILES | {"torch.load"})
+
+
+def test_files_are_short_enough_to_read_in_one_go(module):
+    lines = len(FILES[module].read_text("utf-8").splitlines())
+    assert lines <= MAX_LINES, f"{module} has {lines} lines: one concept a file?"

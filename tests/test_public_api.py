@@ -1,0 +1,143 @@
+"""Every public name can be imported, says what it does and shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import sklearn_csg2a
+from sklearn_csg2a import exceptions
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# The parts that users import from.
+PUBLIC_PARTS = (
+    "baselines",
+    "chem",
+    "datasets",
+    "exceptions",
+    "interpretation",
+    "metrics",
+    "model_selection",
+    "nn",
+    "plotting",
+    "preprocessing",
+)
+
+# Names that need no example of their own: errors, network layers (the estimators are
+# their example), plots, and functions that need files which the project cannot ship.
+NEEDS_NO_EXAMPLE = re.compile(
+    r"\.(exceptions|nn)\.|\.datasets\.(load|fetch|read)_|\.plotting\.",
+)
+
+
+def _public_objects():
+    present = {part.name for part in pkgutil.iter_modules(sklearn_csg2a.__path__)}
+    modules = [sklearn_csg2a] + [
+        importlib.import_module(f"sklearn_csg2a.{part}")
+        for part in PUBLIC_PARTS
+        if part in present
+    ]
+    for module in modules:
+        for name in module.__all__:
+            found = getattr(module, name)
+            if inspect.isclass(found) or inspect.isfunction(found):
+                yield pytest.param(found, id=f"{module.__name__}.{name}")
+
+
+OBJECTS = list(_public_objects())
+
+
+def _sections(text):
+    """Split a numpydoc text into its sections, the opening under ''."""
+    sections, name = {"": []}, ""
+    lines = text.splitlines()
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if following and set(following) == {"-"} and len(following) == len(line):
+            name = line
+            sections[name] = []
+        elif not (line and set(line) == {"-"}):
+            sections[name].append(line)
+    return sections
+
+
+def _is_record(found):
+    """Whether the class only holds values: its attributes are its parameters."""
+    return dataclasses.is_dataclass(found) or hasattr(found, "_fields")
+
+
+def _documented(section):
+    """Names that open an entry of the section: 'alpha, beta : float'."""
+    entries = (line for line in section if re.match(r"\S", line))
+    return [
+        name.strip().lstrip("*")
+        for entry in entries
+        for name in entry.split(" : ")[0].split(",")
+    ]
+
+
+def _parameters(found):
+    return list(inspect.signature(found).parameters)
+
+
+def _docstring(found):
+    text = vars(found).get("__doc__") if inspect.isclass(found) else found.__doc__
+    return inspect.cleandoc(text or "")
+
+
+@pytest.mark.parametrize("found", OBJECTS)
+def test_public_name_opens_with_one_sentence(found):
+    first, *rest = _docstring(found).splitlines() or [""]
+    assert first, f"{found.__qualname__} has no docstring"
+    assert first.endswith("."), f"{found.__qualname__}: {first!r}"
+    assert not rest or not rest[0], "an empty line follows the first sentence"
+
+
+@pytest.mark.parametrize("found", OBJECTS)
+def test_public_name_documents_its_parameters_in_order(found):
+    if found.__module__ == exceptions.__name__:
+        return
+    sections = _sections(_docstring(found))
+    documented = _documented(sections.get("Parameters", ()))
+    if _is_record(found):
+        # What a network passes on says its shapes in comments instead.
+        documented += _documented(sections.get("Attributes", ()))
+        in_network = found.__module__.startswith("sklearn_csg2a.nn.")
+        assert in_network or set(_parameters(found)) <= set(documented)
+    else:
+        assert documented == _parameters(found)
+
+
+@pytest.mark.parametrize("found", OBJECTS)
+def test_public_methods_say_what_they_do(found):
+    if not inspect.isclass(found):
+        return
+    silent = [
+        name
+        for name, method in vars(found).items()
+        if not name.startswith("_")
+        and inspect.isfunction(method)
+        and not inspect.getdoc(getattr(found, name))
+    ]
+    assert not silent, f"{found.__qualname__}: no docstring on {silent}"
+
+
+@pytest.mark.parametrize("found", OBJECTS)
+def test_public_name_shows_an_example(found, request):
+    if NEEDS_NO_EXAMPLE.search(request.node.callspec.id) or _is_record(found):
+        return
+    if not _parameters(found):
+        return
+    assert ">>>" in _docstring(found), f"{found.__qualname__} shows no example"
+
+
+def test_version_is_the_same_everywhere():
+    version = sklearn_csg2a.__version__
+    assert f"## {version}" in (REPOSITORY / "CHANGELOG.md").read_text("utf-8")
+    assert f"version: {version}\n" in (REPOSITORY / "CITATION.cff").read_text("utf-8")
