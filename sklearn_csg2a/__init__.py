@@ -2,5 +2,12 @@
 
 from sklearn_csg2a._version import __version__
 from sklearn_csg2a.estimators import DrugResponseRegressor, PerturbationRegressor
+from sklearn_csg2a.persistence import load_model, save_model
 
-__all__ = ["DrugResponseRegressor", "PerturbationRegressor", "__version__"]
+__all__ = [
+    "DrugResponseRegressor",
+    "PerturbationRegressor",
+    "__version__",
+    "load_model",
+    "save_model",
+]

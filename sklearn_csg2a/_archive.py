@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import os
-import tempfile
+import secrets
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def write_archive(
     """
     target = Path(path)
     weights = save_safetensors(
-        {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        {name: np.asarray(array, order="C") for name, array in arrays.items()}
     )
     manifest = {
         **manifest,
@@ -46,7 +46,7 @@ def write_archive(
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in (
-            (_MANIFEST, json.dumps(manifest, indent=1).encode()),
+            (_MANIFEST, json.dumps(manifest).encode()),
             (_WEIGHTS, weights),
         ):
             # a fixed date: the same model gives the same bytes
@@ -99,14 +99,17 @@ def read_archive(
             msg = f"{path}: {_WEIGHTS} does not match its sha256 in {_MANIFEST}."
             raise ModelFileError(msg)
         return manifest, load_safetensors(weights)
+    except ModelFileError:
+        raise
     except (
         zipfile.BadZipFile,
-        json.JSONDecodeError,
-        UnicodeDecodeError,
         SafetensorError,
-        KeyError,
-        TypeError,
         EOFError,
+        KeyError,
+        RecursionError,
+        RuntimeError,
+        TypeError,
+        ValueError,
     ) as error:
         msg = f"{path}: cannot be read as a model file ({error})."
         raise ModelFileError(msg) from error
@@ -115,13 +118,26 @@ def read_archive(
 def _write_atomically(target: Path, content: bytes) -> None:
     """Write to a temporary file beside the target, flush, then rename."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(target)
+        temporary.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+    _flush_folder(target.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the new name survive a power cut, where the system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows does not open folders
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

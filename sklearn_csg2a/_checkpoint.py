@@ -11,7 +11,11 @@ import torch
 from skorch.callbacks import Callback
 
 from sklearn_csg2a._archive import read_archive, write_archive
-from sklearn_csg2a.exceptions import CheckpointError, ModelFileError
+from sklearn_csg2a.exceptions import (
+    CheckpointError,
+    ModelFileError,
+    list_offenders,
+)
 
 if TYPE_CHECKING:
     from sklearn_csg2a._training import BestWeights, TrainingNet
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint", "digest"]
 
 _FORMAT = 1
+_SHOWN = 40  # characters of a value in a message
 
 
 def digest(*arrays: np.ndarray) -> str:
@@ -38,8 +43,9 @@ class Checkpoint:
     path : str or path
         The file; replaced atomically at the end of each epoch.
     fingerprint : dict of str to str
-        What the fit is made of (data, genes, parameters, versions). A file
-        whose fingerprint differs is refused, and the difference named.
+        What the fit is made of (data, genes, parameters, versions); the network
+        it starts from is added by `resume`. A file whose fingerprint differs is
+        refused, and the difference named.
     generators : dict of str to torch.Generator
         The generators whose states travel along.
     """
@@ -84,7 +90,8 @@ class Checkpoint:
         write_archive(self.path, manifest, arrays)
 
     def resume(self, net: TrainingNet, best: BestWeights) -> None:
-        """Bring `net` to the saved state; do nothing where there is no file."""
+        """Bring `net` to the saved state; without a file, note where it starts."""
+        self.fingerprint |= _starting_point(net)
         if not self.path.exists():
             return
         try:
@@ -118,8 +125,9 @@ class Checkpoint:
         names = sorted(set(saved) | set(self.fingerprint))
         changed = [n for n in names if saved.get(n) != self.fingerprint.get(n)]
         if changed:
-            details = "; ".join(
-                f"{name}: {saved.get(name)} then, {self.fingerprint.get(name)} now"
+            details = list_offenders(
+                f"{name}: {_shown(saved.get(name))} then, "
+                f"{_shown(self.fingerprint.get(name))} now"
                 for name in changed
             )
             msg = (
@@ -143,6 +151,21 @@ class _WriteCheckpoint(Callback):
 def _arrays(tensors: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
     """Return named tensors as NumPy arrays."""
     return [(name, tensor.detach().cpu().numpy()) for name, tensor in tensors.items()]
+
+
+def _starting_point(net: TrainingNet) -> dict[str, str]:
+    """Return digests of the network before its first step: it holds the interactome."""
+    arrays = sorted(_arrays(net.module_.state_dict()))
+    prior = [one for name, one in arrays if "attention.edge_" in name]
+    rest = [one for name, one in arrays if "attention.edge_" not in name]
+    return {"interactome": digest(*prior), "first weights": digest(*rest)}
+
+
+def _shown(value: str | None) -> str | None:
+    """Shorten digests and long parameters for a message."""
+    if value is None or len(value) <= _SHOWN:
+        return value
+    return f"{value[:_SHOWN]}..."
 
 
 def _below(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sklearn_csg2a.nn import CSG2A, CellTerms, Dropout, ResponseNetwork
+from sklearn_csg2a.nn import CSG2A, CellTerms, Dropout, ResponseNetwork, csg2a_part
 from sklearn_csg2a.nn.heads import EntityCodes
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def predict_perturbed(
     network: CSG2A | ResponseNetwork, data: TreatmentTensors
 ) -> Tensor:
     """Return centred perturbed expression, (rows, outputs)."""
-    csg2a = network.csg2a if isinstance(network, ResponseNetwork) else network
+    csg2a = csg2a_part(network)
     conditions = encode_conditions(csg2a, data)
     cells = _cell_terms(network, data)
 
@@ -105,7 +105,7 @@ def row_inputs(
     network: CSG2A | ResponseNetwork, data: TreatmentTensors
 ) -> tuple[Tensor, Tensor]:
     """Return what the attention sees of each row: (rows, genes) twice."""
-    csg2a = network.csg2a if isinstance(network, ResponseNetwork) else network
+    csg2a = csg2a_part(network)
     conditions = encode_conditions(csg2a, data)
     basal = data.basal
     if isinstance(network, ResponseNetwork):
@@ -128,9 +128,7 @@ def active_dropout(network: nn.Module, generator: torch.Generator) -> Iterator[N
             layer.training = False
 
 
-def _cell_terms(
-    network: CSG2A | ResponseNetwork, data: TreatmentTensors
-) -> CellTerms:
+def _cell_terms(network: CSG2A | ResponseNetwork, data: TreatmentTensors) -> CellTerms:
     """Return the attention's terms of every cell."""
     blocks = [
         [
@@ -144,17 +142,13 @@ def _cell_terms(
     return CellTerms(*(torch.cat(parts) for parts in zip(*blocks, strict=True)))
 
 
-def _in_blocks(
-    like: Tensor, size: int, function: Callable[[Tensor], Tensor]
-) -> Tensor:
+def _in_blocks(like: Tensor, size: int, function: Callable[[Tensor], Tensor]) -> Tensor:
     """Apply `function` to blocks of the positions along `like`, join the results."""
     blocks = _blocks(len(like), size, like.device)
     return torch.cat([function(index)[:kept] for index, kept in blocks])
 
 
-def _blocks(
-    n: int, size: int, device: torch.device
-) -> Iterator[tuple[Tensor, int]]:
+def _blocks(n: int, size: int, device: torch.device) -> Iterator[tuple[Tensor, int]]:
     """Yield (size,) positions, the last padded with 0, and how many are real."""
     for start in range(0, n, size):
         kept = min(size, n - start)

@@ -23,7 +23,7 @@ def private_random_state(
 ) -> np.random.RandomState:
     """Return a RandomState; None gives a fresh one, not NumPy's global one."""
     if random_state is None:
-        return np.random.RandomState()  # noqa: NPY002 (scikit-learn's own type)
+        return np.random.RandomState()
     return check_random_state(random_state)
 
 

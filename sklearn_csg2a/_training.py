@@ -52,9 +52,7 @@ class TrainingNet(NeuralNetRegressor):
         """Run the module on a batch."""
         return self.module_(x)
 
-    def get_loss(
-        self, y_pred: Tensor, y_true: Tensor, *_: Any, **__: Any
-    ) -> Tensor:
+    def get_loss(self, y_pred: Tensor, y_true: Tensor, *_: Any, **__: Any) -> Tensor:
         """Return the mean squared error; shapes must agree exactly."""
         if y_pred.shape != y_true.shape:
             msg = f"prediction {tuple(y_pred.shape)}, target {tuple(y_true.shape)}"
@@ -178,7 +176,9 @@ class _ProgressLine(Callback):
             sys.stderr.flush()
 
 
-def wrap_network(network: nn.Module, device: torch.device, **settings: Any) -> TrainingNet:
+def wrap_network(
+    network: nn.Module, device: torch.device, **settings: Any
+) -> TrainingNet:
     """Return an initialised net around `network`, on the CPU or another device."""
     net = TrainingNet(
         network.to(device),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import itertools
 import pkgutil
 import re
 from pathlib import Path
@@ -57,8 +58,7 @@ OBJECTS = list(_public_objects())
 def _sections(text):
     """Split a numpydoc text into its sections, the opening under ''."""
     sections, name = {"": []}, ""
-    lines = text.splitlines()
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in itertools.pairwise([*text.splitlines(), ""]):
         if following and set(following) == {"-"} and len(following) == len(line):
             name = line
             sections[name] = []
@@ -70,6 +70,10 @@ def _sections(text):
 def _is_record(found):
     """Whether the class only holds values: its attributes are its parameters."""
     return dataclasses.is_dataclass(found) or hasattr(found, "_fields")
+
+
+def _is_error(found):
+    return inspect.isclass(found) and issubclass(found, Exception)
 
 
 def _documented(section):
@@ -101,7 +105,7 @@ def test_public_name_opens_with_one_sentence(found):
 
 @pytest.mark.parametrize("found", OBJECTS)
 def test_public_name_documents_its_parameters_in_order(found):
-    if found.__module__ == exceptions.__name__:
+    if found.__module__ == exceptions.__name__ or _is_error(found):
         return
     sections = _sections(_docstring(found))
     documented = _documented(sections.get("Parameters", ()))
@@ -130,9 +134,9 @@ def test_public_methods_say_what_they_do(found):
 
 @pytest.mark.parametrize("found", OBJECTS)
 def test_public_name_shows_an_example(found, request):
-    if NEEDS_NO_EXAMPLE.search(request.node.callspec.id) or _is_record(found):
+    if NEEDS_NO_EXAMPLE.search(request.node.callspec.id):
         return
-    if not _parameters(found):
+    if _is_record(found) or _is_error(found) or not _parameters(found):
         return
     assert ">>>" in _docstring(found), f"{found.__qualname__} shows no example"
 

@@ -55,6 +55,7 @@ class AsPandas:
 
     def __init__(self, frame):
         self._frame = frame
+        self.columns = list(frame.columns)
 
     def to_pandas(self):
         return self._frame
@@ -371,6 +372,7 @@ def test_polars_tables_are_taken(wide):
         treatments.basal_expression, read_treatments(wide).basal_expression
     )
     assert read_treatments(table[list(GENES)]).genes == GENES
+    np.testing.assert_array_equal(read_response(table["TP53"], 4), wide["TP53"])
 
 
 @pytest.mark.parametrize("name", ["dose", "time"])
@@ -613,6 +615,7 @@ def test_a_response_is_a_copy():
     ("y", "message"),
     [
         (None, "requires y to be passed, but the target y is None"),
+        (1.0, "y should be a"),
         ([1.0, 2.0], r"inconsistent numbers of samples: \[3, 2\]"),
         ([1.0, np.nan, 2.0], r"Input y contains NaN: row 1"),
         ([1.0, np.inf, 2.0], r"Input y contains infinity: row 1"),

@@ -145,7 +145,13 @@ class SmilesEncoder(TransformerMixin, BaseEstimator):
         raise NotImplementedError
 
     def content(self) -> dict[str, Any]:
-        """Return all that decides the encoding of a compound."""
+        """Return all that decides the encoding of a compound.
+
+        Returns
+        -------
+        content : dict of str to plain values
+            The parameters, without those that only change the effort.
+        """
         parameters = self.get_params(deep=False)
         return {k: v for k, v in parameters.items() if k not in self._not_content}
 

@@ -6,10 +6,11 @@ import hashlib
 import os
 import pickle
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
@@ -19,7 +20,14 @@ from sklearn_csg2a.nn.mat import MAT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["file_digest", "load_network", "random_network"]
+__all__ = [
+    "MATWeights",
+    "file_digest",
+    "load_network",
+    "random_network",
+    "read_tensors",
+    "weights_digest",
+]
 
 _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 _EMBEDDING = "src_embed.lut.weight"
@@ -28,14 +36,57 @@ _PUBLISHED_WIDTH = 1024
 _PUBLISHED_HEADS = 16
 
 
+class MATWeights:
+    """Weights of a transformer in memory, never changed and never copied.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        State dictionary with the published names.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.arrays = dict(arrays)
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of names, types, shapes and values."""
+        total = hashlib.sha256()
+        for name, array in sorted(self.arrays.items()):
+            total.update(f"{name}{array.dtype}{array.shape}".encode())
+            total.update(np.ascontiguousarray(array).data)
+        return total.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MATWeights) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> MATWeights:
+        return self
+
+    def __repr__(self) -> str:
+        return f"MATWeights(sha256={self.digest[:12]})"
+
+
 def random_network(*, d_model: int, n_layers: int, n_heads: int, seed: int) -> MAT:
     """Return a seeded network that was never trained, ready for inference."""
     return _random_network(int(d_model), int(n_layers), int(n_heads), int(seed))
 
 
-def load_network(path: str | os.PathLike[str], n_heads: int | None) -> MAT:
-    """Return the network of a weight file, ready for inference."""
-    return _load_network(Path(path), _stamp(path), n_heads)
+def load_network(
+    weights: str | os.PathLike[str] | MATWeights, n_heads: int | None
+) -> MAT:
+    """Return the network of a weight file or of weights, ready for inference."""
+    if isinstance(weights, MATWeights):
+        return _build_network(weights, n_heads)
+    return _load_network(Path(weights), _stamp(weights), n_heads)
+
+
+def weights_digest(weights: str | os.PathLike[str] | MATWeights) -> str:
+    """Return the sha256 of a weight file or of weights."""
+    return weights.digest if isinstance(weights, MATWeights) else file_digest(weights)
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:
@@ -77,11 +128,28 @@ def _load_network(
     n_heads: int | None,
 ) -> MAT:
     """Read a weight file once per version of it."""
-    tensors, metadata = _read_tensors(path)
+    tensors, metadata = read_tensors(path)
+    return _network(path.name, tensors, metadata, n_heads)
+
+
+@lru_cache(maxsize=2)
+def _build_network(weights: MATWeights, n_heads: int | None) -> MAT:
+    """Build the network of weights in memory once."""
+    tensors = {name: torch.tensor(array) for name, array in weights.arrays.items()}
+    return _network(repr(weights), tensors, {}, n_heads)
+
+
+def _network(
+    source: str,
+    tensors: dict[str, torch.Tensor],
+    metadata: Mapping[str, str],
+    n_heads: int | None,
+) -> MAT:
+    """Build a network from tensors; `source` names them in messages."""
     tensors = {k: v for k, v in tensors.items() if not k.startswith(_UNUSED)}
     if _EMBEDDING not in tensors or tensors[_EMBEDDING].ndim != 2:
         msg = (
-            f"{path.name}: no tensor {_EMBEDDING!r}; this is no state dictionary of "
+            f"{source}: no tensor {_EMBEDDING!r}; this is no state dictionary of "
             "a Molecule Attention Transformer."
         )
         raise ModelFileError(msg)
@@ -91,15 +159,15 @@ def _load_network(
         d_atom=d_atom,
         d_model=d_model,
         n_layers=len(layers),
-        n_heads=_find_heads(path, d_model, metadata, n_heads),
+        n_heads=_find_heads(source, d_model, metadata, n_heads),
         generator=torch.Generator().manual_seed(0),
     )
-    _check_names(path, tensors, network.state_dict())
+    _check_names(source, tensors, network.state_dict())
     network.load_state_dict({k: v.to(torch.float32) for k, v in tensors.items()})
     return network.requires_grad_(requires_grad=False).eval()
 
 
-def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Return tensors and text metadata of a file without running its code."""
     try:
         if path.suffix == ".safetensors":
@@ -131,7 +199,7 @@ def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 
 
 def _find_heads(
-    path: Path, d_model: int, metadata: Mapping[str, str], n_heads: int | None
+    source: str, d_model: int, metadata: Mapping[str, str], n_heads: int | None
 ) -> int:
     """Return the number of heads, which the tensors do not show."""
     stored = metadata.get("n_heads", "")
@@ -141,18 +209,18 @@ def _find_heads(
         n_heads = _PUBLISHED_HEADS
     if n_heads is None:
         msg = (
-            f"{path.name} does not tell the number of attention heads; set n_heads to "
+            f"{source} does not tell the number of attention heads; set n_heads to "
             "the number the weights were trained with."
         )
         raise ModelFileError(msg)
     if n_heads < 1 or d_model % n_heads:
-        msg = f"{path.name}: width {d_model} is no multiple of n_heads={n_heads}."
+        msg = f"{source}: width {d_model} is no multiple of n_heads={n_heads}."
         raise ModelFileError(msg)
     return n_heads
 
 
 def _check_names(
-    path: Path,
+    source: str,
     tensors: Mapping[str, torch.Tensor],
     expected: Mapping[str, torch.Tensor],
 ) -> None:
@@ -161,7 +229,7 @@ def _check_names(
     unknown = sorted(set(tensors) - set(expected))
     if missing or unknown:
         msg = (
-            f"{path.name}: {len(missing)} tensors are missing "
+            f"{source}: {len(missing)} tensors are missing "
             f"({list_offenders(missing) or 'none'}) and {len(unknown)} are unknown "
             f"({list_offenders(unknown) or 'none'})."
         )
@@ -172,9 +240,9 @@ def _check_names(
         if tensors[name].shape != expected[name].shape
     ]
     if wrong:
-        msg = f"{path.name}: wrong shapes: {list_offenders(wrong)}."
+        msg = f"{source}: wrong shapes: {list_offenders(wrong)}."
         raise ModelFileError(msg)
     broken = [name for name in expected if not torch.isfinite(tensors[name]).all()]
     if broken:
-        msg = f"{path.name}: NaN or infinity in {list_offenders(broken)}."
+        msg = f"{source}: NaN or infinity in {list_offenders(broken)}."
         raise ModelFileError(msg)

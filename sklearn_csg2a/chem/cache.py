@@ -91,7 +91,8 @@ class ArrayStore:
     def load(self, key: str) -> dict[str, np.ndarray] | None:
         """Return the arrays of a key, or None."""
         try:
-            with np.load(self.path(key), allow_pickle=False) as file:
+            with self.path(key).open("rb") as stream:
+                file = np.load(stream, allow_pickle=False)
                 arrays = {name: file[name] for name in file.files}
         except (OSError, ValueError, KeyError, EOFError):
             return None

@@ -27,6 +27,8 @@ __all__ = ["CONFORMER_METHODS", "Conformer", "embed_conformer", "embed_conformer
 
 CONFORMER_METHODS = ("etkdg", "random", "2d")
 _CACHE_FORMAT = 1
+_MAX_SEED = 2**32 - 1
+_RDKIT_SEEDS = 2**31 - 2  # its generator takes 0 for 1 and repeats after these
 _UFF_ITERATIONS = 200
 _SEARCH_SHARE = 0.95  # of the time; the rest is for the flat coordinates
 _LOGGER = logging.getLogger("sklearn_csg2a")
@@ -71,8 +73,8 @@ class _Settings:
             if isinstance(value, bool) or int(value) != value or value < lowest:
                 msg = f"{name}={value!r} must be an integer of at least {lowest}."
                 raise InputError(msg)
-        if self.seed >= 2**31:
-            msg = f"seed={self.seed} is too large for RDKit; use one below 2**31."
+        if self.seed > _MAX_SEED:
+            msg = f"seed={self.seed} is too large; use at most {_MAX_SEED}."
             raise InputError(msg)
 
     def key(self, canonical: str) -> str:
@@ -200,7 +202,7 @@ def embed_conformers(
             found[one] = kept
     missing = [one for one in unique if one not in found]
     missing.sort(key=lambda one: (-n_atoms[one], one))  # large ones first
-    computed = joblib.Parallel(n_jobs=n_jobs)(
+    computed = joblib.Parallel(n_jobs=n_jobs if missing else 1)(
         joblib.delayed(_embed)(one, settings) for one in missing
     )
     for one, conformer in zip(missing, computed, strict=True):
@@ -310,7 +312,7 @@ class _Search:
         self.coordinates: np.ndarray | None = None
         self.ended = False
         parameters: Any = rdDistGeom.ETKDGv3()
-        parameters.randomSeed = int(settings.seed)
+        parameters.randomSeed = 1 + int(settings.seed) % _RDKIT_SEEDS
         parameters.maxIterations = int(settings.max_attempts)
         parameters.useRandomCoords = method == "random"
         parameters.numThreads = 1

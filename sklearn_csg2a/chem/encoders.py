@@ -139,6 +139,8 @@ def _encode_cached(
 
 def _content_key(encoder: Any) -> Hashable | None:
     """Return what decides the encoding, None when it must not be kept."""
+    if not hasattr(encoder, "__sklearn_tags__"):
+        return None
     if get_tags(encoder).requires_fit and not _is_fitted_when_new(encoder):
         return None
     if isinstance(encoder, SmilesEncoder):

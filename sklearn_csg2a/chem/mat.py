@@ -11,7 +11,12 @@ import torch
 from sklearn.utils._param_validation import Interval
 
 from sklearn_csg2a.chem._base import SmilesEncoder
-from sklearn_csg2a.chem._mat_weights import file_digest, load_network, random_network
+from sklearn_csg2a.chem._mat_weights import (
+    MATWeights,
+    load_network,
+    random_network,
+    weights_digest,
+)
 from sklearn_csg2a.chem.conformers import embed_conformers
 from sklearn_csg2a.chem.graphs import N_NODE_FEATURES, molecule_graphs
 from sklearn_csg2a.exceptions import InputError, ModelFileError
@@ -32,10 +37,11 @@ class MATEncoder(SmilesEncoder):
 
     Parameters
     ----------
-    weights : path-like, default=None
+    weights : path-like or MATWeights, default=None
         State dictionary with the published names, a ``.safetensors`` file or
-        a ``.pt`` file that holds tensors only. None gives a network with
-        random weights, which are the same for the same `random_state`.
+        a ``.pt`` file that holds tensors only. The encoder of a model that
+        `load_published` read holds its weights itself. None gives a network
+        with random weights, the same for the same `random_state`.
     d_model : int, default=64
         Width without `weights`; a file brings its own.
     n_layers : int, default=2
@@ -84,7 +90,7 @@ class MATEncoder(SmilesEncoder):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "weights": [str, os.PathLike, None],
+        "weights": [str, os.PathLike, MATWeights, None],
         "d_model": [Interval(Integral, 2, None, closed="left")],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "n_heads": [Interval(Integral, 1, None, closed="left"), None],
@@ -94,12 +100,12 @@ class MATEncoder(SmilesEncoder):
         "max_atoms": [Interval(Integral, 1, None, closed="left")],
         "cache_dir": [str, os.PathLike, None],
         "n_jobs": [Integral, None],
-        "random_state": [Interval(Integral, 0, 2**31 - 1, closed="both")],
+        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both")],
     }
 
     def __init__(
         self,
-        weights: str | os.PathLike[str] | None = None,
+        weights: str | os.PathLike[str] | MATWeights | None = None,
         d_model: int = 64,
         n_layers: int = 2,
         n_heads: int | None = None,
@@ -183,7 +189,7 @@ class MATEncoder(SmilesEncoder):
             network = load_network(self.weights, self.n_heads)
             if network.d_atom != N_NODE_FEATURES:
                 msg = (
-                    f"weights={os.fspath(self.weights)!r} take {network.d_atom} node "
+                    f"weights={str(self.weights)!r} take {network.d_atom} node "
                     f"features, this package makes {N_NODE_FEATURES}; weights of other "
                     "MAT variants cannot be used."
                 )
@@ -201,10 +207,16 @@ class MATEncoder(SmilesEncoder):
         )
 
     def content(self) -> dict[str, Any]:
-        """Return all that decides the encoding: the weights by their bytes."""
+        """Return all that decides the encoding of a compound.
+
+        Returns
+        -------
+        content : dict of str to plain values
+            The parameters, `weights` replaced by their sha256.
+        """
         content = super().content()
         if self.weights is not None:
-            content["weights"] = file_digest(self.weights)
+            content["weights"] = weights_digest(self.weights)
         return content
 
 

@@ -62,21 +62,22 @@ def enumerate_library(n_targets: int, rng: np.random.Generator) -> pd.DataFrame:
     """
     names = list(SCAFFOLDS)
     dealt = rng.permutation(len(names))  # (scaffolds,)
-    target_of = dict(zip(dealt.tolist(), itertools.cycle(range(n_targets))))
+    target_of = dict(
+        zip(dealt.tolist(), itertools.cycle(range(n_targets)), strict=False)
+    )
     scaffold_term = rng.normal(0.0, 0.6, len(names))
     a_term = rng.normal(0.0, 0.8, len(SUBSTITUENTS))
     b_term = rng.normal(0.0, 0.8, len(SUBSTITUENTS))
-    positions = range(len(SUBSTITUENTS))
+    n_positions = len(SUBSTITUENTS)
     scaffold, a, b = (
-        np.array(column)
-        for column in zip(*itertools.product(range(len(names)), positions, positions))
+        column.ravel() for column in np.indices((len(names), n_positions, n_positions))
     )
     residual = rng.normal(0.0, 0.2, len(scaffold))
     return pd.DataFrame(
         {
             "smiles": [
                 SCAFFOLDS[names[s]].format(a=SUBSTITUENTS[i], b=SUBSTITUENTS[j])
-                for s, i, j in zip(scaffold, a, b)
+                for s, i, j in zip(scaffold, a, b, strict=True)
             ],
             "scaffold": [names[s] for s in scaffold],
             "target": [target_of[s] for s in scaffold.tolist()],

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
 
+from sklearn_csg2a._random import draw_seeds
 from sklearn_csg2a.datasets._library import (
     LIBRARY_SIZE,
     SCAFFOLDS,
     enumerate_library,
+)
+from sklearn_csg2a.datasets._mechanism import (
+    Cells,
+    change_expression,
+    hit_strength,
+    make_cells,
+    respond,
 )
 from sklearn_csg2a.datasets._planted import (
     MODULE_SIZE,
@@ -28,13 +35,6 @@ __all__ = ["make_screen"]
 
 DOSES = (1.0, 10.0, 30.0)  # uM
 TIMES = (6.0, 24.0, 72.0)  # hours
-RESPONSE_DOSE, RESPONSE_TIME = 10.0, 72.0
-TIME_CONSTANT = 18.0  # hours
-N_PROGRAMS = 6  # of expression: what varies between cells is mostly this
-OWN_VARIATION = 0.2  # of a gene, outside all programs
-INTERCEPT = 0.5  # ln uM
-ESSENTIAL = 0.5  # chance that a gene matters for viability
-TISSUES = ("blood", "breast", "colon", "lung", "skin")
 
 DESCR = """\
 Simulated drug-response screen
@@ -52,47 +52,14 @@ what source gene i does to gene j, along planted edges of the interactome) and
 p = dose / (dose + EC50) * (1 - exp(-time / 18)) is the strength of the hit.
 
 ln IC50 (ln uM) is intercept + ln EC50 + target effect + cell effect
-- sensitivity * v @ (p * E @ g) at 10 uM and 72 h + noise: a cell whose essential
++ sensitivity * v @ (p * E @ g) at 10 uM and 72 h + noise: a cell whose essential
 genes (v) fall responds at lower doses.
 
 The interactome leaves out {hidden:.0%} of the planted edges. The perturbation
-screen uses two thirds of the cell lines; half of the response compounds
-are in it, its other compounds have no response. Everything needed to check an
-answer is in `truth`.
+screen has the same cell lines and half of the response compounds (leave their
+rows out where a test must be strict); its other compounds have no response.
+Everything needed to check an answer is in `truth`.
 """
-
-
-class _Cells(NamedTuple):
-    """Basal expression (cells, genes) float32 and the tissue label of each cell."""
-
-    names: np.ndarray
-    tissue: np.ndarray
-    expression: np.ndarray
-
-
-def _seed_sequence(random_state: object) -> np.random.SeedSequence:
-    """Turn any random_state into a seed without touching global random states."""
-    if random_state is None:
-        return np.random.SeedSequence()
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.SeedSequence(random_state.randint(0, 2**31 - 1, size=4))
-    return np.random.SeedSequence(int(random_state))  # type: ignore[call-overload]
-
-
-def _make_cells(n_cells: int, module: np.ndarray, rng: np.random.Generator) -> _Cells:
-    """Draw basal expression with tissue and module structure, as robust z."""
-    tissue = rng.integers(len(TISSUES), size=n_cells)
-    of_tissue = rng.normal(size=(len(TISSUES), N_PROGRAMS))
-    activity = 0.6 * of_tissue[tissue] + 0.8 * rng.normal(size=(n_cells, N_PROGRAMS))
-    of_module = rng.normal(size=(N_PROGRAMS, int(module.max()) + 1))
-    loading = 0.5 * of_module[:, module] + rng.normal(size=(N_PROGRAMS, len(module)))
-    raw = activity @ loading / np.sqrt(N_PROGRAMS)  # (cells, genes)
-    raw += OWN_VARIATION * rng.normal(size=raw.shape)
-    center = np.median(raw, axis=0)
-    spread = 1.4826 * np.median(np.abs(raw - center), axis=0)
-    names = np.array([f"CELL{i + 1:03d}" for i in range(n_cells)], dtype=object)
-    labels = np.array(TISSUES, dtype=object)[tissue]
-    return _Cells(names, labels, ((raw - center) / spread).astype(np.float32))
 
 
 def _pick_compounds(
@@ -116,24 +83,6 @@ def _pick_compounds(
     return chosen
 
 
-def _hit_strength(
-    ln_ec50: np.ndarray, dose: np.ndarray | float, time: np.ndarray | float
-) -> np.ndarray:
-    """Fraction of the full effect at a dose (uM) and time (h), shape (n,)."""
-    return dose / (dose + np.exp(ln_ec50)) * -np.expm1(-time / TIME_CONSTANT)
-
-
-def _change(
-    effects: np.ndarray, basal: np.ndarray, target: np.ndarray, strength: np.ndarray
-) -> np.ndarray:
-    """Change of expression p * E @ g of every row, shape (rows, genes)."""
-    change = np.empty(basal.shape)
-    for index in np.unique(target):
-        rows = target == index
-        change[rows] = strength[rows, None] * (basal[rows] @ effects[index].T)
-    return change
-
-
 def _check_sizes(**given: int) -> None:
     """Refuse sizes that the library or the interactome cannot serve."""
     n_genes, n_targets = given["n_genes"], given["n_targets"]
@@ -154,27 +103,19 @@ def _check_sizes(**given: int) -> None:
 
 
 def _measure_perturbation(
-    cells: _Cells,
+    cells: Cells,
     compounds: pd.DataFrame,
     profiles_per_compound: int,
     rng: np.random.Generator,
-) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
-    """Lay out the perturbation screen.
-
-    Returns its rows X, the positions of their cell and compound, and the mask of
-    the cell lines used.
-    """
-    n_cells = len(cells.names)
-    used = np.zeros(n_cells, dtype=bool)
-    used[rng.permutation(n_cells)[: -(-2 * n_cells // 3)]] = True
-    positions = np.flatnonzero(used)
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Lay out the perturbation screen: its rows X, their cell and compound."""
     n_settings = len(DOSES) * len(TIMES)
-    n_possible = len(positions) * n_settings
+    n_possible = len(cells.names) * n_settings
     if profiles_per_compound > n_possible:
         msg = (
-            f"profiles_per_compound={profiles_per_compound}, but {len(positions)} cell "
-            f"lines, {len(DOSES)} doses and {len(TIMES)} times allow {n_possible}; "
-            "lower it or raise n_cells."
+            f"profiles_per_compound={profiles_per_compound}, but {len(cells.names)} "
+            f"cell lines, {len(DOSES)} doses and {len(TIMES)} times allow only "
+            f"{n_possible}; lower it or raise n_cells."
         )
         raise InputError(msg)
     drawn = np.concatenate(
@@ -183,16 +124,16 @@ def _measure_perturbation(
             for _ in range(len(compounds))
         ]
     )
-    cell = positions[drawn // n_settings]
+    cell = drawn // n_settings
     compound = np.repeat(np.arange(len(compounds)), profiles_per_compound)
     rows = _rows(cells, compounds, cell, compound)
     rows["dose"] = np.array(DOSES)[drawn % n_settings // len(TIMES)]
     rows["time"] = np.array(TIMES)[drawn % len(TIMES)]
-    return rows, cell, compound, used
+    return rows, cell, compound
 
 
 def _rows(
-    cells: _Cells, compounds: pd.DataFrame, cell: np.ndarray, compound: np.ndarray
+    cells: Cells, compounds: pd.DataFrame, cell: np.ndarray, compound: np.ndarray
 ) -> pd.DataFrame:
     """Describe treatments given by the positions of their cell and compound."""
     return pd.DataFrame(
@@ -233,39 +174,6 @@ def _table_of_interactions(
     return table, pd.DataFrame({"source": genes[source], "target": genes[target]})
 
 
-def _respond(
-    cells: _Cells,
-    compounds: pd.DataFrame,
-    effects: Effects,
-    module: np.ndarray,
-    rng: np.random.Generator,
-) -> dict[str, Any]:
-    """Work out the ln IC50 (cells, compounds) without noise, and what it is made of."""
-    basal = cells.expression.astype(np.float64)
-    n_cells, n_genes = basal.shape
-    n_targets = len(effects.matrices)
-    viability = rng.uniform(0.5, 1.5, n_genes) * (rng.random(n_genes) < ESSENTIAL)
-    target_effect = rng.normal(0.0, 0.8, n_targets)
-    growth = rng.normal(size=n_genes) * (module == rng.integers(module.max() + 1))
-    by_growth = basal @ growth
-    cell_effect = 0.5 * by_growth / by_growth.std() + rng.normal(0.0, 0.3, n_cells)
-    target = compounds["target"].to_numpy()
-    ln_ec50 = compounds["ln_ec50"].to_numpy()
-    strength = _hit_strength(ln_ec50, RESPONSE_DOSE, RESPONSE_TIME)  # (compounds,)
-    projected = viability @ effects.matrices @ basal.T  # (targets, cells)
-    loss = strength * projected[target].T  # (cells, compounds)
-    sensitivity = 1.0 / loss.std()
-    y = INTERCEPT + ln_ec50 + target_effect[target] + cell_effect[:, None]
-    return {
-        "y": y - sensitivity * loss,
-        "viability": viability,
-        "sensitivity": float(sensitivity),
-        "intercept": INTERCEPT,
-        "target_effect": target_effect,
-        "cell_effect": cell_effect,
-    }
-
-
 @validate_params(
     {
         "n_cells": [Interval(Integral, 5, None, closed="left")],
@@ -273,7 +181,7 @@ def _respond(
         "n_genes": [Interval(Integral, 2 * MODULE_SIZE, None, closed="left")],
         "n_perturbation_compounds": [Interval(Integral, 1, None, closed="left")],
         "profiles_per_compound": [Interval(Integral, 1, None, closed="left")],
-        "n_targets": [Interval(Integral, 1, len(SCAFFOLDS), closed="both")],
+        "n_targets": [Interval(Integral, 1, len(SCAFFOLDS), closed="both"), None],
         "noise": [Interval(Real, 0, None, closed="left")],
         "response_noise": [Interval(Real, 0, None, closed="left")],
         "missing": [Interval(Real, 0, 1, closed="left")],
@@ -289,7 +197,7 @@ def make_screen(
     *,
     n_perturbation_compounds: int = 200,
     profiles_per_compound: int = 16,
-    n_targets: int = 8,
+    n_targets: int | None = None,
     noise: float = 0.2,
     response_noise: float = 0.4,
     missing: float = 0.1,
@@ -305,8 +213,7 @@ def make_screen(
     Parameters
     ----------
     n_cells : int, default=60
-        Number of cell lines. All have a response; two thirds of them are in the
-        perturbation screen too.
+        Number of cell lines; all of them are in both screens.
     n_compounds : int, default=40
         Number of compounds with a response.
     n_genes : int, default=120
@@ -317,8 +224,9 @@ def make_screen(
     profiles_per_compound : int, default=16
         Perturbed profiles of each compound: random combinations of cell line,
         dose (1, 10 or 30 uM) and time (6, 24 or 72 h), none of them twice.
-    n_targets : int, default=8
-        Number of target genes. The 24 scaffolds are dealt out to them.
+    n_targets : int or None, default=None
+        Number of target genes, two for each module at most. The 24 scaffolds are
+        dealt out to them. None takes 8, or as many as `n_genes` allows.
     noise : float, default=0.2
         Standard deviation of the noise in perturbed expression, in robust z.
     response_noise : float, default=0.4
@@ -344,7 +252,7 @@ def make_screen(
             the same rows, shape (n_profiles, n_genes).
         compounds : DataFrame with `drug`, `smiles`, `scaffold`, `in_response`
             and `in_perturbation`.
-        cells : DataFrame with `cell_line`, `tissue` and `in_perturbation`.
+        cells : DataFrame with `cell_line` and `tissue`.
         truth : Bunch of `target` (Series, gene by drug), `ln_ec50` (Series by
             drug), `effects` (n_targets, n_genes, n_genes), `targets` (their
             genes), `interactions` (DataFrame of `gene_i`, `gene_j`, `target`,
@@ -369,20 +277,22 @@ def make_screen(
     >>> screen.perturbation.Y.shape
     (3200, 120)
     """
+    if n_targets is None:
+        n_targets = min(8, n_genes // MODULE_SIZE * 2)
     _check_sizes(
         n_compounds=n_compounds,
         n_genes=n_genes,
         n_perturbation_compounds=n_perturbation_compounds,
         n_targets=n_targets,
     )
-    streams = [np.random.default_rng(s) for s in _seed_sequence(random_state).spawn(6)]
+    streams = [np.random.default_rng(seed) for seed in draw_seeds(random_state, 6)]
     network_rng, cell_rng, library_rng, design_rng, response_rng, noise_rng = streams
 
     genes = np.array([f"GENE{i + 1:03d}" for i in range(n_genes)], dtype=object)
     adjacency, module = make_network(n_genes, network_rng)
     target_genes = pick_targets(adjacency, module, n_targets)
     effects = plant_effects(adjacency, module, target_genes, network_rng)
-    cells = _make_cells(n_cells, module, cell_rng)
+    cells = make_cells(n_cells, module, cell_rng)
     compounds = _pick_compounds(
         enumerate_library(n_targets, library_rng),
         n_compounds,
@@ -392,21 +302,21 @@ def make_screen(
     perturbed = compounds[compounds["in_perturbation"]].reset_index(drop=True)
     screened = compounds[compounds["in_response"]].reset_index(drop=True)
 
-    rows, cell, compound, used_cells = _measure_perturbation(
+    rows, cell, compound = _measure_perturbation(
         cells, perturbed, profiles_per_compound, design_rng
     )
-    strength = _hit_strength(
+    strength = hit_strength(
         perturbed["ln_ec50"].to_numpy()[compound],
         rows["dose"].to_numpy(),
         rows["time"].to_numpy(),
     )
     basal = cells.expression.astype(np.float64)[cell]
-    changed = basal + _change(
+    changed = basal + change_expression(
         effects.matrices, basal, perturbed["target"].to_numpy()[compound], strength
     )
     changed += noise * noise_rng.normal(size=changed.shape)
 
-    response = _respond(cells, screened, effects, module, response_rng)
+    response = respond(cells, screened, effects, module, response_rng)
     n_pairs = n_cells * n_compounds
     kept = np.sort(
         design_rng.permutation(n_pairs)[: n_pairs - round(missing * n_pairs)]
@@ -438,7 +348,6 @@ def make_screen(
             {
                 "cell_line": cells.names,
                 "tissue": cells.tissue,
-                "in_perturbation": used_cells,
             }
         ),
         truth=Bunch(

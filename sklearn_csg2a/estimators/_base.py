@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -18,13 +18,14 @@ from sklearn_csg2a._batches import TreatmentDataset, TreatmentTensors
 from sklearn_csg2a._checkpoint import Checkpoint, digest
 from sklearn_csg2a._device import resolve_device
 from sklearn_csg2a._random import draw_seeds, seeded_initialisation
-from sklearn_csg2a._training import TrainingSettings, train_network, wrap_network
+from sklearn_csg2a._training import TrainingSettings, train_network
 from sklearn_csg2a._validation import validate_plain
 from sklearn_csg2a._version import __version__
 from sklearn_csg2a.chem import encode_compounds, resolve_encoder
+from sklearn_csg2a.estimators._state import NetworkState
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.nn import set_dropout_generator
-from sklearn_csg2a.treatments import is_plain, read_response, read_treatments
+from sklearn_csg2a.nn import csg2a_part, set_dropout_generator
+from sklearn_csg2a.treatments import is_plain, read_treatments
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,10 +38,10 @@ __all__ = ["BaseCSG2A"]
 _SEEDS = ("network", "batches", "dropout", "validation")
 
 
-class BaseCSG2A(RegressorMixin, BaseEstimator):
+class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
     """Fit and predict with a CSG2A network; see the two public estimators."""
 
-    _parameter_constraints = {  # noqa: RUF012 (scikit-learn's own convention)
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "expression": [pd.DataFrame, None],
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
         "attention": [StrOptions({"paper", "released", "off"})],
@@ -96,7 +97,7 @@ class BaseCSG2A(RegressorMixin, BaseEstimator):
         """
         treatments = self._read_for_fit(X)
         response = self._read_target(y, treatments)
-        if treatments.n_rows < 2:  # noqa: PLR2004
+        if treatments.n_rows < 2:
             msg = "Found n_samples=1; training needs at least 2 treatments."
             raise InputError(msg)
         seeds = dict(zip(_SEEDS, draw_seeds(self.random_state, 4), strict=True))
@@ -110,13 +111,12 @@ class BaseCSG2A(RegressorMixin, BaseEstimator):
         network.to(device)
         tensors = self._tensors(treatments, encodings, network, device)
         target = (response - location) / np.where(scale == 0, 1.0, scale)
-        datasets = [
-            None if rows is None else self._dataset(tensors, rows, target, generator)
-            for rows, generator in (
-                (train_rows, generators["batches"]),
-                (valid_rows, None),
-            )
-        ]
+        train = self._dataset(tensors, train_rows, target, generators["batches"])
+        valid = (
+            None
+            if valid_rows is None
+            else self._dataset(tensors, valid_rows, target, None)
+        )
         checkpoint = self._open_checkpoint(treatments, response, seeds, generators)
         settings = TrainingSettings(
             max_epochs=self.max_epochs,
@@ -129,7 +129,7 @@ class BaseCSG2A(RegressorMixin, BaseEstimator):
             callbacks=list(self.callbacks or []),
             checkpoint=checkpoint,
         )
-        net, best = train_network(network, datasets[0], datasets[1], settings)
+        net, best = train_network(network, train, valid, settings)
         set_dropout_generator(network, None)
         self.genes_ = np.asarray(treatments.genes, dtype=object)
         self._remember(treatments, location, scale, net, best, seeds)
@@ -187,17 +187,6 @@ class BaseCSG2A(RegressorMixin, BaseEstimator):
     ) -> nn.Module:
         """Return the untrained network, on the CPU."""
 
-    @classmethod
-    @abstractmethod
-    def _network_from_state(
-        cls, config: dict[str, Any], arrays: dict[str, np.ndarray]
-    ) -> nn.Module:
-        """Rebuild a network from what `_network_config` and its weights say."""
-
-    @abstractmethod
-    def _network_config(self) -> dict[str, Any]:
-        """Return the sizes and switches that rebuild the fitted network."""
-
     def _split(
         self, X: Any, y: Any, n_rows: int, seeds: dict[str, int]
     ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -207,10 +196,10 @@ class BaseCSG2A(RegressorMixin, BaseEstimator):
         if not isinstance(self.validation, Real):
             train, valid = next(iter(self.validation.split(X, y)))
             return np.asarray(train), np.asarray(valid)
-        n_valid = round(self.validation * n_rows)
-        if n_valid < 1 or n_rows - n_valid < 2:  # noqa: PLR2004
+        n_valid = round(float(self.validation) * n_rows)
+        if n_valid < 1 or n_rows - n_valid < 2:
             return np.arange(n_rows), None
-        order = np.random.RandomState(seeds["validation"]).permutation(n_rows)  # noqa: NPY002
+        order = np.random.RandomState(seeds["validation"]).permutation(n_rows)
         return np.sort(order[n_valid:]), np.sort(order[:n_valid])
 
     def _batch_size(self, n_train: int) -> int:
@@ -261,8 +250,9 @@ class BaseCSG2A(RegressorMixin, BaseEstimator):
         device: torch.device,
     ) -> TreatmentTensors:
         """Move the treatments to the device, by unique cell and condition."""
-        csg2a = getattr(network, "csg2a", network)
-        return TreatmentTensors.build(treatments, encodings, csg2a, device)
+        return TreatmentTensors.build(
+            treatments, encodings, csg2a_part(network), device
+        )
 
     @staticmethod
     def _dataset(
@@ -359,7 +349,7 @@ class BaseCSG2A(RegressorMixin, BaseEstimator):
         values = centered.cpu().numpy().astype(np.float64)
         return self._location + self._scale * values
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters of the estimator.
 
         Parameters
@@ -376,43 +366,6 @@ class BaseCSG2A(RegressorMixin, BaseEstimator):
         # the attribute is callable too; the parameter is what was passed
         params["attention"] = vars(self)["attention"]
         return params
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Keep weights as NumPy arrays: a pickle names no torch class."""
-        state = super().__getstate__()
-        if "net_" in state:
-            state = state.copy()
-            del state["net_"]
-            state["_network"] = (self._network_config(), self._network_arrays())
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Rebuild the network, on the CPU where its device is not there."""
-        state = state.copy()
-        network = state.pop("_network", None)
-        super().__setstate__(state)
-        if network is not None:
-            self._restore_network(*network)
-
-    def _network_arrays(self) -> dict[str, np.ndarray]:
-        """Return all weights and buffers as arrays."""
-        return {
-            name: tensor.detach().cpu().numpy().copy()
-            for name, tensor in self.net_.module_.state_dict().items()
-        }
-
-    def _restore_network(
-        self, config: dict[str, Any], arrays: dict[str, np.ndarray]
-    ) -> None:
-        """Set `net_` from a configuration and arrays."""
-        with seeded_initialisation(0):
-            network = self._network_from_state(config, arrays)
-        network.load_state_dict({k: torch.tensor(v) for k, v in arrays.items()})
-        device = torch.device(getattr(self, "device_", "cpu"))
-        if device.type == "cuda" and not torch.cuda.is_available():
-            device = torch.device("cpu")
-        self.device_ = str(device)
-        self.net_ = wrap_network(network.eval(), device)
 
 
 def _generators(

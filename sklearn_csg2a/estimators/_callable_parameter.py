@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from types import MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,10 +16,11 @@ class _CallableText(str):
     """A text that can also be called."""
 
     __slots__ = ("_call",)
+    _call: Callable[..., Any]
 
-    def __new__(cls, text: str, call: Callable[..., Any]) -> _CallableText:
+    def __new__(cls, text: str, call: Callable[..., Any]) -> Self:
         instance = super().__new__(cls, text)
-        instance._call = call  # noqa: SLF001
+        instance._call = call
         return instance
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -11,20 +11,22 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._inference import row_inputs
+from sklearn_csg2a.estimators._base import BaseCSG2A
 from sklearn_csg2a.estimators._callable_parameter import parameter_and_method
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.nn import csg2a_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sklearn_csg2a.nn import GeneGeneAttention
 
-__all__ = ["InspectionMixin"]
+__all__ = ["InspectableCSG2A"]
 
 _ROWS_AT_ONCE = 64  # rows whose queries (genes, hidden) are held together
 
 
-class InspectionMixin:
+class InspectableCSG2A(BaseCSG2A):
     """Attention maps, ranked interactions and grids of both estimators."""
 
     @parameter_and_method
@@ -161,9 +163,7 @@ class InspectionMixin:
         )
         if wide is not None:
             X = X.drop(columns=names["cell_line"])
-            X = pd.concat(
-                [X, wide.iloc[positions].reset_index(drop=True)], axis=1
-            )
+            X = pd.concat([X, wide.iloc[positions].reset_index(drop=True)], axis=1)
         values = self.predict(X)
         if values.ndim == 1:
             return pd.DataFrame(
@@ -177,8 +177,7 @@ class InspectionMixin:
     def _attention_layer(self) -> GeneGeneAttention:
         """Return the attention of the fitted network."""
         check_is_fitted(self)
-        network = self.net_.module_
-        layer = getattr(network, "csg2a", network).attention
+        layer = csg2a_part(self.net_.module_).attention
         if layer.form == "off":
             msg = "This model was fitted with attention='off': it has no attention map."
             raise InputError(msg)
@@ -193,12 +192,10 @@ class InspectionMixin:
         return row_inputs(self.net_.module_, self._predict_tensors(treatments))
 
     @torch.no_grad()
-    def _mean_scores(
-        self, basal: torch.Tensor, conditions: torch.Tensor
-    ) -> np.ndarray:
+    def _mean_scores(self, basal: torch.Tensor, conditions: torch.Tensor) -> np.ndarray:
         """Average the learned scores over rows, without A_PPI: (genes, genes)."""
         layer = self._attention_layer()
-        total = 0
+        total = torch.zeros(())
         for start in range(0, len(basal), _ROWS_AT_ONCE):
             chunk = slice(start, start + _ROWS_AT_ONCE)
             total = total + layer.score_sum(basal[chunk], conditions[chunk])

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-from sklearn.utils._tags import Tags  # noqa: TC002
+from sklearn.utils._tags import Tags
 
 from sklearn_csg2a._inference import predict_perturbed
-from sklearn_csg2a.estimators._base import BaseCSG2A
-from sklearn_csg2a.estimators._inspection import InspectionMixin
-from sklearn_csg2a.estimators._interactome import adjacency_entries, read_interactome
+from sklearn_csg2a.estimators._inspection import InspectableCSG2A
+from sklearn_csg2a.estimators._networks import (
+    build_csg2a,
+    csg2a_config,
+    csg2a_from_state,
+)
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.nn import CSG2A
 from sklearn_csg2a.treatments import read_response
 
 if TYPE_CHECKING:
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from sklearn_csg2a.nn import CSG2A
     from sklearn_csg2a.treatments import Treatments
 
-__all__ = ["PerturbationRegressor", "build_csg2a", "csg2a_config", "csg2a_from_state"]
+__all__ = ["PerturbationRegressor"]
 
 
-class PerturbationRegressor(InspectionMixin, BaseCSG2A):
+class PerturbationRegressor(InspectableCSG2A):
     """Predict how compounds change gene expression.
 
     The first step of CSG2A: a network whose first layer is made of gene-gene
@@ -56,7 +58,7 @@ class PerturbationRegressor(InspectionMixin, BaseCSG2A):
     batch_size : int or "auto", default="auto"
         Treatments per step. "auto" takes about 100 steps an epoch, between 32 and
         512 treatments each.
-    learning_rate : float, default=1e-3
+    learning_rate : float, default=3e-3
         First learning rate of AdamW.
     weight_decay : float, default=1e-4
         Weight decay of AdamW.
@@ -152,8 +154,8 @@ class PerturbationRegressor(InspectionMixin, BaseCSG2A):
     True
     """
 
-    _parameter_constraints = {  # noqa: RUF012
-        **BaseCSG2A._parameter_constraints,
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **InspectableCSG2A._parameter_constraints,
         "interactome": "no_validation",
         "compound_encoder": "no_validation",
     }
@@ -169,7 +171,7 @@ class PerturbationRegressor(InspectionMixin, BaseCSG2A):
         dropout: float = 0.1,
         max_epochs: int = 100,
         batch_size: int | str = "auto",
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         weight_decay: float = 1e-4,
         early_stopping: bool = True,
         patience: int = 20,
@@ -300,45 +302,3 @@ class PerturbationRegressor(InspectionMixin, BaseCSG2A):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-def build_csg2a(
-    estimator: BaseCSG2A, treatments: Treatments, compound_dim: int, n_outputs: int
-) -> CSG2A:
-    """Return a new CSG2A network with an estimator's parameters."""
-    adjacency = read_interactome(
-        estimator.interactome, treatments.genes, genes_named=treatments.genes_named
-    )
-    parameters = estimator.get_params(deep=False)
-    return CSG2A(
-        n_genes=treatments.n_genes,
-        n_outputs=n_outputs,
-        compound_dim=compound_dim,
-        interactome=adjacency_entries(adjacency),
-        hidden_dim=parameters["hidden_dim"],
-        attention=parameters["attention"],
-        dropout=parameters["dropout"],
-    )
-
-
-def csg2a_config(network: CSG2A) -> dict[str, Any]:
-    """Return the arguments that rebuild a CSG2A network, its interactome aside."""
-    return {
-        "n_genes": network.norm.normalized_shape[0],
-        "n_outputs": network.n_outputs,
-        "compound_dim": network.condition.compound_dim,
-        "hidden_dim": network.attention.hidden_dim,
-        "attention": network.attention.form,
-        "dropout": network.dropout.p,
-    }
-
-
-def csg2a_from_state(
-    config: dict[str, Any], arrays: dict[str, np.ndarray], prefix: str = ""
-) -> CSG2A:
-    """Rebuild a CSG2A network; `arrays` hold its interactome under `prefix`."""
-    interactome = tuple(
-        torch.tensor(arrays[f"{prefix}attention.edge_{name}"])
-        for name in ("rows", "columns", "values")
-    )
-    return CSG2A(interactome=interactome, **config)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._inference import (
     active_dropout,
@@ -19,23 +16,22 @@ from sklearn_csg2a._inference import (
     predict_perturbed,
     predict_response,
 )
-from sklearn_csg2a.estimators._base import BaseCSG2A
-from sklearn_csg2a.estimators._inspection import InspectionMixin
-from sklearn_csg2a.estimators._perturbation import (
-    PerturbationRegressor,
+from sklearn_csg2a.estimators._inspection import InspectableCSG2A
+from sklearn_csg2a.estimators._networks import (
     build_csg2a,
     csg2a_config,
     csg2a_from_state,
 )
+from sklearn_csg2a.estimators._pretrained import copy_csg2a, find_pretrained
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import ResponseNetwork
-from sklearn_csg2a.persistence import load_model
 from sklearn_csg2a.treatments import read_response
 
 if TYPE_CHECKING:
     from os import PathLike
 
     import pandas as pd
+    from torch import nn
 
     from sklearn_csg2a._batches import TreatmentTensors
     from sklearn_csg2a.treatments import Treatments
@@ -45,7 +41,7 @@ __all__ = ["DrugResponseRegressor"]
 _DROPOUT_PASSES = 30
 
 
-class DrugResponseRegressor(InspectionMixin, BaseCSG2A):
+class DrugResponseRegressor(InspectableCSG2A):
     """Predict drug response (ln IC50) of cells to compounds.
 
     The second step of CSG2A: a pretrained perturbation network, frozen, between a
@@ -189,8 +185,8 @@ class DrugResponseRegressor(InspectionMixin, BaseCSG2A):
     True
     """
 
-    _parameter_constraints = {  # noqa: RUF012
-        **BaseCSG2A._parameter_constraints,
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **InspectableCSG2A._parameter_constraints,
         "pretrained": "no_validation",
         "freeze": ["boolean"],
         "expression_scaler": "no_validation",
@@ -265,7 +261,7 @@ class DrugResponseRegressor(InspectionMixin, BaseCSG2A):
     def predict(
         self,
         X: Any,
-        return_std: bool = False,  # noqa: FBT001, FBT002 (as in scikit-learn)
+        return_std: bool = False,
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict the response.
 
@@ -338,7 +334,7 @@ class DrugResponseRegressor(InspectionMixin, BaseCSG2A):
 
     def _read_for_fit(self, X: Any) -> Treatments:
         """Read X, then fit the expression scaler on the unique cells."""
-        self._pretrained = self._find_pretrained()
+        self._pretrained = find_pretrained(self.pretrained)
         treatments = super()._read_for_fit(X)
         self.scaler_ = None
         if self.expression_scaler is not None:
@@ -355,8 +351,10 @@ class DrugResponseRegressor(InspectionMixin, BaseCSG2A):
         if self._pretrained is None:
             return None
         first = self._pretrained
-        if plain and self.expression is None and first.n_features_in_ != len(
-            first.genes_
+        if (
+            plain
+            and self.expression is None
+            and first.n_features_in_ != len(first.genes_)
         ):
             return None
         return tuple(first.genes_)
@@ -367,32 +365,6 @@ class DrugResponseRegressor(InspectionMixin, BaseCSG2A):
             return treatments
         scaled = np.asarray(self.scaler_.transform(treatments.basal_expression))
         return replace(treatments, basal_expression=scaled.astype(np.float32))
-
-    def _find_pretrained(self) -> PerturbationRegressor | None:
-        """Return the fitted estimator to start from."""
-        given = self.pretrained
-        if given is None:
-            return None
-        if isinstance(given, (str, os.PathLike)):
-            given = FrozenEstimator(load_model(given))
-        if not isinstance(given, FrozenEstimator):
-            msg = (
-                f"pretrained={type(given).__name__}(...): clone, which GridSearchCV and "
-                "cross_validate call, would un-fit it. Write "
-                "pretrained=FrozenEstimator(fitted), with "
-                "'from sklearn.frozen import FrozenEstimator', or pass the path of a "
-                "model saved by save_model."
-            )
-            raise InputError(msg)
-        first = given.estimator
-        if not isinstance(first, PerturbationRegressor):
-            msg = (
-                f"pretrained holds a {type(first).__name__}; a fitted "
-                "PerturbationRegressor was expected."
-            )
-            raise InputError(msg)
-        check_is_fitted(first)
-        return first
 
     def _fit_encoder(self, treatments: Treatments) -> np.ndarray:
         """Take the encoder of the pretraining, or fit a new one."""
@@ -426,19 +398,15 @@ class DrugResponseRegressor(InspectionMixin, BaseCSG2A):
         if not widths or any(
             not isinstance(width, Integral) or width < 1 for width in widths
         ):
-            msg = f"head_hidden={self.head_hidden!r}; expected widths such as (512, 64)."
+            msg = (
+                f"head_hidden={self.head_hidden!r}; expected widths such as (512, 64)."
+            )
             raise InputError(msg)
         first = self._pretrained
         if first is None:
             csg2a = build_csg2a(self, treatments, compound_dim, treatments.n_genes)
         else:
-            arrays = first._network_arrays()  # noqa: SLF001
-            csg2a = csg2a_from_state(first._network_config(), arrays)  # noqa: SLF001
-            csg2a.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()})
-            scale = torch.from_numpy(np.asarray(first._scale, dtype=np.float32))  # noqa: SLF001
-            location = torch.from_numpy(np.asarray(first._location, dtype=np.float32))  # noqa: SLF001
-            csg2a.scale.copy_(scale)
-            csg2a.location.copy_(location)
+            csg2a = copy_csg2a(first)
         frozen = first is not None and self.freeze
         return ResponseNetwork(csg2a, widths, self.dropout, freeze=frozen)
 
@@ -446,12 +414,12 @@ class DrugResponseRegressor(InspectionMixin, BaseCSG2A):
         self,
         treatments: Treatments,
         encodings: np.ndarray,
-        network: ResponseNetwork,
+        network: nn.Module,
         device: torch.device,
     ) -> TreatmentTensors:
         """Move the treatments to the device; encode conditions once if frozen."""
         tensors = super()._tensors(treatments, encodings, network, device)
-        if network.freeze:
+        if isinstance(network, ResponseNetwork) and network.freeze:
             network.eval()
             tensors.encoded_conditions = encode_conditions(network.csg2a, tensors)
         return tensors

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_consistent_length
 
 from sklearn_csg2a.chem import nearest_tanimoto
 from sklearn_csg2a.exceptions import InputError
@@ -98,6 +99,7 @@ def audit_split(
     if scheme not in FORBIDDEN:
         msg = f"scheme must be one of {tuple(FORBIDDEN)}; got {scheme!r}."
         raise InputError(msg)
+    check_consistent_length(X, groups)
     n_rows = len(X)
     train_rows = read_rows(train, n_rows, "train")
     test_rows = read_rows(test, n_rows, "test")

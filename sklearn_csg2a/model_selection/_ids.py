@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COMPOUND = "compound"
+SUSPECT_SHARE = 0.1  # ids that are SMILES but for so few of them deserve a warning
 NO_ID = frozenset({"", "nan", "None", "<NA>", "NaT"})  # what numpy makes of missing ids
 
 
@@ -172,12 +174,21 @@ def _are_smiles(
     bad = [k for k, problem in enumerate(problems) if problem is not None]
     if not bad:
         return True
-    if column.name is None or "smiles" not in column.name.lower():
+    named_smiles = column.name is not None and "smiles" in column.name.lower()
+    if not named_smiles and len(bad) > SUSPECT_SHARE * len(uniques):
         return False
     shown = _list_rows(
         np.array(bad),
         lambda k: f"{column.row(int(np.argmax(codes == k)))}: {problems[k]}",
     )
+    if not named_smiles:
+        msg = (
+            f"{owner}: nearly all drug ids in {column.source} are SMILES, but not "
+            f"{shown}. All are compared as plain text, so that two spellings of a "
+            "compound are two drugs: correct these rows."
+        )
+        warnings.warn(msg, UserWarning, stacklevel=2)
+        return False
     msg = (
         f"{owner}: {column.source} holds compounds that cannot be read, {shown}. "
         "Correct or drop these rows; for ids that are not SMILES, name their column "

@@ -53,7 +53,8 @@ class MixedKFold(BaseIdKFold):
     fragment, so that salts, atom order and stereo marks make no new drug. This holds
     when all drug ids, from the column or from `groups`, are SMILES. When some are not,
     a column with "smiles" in its name raises an error that names them; any other
-    source is read as plain names, compared as text. Names that all happen to be
+    source is read as plain names, compared as text (with a warning where nine in ten
+    are SMILES, since that looks like a slip of the pen). Names that all happen to be
     SMILES, such as "CN" and "NC", are read as compounds: at worst they share a fold.
 
     Examples

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.utils.validation import check_consistent_length
 
 from sklearn_csg2a._random import private_random_state
 from sklearn_csg2a.exceptions import InputError
@@ -92,6 +93,7 @@ def train_valid_test_split(
     if scheme not in SCHEMES:
         msg = f"scheme must be one of {SCHEMES}; got {scheme!r}."
         raise InputError(msg)
+    check_consistent_length(X, groups)
     rng = private_random_state(random_state)
     if scheme == "cell":
         ids = read_ids(X, groups, column=cell, what="cell line", owner=OWNER)

@@ -6,7 +6,12 @@ from sklearn_csg2a.nn.attention import FORMS, GeneGeneAttention
 from sklearn_csg2a.nn.batch import TreatmentBatch
 from sklearn_csg2a.nn.condition import ChemicalConditionEncoder
 from sklearn_csg2a.nn.csg2a import CSG2A, CellTerms
-from sklearn_csg2a.nn.heads import ResponseHead, ResponseNetwork, ScalingLayer
+from sklearn_csg2a.nn.heads import (
+    ResponseHead,
+    ResponseNetwork,
+    ScalingLayer,
+    csg2a_part,
+)
 from sklearn_csg2a.nn.layers import Dropout, EntityBatchNorm, set_dropout_generator
 from sklearn_csg2a.nn.mat import MAT
 
@@ -23,5 +28,6 @@ __all__ = [
     "ResponseNetwork",
     "ScalingLayer",
     "TreatmentBatch",
+    "csg2a_part",
     "set_dropout_generator",
 ]

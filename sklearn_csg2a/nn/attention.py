@@ -123,7 +123,9 @@ class GeneGeneAttention(nn.Module):
         if self.form == "off":
             return basal + condition
         if self.form == "paper":
-            scores = cell_scores + dense(basal * condition, self.w_comp.T)  # (rows, hidden)
+            scores = cell_scores + dense(
+                basal * condition, self.w_comp.T
+            )  # (rows, hidden)
         else:
             scores = cell_scores + condition_scores  # (rows, hidden), sum of all q
         scores = scores / math.sqrt(self.hidden_dim)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -13,7 +14,13 @@ from sklearn_csg2a.nn.layers import Dense, Dropout, EntityBatchNorm, dense
 if TYPE_CHECKING:
     from sklearn_csg2a.nn.batch import TreatmentBatch
 
-__all__ = ["EntityCodes", "ResponseHead", "ResponseNetwork", "ScalingLayer"]
+__all__ = [
+    "EntityCodes",
+    "ResponseHead",
+    "ResponseNetwork",
+    "ScalingLayer",
+    "csg2a_part",
+]
 
 
 class ScalingLayer(nn.Module):
@@ -93,7 +100,7 @@ class ResponseHead(nn.Module):
         self.dropout = Dropout(dropout)
         self.hidden = nn.ModuleList(
             _Projection(n_in, n_out, dropout)
-            for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
+            for n_in, n_out in pairwise(widths)
         )
         self.output = Dense(widths[-1], 1)
         # zero weights: the first prediction is the mean of y for every row
@@ -161,7 +168,7 @@ class ResponseNetwork(nn.Module):
             csg2a.requires_grad_(requires_grad=False)
             csg2a.eval()
 
-    def train(self, mode: bool = True) -> ResponseNetwork:  # noqa: FBT001, FBT002
+    def train(self, mode: bool = True) -> ResponseNetwork:
         """Switch mode; a frozen CSG2A stays in evaluation mode."""
         super().train(mode)
         if self.freeze:
@@ -188,3 +195,12 @@ class ResponseNetwork(nn.Module):
             self.head.code_conditions(conditions, batch.condition_counts),
         )
         return self.head(codes, perturbed, batch.cell_index, batch.condition_index)
+
+
+def csg2a_part(network: nn.Module) -> CSG2A:
+    """Return the CSG2A inside a network, or the network if it is one."""
+    part = network.csg2a if isinstance(network, ResponseNetwork) else network
+    if not isinstance(part, CSG2A):
+        msg = f"{type(network).__name__} holds no CSG2A"
+        raise TypeError(msg)
+    return part

@@ -69,7 +69,7 @@ def as_frame(X: Any) -> pd.DataFrame | None:
     """Return X as a pandas DataFrame where it is a table, else None."""
     if isinstance(X, pd.DataFrame):
         return X
-    if not hasattr(X, "to_pandas"):
+    if not (hasattr(X, "to_pandas") and hasattr(X, "columns")):
         return None
     try:
         converted = X.to_pandas()

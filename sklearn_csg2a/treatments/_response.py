@@ -77,6 +77,8 @@ def read_response(
     row_names = None if labels is None else np.asarray(labels, dtype=object)
     frame = as_frame(y)
     y = y if frame is None else frame
+    if np.isscalar(y):
+        raise InputError(f"y should be an array of {n_rows} rows, got {y!r}.")
     if multi_output:
         values = check_array(
             y, dtype=None, ensure_2d=False, ensure_all_finite=False, input_name="y"

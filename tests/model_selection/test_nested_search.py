@@ -11,11 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 
 from sklearn_csg2a.chem import compound_identities
-from sklearn_csg2a.metrics import (
-    neg_rmse_scorer,
-    pearson_scorer,
-    within_drug_scorer,
-)
+from sklearn_csg2a.metrics import neg_rmse_scorer, pearson_scorer
 from sklearn_csg2a.model_selection import (
     CellBlindKFold,
     ClusterBlindKFold,
@@ -180,17 +176,3 @@ def test_grid_design_counts_its_splits_for_the_search(screen):
     search = GridSearchCV(KeyedRegressor(), {"shift": [0.0]}, cv=cv)
     search.fit(X, y)
     assert search.n_splits_ == 4
-
-
-def test_scorers_work_in_parallel(screen):
-    X, y = screen
-    scores = cross_validate(
-        KeyedRegressor(),
-        X,
-        y,
-        cv=CellBlindKFold(2, random_state=0),
-        scoring={"within": within_drug_scorer},
-        n_jobs=2,
-        error_score="raise",
-    )
-    assert scores["test_within"].tolist() == [0.0, 0.0]

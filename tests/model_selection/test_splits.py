@@ -273,6 +273,12 @@ def test_drug_names_are_compared_as_text_even_where_one_is_a_smiles():
     assert len(set(folds)) == 3
 
 
+def test_one_broken_smiles_among_many_in_unnamed_groups_warns():
+    groups = ["C" * n for n in range(1, 20)] + ["C1CC"]
+    with pytest.warns(UserWarning, match=r"nearly all drug ids in groups.*row 19: 'C1"):
+        list(DrugBlindKFold(2).split(groups, groups=groups))
+
+
 def test_numbers_and_their_texts_are_one_id():
     groups = [7, 7.0, "7", 8]
     folds = _test_fold(CellBlindKFold(2, random_state=0), groups, groups=groups)

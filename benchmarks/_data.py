@@ -1,0 +1,74 @@
+"""Data sets to compare models on, by name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+from sklearn_csg2a.datasets import load_gdsc2, load_interactome, make_screen
+
+
+def load_screen(data_home: str | None) -> Bunch:
+    """Simulate a small screen: quick to fit, and there without any download."""
+    del data_home
+    return make_screen(
+        n_cells=40,
+        n_compounds=40,
+        n_genes=60,
+        n_perturbation_compounds=20,
+        profiles_per_compound=1,
+        random_state=0,
+    )
+
+
+def load_gdsc2_with_interactome(data_home: str | None) -> Bunch:
+    """Load GDSC2 and the interactions between its genes."""
+    data = load_gdsc2(data_home=data_home)
+    data.interactome = load_interactome(
+        data_home=data_home, genes=data.expression.columns
+    )
+    return data
+
+
+LOADERS: dict[str, Callable[[str | None], Bunch]] = {
+    "gdsc2": load_gdsc2_with_interactome,
+    "screen": load_screen,
+}
+
+
+@lru_cache(maxsize=2)
+def load_data(name: str, data_home: str | None = None) -> Bunch:
+    """Load a data set: X, y, expression, interactome and a hash of X and y.
+
+    Rows of unknown tissue get the tissue "unknown", a level like any other.
+    """
+    data = LOADERS[name](data_home)
+    tissue = data.X["tissue"].astype(object)
+    data.X = data.X.assign(tissue=tissue.where(tissue.notna(), "unknown"))
+    data.ids = row_ids(data.X)
+    data.hash = hash_parts(data.ids, data.X["tissue"], np.asarray(data.y, dtype=float))
+    return data
+
+
+def row_ids(X: pd.DataFrame) -> np.ndarray:
+    """Name each row by cell line and compound, as they are written: (n_rows,)."""
+    return (X["cell_line"].astype(str) + "\t" + X["smiles"].astype(str)).to_numpy()
+
+
+def hash_parts(*parts: object) -> str:
+    """Return the SHA-256 of arrays and texts."""
+    digest = hashlib.sha256()
+    for part in parts:
+        values = np.asarray(part)
+        if values.dtype.kind in "biuf":
+            content = np.ascontiguousarray(values).tobytes()
+        else:
+            content = "\n".join(map(str, values.ravel())).encode()
+        digest.update(f"{values.shape} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()

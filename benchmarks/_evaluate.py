@@ -1,0 +1,231 @@
+"""Fit one model on one fold and judge it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sklearn
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
+from threadpoolctl import threadpool_limits
+
+import sklearn_csg2a
+from benchmarks import models
+from benchmarks._data import load_data
+from benchmarks._manifest import SPLIT_NAIVE, Fold
+from sklearn_csg2a.chem import compound_identities
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.metrics import (
+    pearson,
+    residual_correlation,
+    rmse,
+    skill,
+    spearman,
+    within_group_correlation,
+)
+
+KEY = ("scheme", "n_splits", "fold", "model", "seed")
+COLUMNS = (
+    "data",
+    *KEY,
+    "data_hash",
+    "split_hash",
+    "config_hash",
+    "n_train",
+    "n_test",
+    "rmse",
+    "pearson",
+    "spearman",
+    "skill",
+    "naive_model",
+    "naive_rmse",
+    "within_drug_pearson",
+    "n_drugs",
+    "within_cell_pearson",
+    "n_cells",
+    "residual_pearson",
+    "fit_seconds",
+    "predict_seconds",
+    "n_parameters",
+    "epochs",
+    "best_epoch",
+    "device",
+    "settings",
+    "versions",
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One model to fit on one fold."""
+
+    data: str
+    data_home: str | None
+    fold: Fold
+    model: str
+    seed: int
+    hashes: dict[str, str]  # data_hash, split_hash, config_hash
+
+    def as_row(self) -> dict[str, Any]:
+        """Return what is known before the model is fitted."""
+        ids = {"data": self.data, "model": self.model, "seed": self.seed}
+        return {**ids, **self.fold.as_row(), **self.hashes}
+
+    def __str__(self) -> str:
+        """Name the task in messages."""
+        fold = f"{self.fold.scheme} fold {self.fold.index}"
+        return f"{self.data} {fold} {self.model} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a task: a row of the file of results, and the predictions."""
+
+    task: Task
+    row: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task that ended with an error."""
+
+    task: Task
+    error: str
+
+
+def make_task(
+    data_name: str, data_home: str | None, fold: Fold, model: str, seed: int
+) -> Task:
+    """Describe a task; its hashes say when a stored result is still valid."""
+    data = load_data(data_name, data_home)
+    estimator = models.MODELS[model](data, fold.scheme, seed)
+    hashes = {
+        "data_hash": data.hash,
+        "split_hash": fold.split_hash,
+        "config_hash": models.config_hash(estimator),
+    }
+    return Task(data_name, data_home, fold, model, seed, hashes)
+
+
+def evaluate(task: Task, threads: int = 1) -> Result | Failure:
+    """Fit, predict and measure. An error ends this task, not those that follow."""
+    try:
+        with limited_threads(threads):
+            return _evaluate(task)
+    except Exception as error:  # noqa: BLE001 (reported, and counted at the end)
+        return Failure(task, f"{type(error).__name__}: {error}")
+
+
+def _evaluate(task: Task) -> Result:
+    """Fit, predict and measure."""
+    data = load_data(task.data, task.data_home)
+    train, test = task.fold.train, task.fold.test
+    model = models.MODELS[task.model](data, task.fold.scheme, task.seed)
+    settings = models.list_settings(model)
+    start = perf_counter()
+    model.fit(data.X.iloc[train], data.y.iloc[train])
+    fitted = perf_counter()
+    if getattr(model, "interrupted_", False):
+        raise KeyboardInterrupt
+    predicted = np.asarray(model.predict(data.X.iloc[test]), dtype=float)
+    end = perf_counter()
+    row = {
+        **task.as_row(),
+        **measure(data, task.fold, predicted),
+        "fit_seconds": fitted - start,
+        "predict_seconds": end - fitted,
+        **_describe_fit(model),
+        "settings": settings,
+        "versions": _versions(),
+    }
+    true = data.y.iloc[test].to_numpy(dtype=float)
+    arrays = {"row": test, "y_true": true, "y_pred": predicted}
+    if hasattr(model, "history_"):
+        for name in ("train_loss", "valid_loss"):
+            if name in model.history_:
+                arrays[name] = model.history_[name].to_numpy(dtype=float)
+    return Result(task, row, arrays)
+
+
+def measure(data: Bunch, fold: Fold, predicted: np.ndarray) -> dict[str, Any]:
+    """Compute all measures of the predictions of a test fold, (n_test,)."""
+    X, true = data.X.iloc[fold.test], data.y.iloc[fold.test].to_numpy(dtype=float)
+    naive_model = SPLIT_NAIVE[fold.scheme]
+    naive = _predict_naive(data, fold, naive_model)
+    effects = _predict_naive(data, fold, "MeanEffects")
+    within_drug, n_drugs = _within(true, predicted, compound_identities(X["smiles"]))
+    within_cell, n_cells = _within(true, predicted, X["cell_line"])
+    return {
+        "rmse": rmse(true, predicted),
+        "pearson": pearson(true, predicted),
+        "spearman": spearman(true, predicted),
+        "skill": skill(true, predicted, naive),
+        "naive_model": naive_model,
+        "naive_rmse": rmse(true, naive),
+        "within_drug_pearson": within_drug,
+        "n_drugs": n_drugs,
+        "within_cell_pearson": within_cell,
+        "n_cells": n_cells,
+        "residual_pearson": residual_correlation(true, predicted, effects),
+    }
+
+
+def _predict_naive(data: Bunch, fold: Fold, name: str) -> np.ndarray:
+    """Fit a naive model on the training rows; return its predictions, (n_test,)."""
+    model = models.NAIVE[name](data, fold.scheme, 0)
+    model.fit(data.X.iloc[fold.train], data.y.iloc[fold.train])
+    return np.asarray(model.predict(data.X.iloc[fold.test]), dtype=float)
+
+
+def _within(
+    true: np.ndarray, predicted: np.ndarray, groups: pd.Series | np.ndarray
+) -> tuple[float, int]:
+    """Return the mean correlation within groups and the number of groups used."""
+    try:
+        found = within_group_correlation(true, predicted, groups)
+    except InputError:  # no group of this fold is large enough
+        return float("nan"), 0
+    return found.mean, found.n_groups
+
+
+def _describe_fit(model: BaseEstimator) -> dict[str, Any]:
+    """Say how large a network is and how long it was trained; nothing for others."""
+    net = getattr(model, "net_", None)
+    if net is None:
+        return {}
+    return {
+        "n_parameters": sum(p.numel() for p in net.module_.parameters()),
+        "epochs": model.n_iter_,
+        "best_epoch": model.best_epoch_,
+        "device": model.device_,
+    }
+
+
+def _versions() -> str:
+    """Name the versions that a result depends on."""
+    return (
+        f"sklearn_csg2a {sklearn_csg2a.__version__}, torch {torch.__version__}, "
+        f"scikit-learn {sklearn.__version__}, numpy {np.__version__}, "
+        f"python {platform.python_version()}"
+    )
+
+
+@contextmanager
+def limited_threads(threads: int) -> Iterator[None]:
+    """Compute with so many threads, and put the former number back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with threadpool_limits(threads):
+            yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,71 @@
+"""One line that says how far a run is and how long it will take."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from time import monotonic
+from typing import TextIO
+
+from benchmarks._evaluate import Failure, Result, Task
+
+
+class Progress:
+    """Count tasks, and expect each model to take as long as it has taken so far."""
+
+    def __init__(
+        self,
+        tasks: Iterable[Task],
+        stored: Iterable[Mapping[str, str]],
+        *,
+        jobs: int = 1,
+        stream: TextIO | None = None,
+    ) -> None:
+        self.pending = [task.model for task in tasks]
+        self.total = len(self.pending)
+        self.jobs = jobs
+        self.start = monotonic()
+        self.stream = sys.stderr if stream is None else stream
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+        for row in stored:
+            if row["fit_seconds"]:
+                self.seconds[row["model"]].append(float(row["fit_seconds"]))
+
+    def show(self, result: Result | Failure) -> None:
+        """Count a task that has ended and write the line anew."""
+        self.pending.remove(result.task.model)
+        if isinstance(result, Failure):
+            self.say(f"{result.task} failed. {result.error}")
+            said = "failed"
+        else:
+            self.seconds[result.task.model].append(result.row["fit_seconds"])
+            said = f"RMSE {result.row['rmse']:.3f}, skill {result.row['skill']:+.3f}"
+        done = self.total - len(self.pending)
+        line = f"{done}/{self.total}, {self.time_left()}; {result.task}: {said}"
+        is_terminal = self.stream.isatty()
+        self.stream.write(f"\r\033[K{line}" if is_terminal else f"{line}\n")
+        self.stream.flush()
+
+    def time_left(self) -> str:
+        """Return the time left in words."""
+        if not self.pending:
+            return f"done in {_clock(monotonic() - self.start)}"
+        means = {
+            model: sum(taken) / len(taken) for model, taken in self.seconds.items()
+        }
+        known = sum(means.get(model, 0.0) for model in self.pending)
+        about = "about" if set(self.pending) <= set(means) else "more than"
+        return f"{about} {_clock(known / min(self.jobs, len(self.pending)))} left"
+
+    def say(self, message: str) -> None:
+        """Write a message on a line of its own."""
+        erase = "\r\033[K" if self.stream.isatty() else ""
+        self.stream.write(f"{erase}{message}\n")
+        self.stream.flush()
+
+
+def _clock(seconds: float) -> str:
+    """Write a time as h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

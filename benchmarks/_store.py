@@ -1,0 +1,112 @@
+"""A CSV file with one row per key, which several processes may add to at once."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DIGITS = 6
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text, known by their key.
+
+    A change writes a new file beside the old one and puts it in its place, while
+    the folder is locked: a kill leaves the old file or the new one, never half of
+    one, and no process overwrites what another one has added.
+    """
+
+    path: Path
+    key: Sequence[str]
+    columns: Sequence[str]
+
+    def read(self) -> dict[Key, dict[str, str]]:
+        """Return the rows by key; none where there is no file yet."""
+        if not self.path.is_file():
+            return {}
+        with self.path.open(newline="", encoding="utf-8") as lines:
+            reader = csv.DictReader(lines)
+            absent = [
+                name for name in self.key if name not in (reader.fieldnames or [])
+            ]
+            if absent:
+                msg = (
+                    f"{self.path} has no columns {absent}: not a file of this program."
+                )
+                raise ValueError(msg)
+            return {
+                self.key_of(row): {name: row.get(name) or "" for name in self.columns}
+                for row in reader
+            }
+
+    def key_of(self, row: Mapping[str, Any]) -> Key:
+        """Return the key of a row."""
+        return tuple(str(row[name]) for name in self.key)
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows; each one replaces an earlier one of the same key."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(self.path.parent):
+            known = self.read()
+            for row in rows:
+                known[self.key_of(row)] = {
+                    name: _as_text(row.get(name)) for name in self.columns
+                }
+            ordered = [known[key] for key in sorted(known, key=_natural)]
+            with (
+                replaced(self.path) as part,
+                part.open("w", newline="", encoding="utf-8") as lines,
+            ):
+                writer = csv.DictWriter(lines, self.columns, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(ordered)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Give a path to write to, which becomes `path` if all goes well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
+    )
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out; the lock goes with the process, killed or not."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _as_text(value: Any) -> str:
+    """Write a value; nothing for None and NaN."""
+    if value is None or value != value:  # noqa: PLR0124 (NaN differs from itself)
+        return ""
+    return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)
+
+
+def _natural(key: Key) -> tuple[tuple[int, str], ...]:
+    """Order numbers by value: 2 before 10."""
+    return tuple((int(part) if part.isdigit() else -1, part) for part in key)

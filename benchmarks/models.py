@@ -1,0 +1,153 @@
+"""The models that are compared: names, how each one is made, and its settings.
+
+A model is a function ``make(data, scheme, seed)`` that returns an unfitted estimator
+with `fit(X, y)` and `predict(X)`. To add one, write such a function and enter it in
+MODELS; to run it together with others, name it in GROUPS.
+
+Give a pretrained network as the path of a saved file: the content of the file is part
+of the model's configuration, which decides whether a stored result is still valid.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Bunch
+
+from benchmarks._data import hash_parts
+from benchmarks._manifest import validation_splitter
+from sklearn_csg2a import DrugResponseRegressor
+from sklearn_csg2a.baselines import (
+    CellMean,
+    DrugMean,
+    GlobalMean,
+    MeanEffects,
+    TissueDrugMean,
+    TissueMean,
+)
+
+Factory = Callable[[Bunch, str, int], BaseEstimator]
+
+# The settings of CSG2A, for all schemes and folds of a data set.
+CSG2A_SETTINGS: dict[str, Any] = {
+    "max_epochs": 30,
+    "batch_size": 512,
+    "patience": 8,
+}
+
+
+def make_csg2a(
+    data: Bunch, scheme: str, seed: int, **settings: Any
+) -> DrugResponseRegressor:
+    """Make CSG2A without pretraining; stopped early on rows held out alike."""
+    return DrugResponseRegressor(
+        expression=data.expression,
+        interactome=data.interactome,
+        validation=validation_splitter(scheme),
+        random_state=seed,
+        **{**CSG2A_SETTINGS, **settings},
+    )
+
+
+def _naive(kind: type[BaseEstimator]) -> Factory:
+    """Make a naive model, whatever the data, the scheme and the seed."""
+    return lambda data, scheme, seed: kind()  # noqa: ARG005
+
+
+NAIVE = {
+    kind.__name__: _naive(kind)
+    for kind in (
+        GlobalMean,
+        DrugMean,
+        CellMean,
+        TissueMean,
+        TissueDrugMean,
+        MeanEffects,
+    )
+}
+
+MODELS: dict[str, Factory] = {
+    **NAIVE,
+    "csg2a": lambda *given: make_csg2a(*given, attention="paper"),
+    "csg2a_off": lambda *given: make_csg2a(*given, attention="off"),
+}
+
+GROUPS: dict[str, list[str]] = {
+    "naive": list(NAIVE),
+}
+
+# No seed changes these: they are fitted once, as seed 0.
+WITHOUT_SEED = frozenset(NAIVE)
+
+# What changes how a model is computed, and not the model.
+_NOT_THE_MODEL = frozenset({"checkpoint", "device", "n_jobs", "verbose"})
+
+
+def expand_names(names: Iterable[str]) -> list[str]:
+    """Replace groups by their models; in the order of MODELS, each one once."""
+    wanted: set[str] = set()
+    for name in names:
+        if name not in GROUPS and name not in MODELS:
+            known = ", ".join([*GROUPS, *MODELS])
+            msg = f"There is no model or group {name!r}; there are {known}."
+            raise ValueError(msg)
+        wanted.update(GROUPS.get(name, [name]))
+    return [name for name in MODELS if name in wanted]
+
+
+def config_hash(estimator: BaseEstimator) -> str:
+    """Hash the class of an estimator and all its parameters, tables included."""
+    return hash_parts(json.dumps(_describe(estimator), sort_keys=True))
+
+
+def list_settings(estimator: BaseEstimator) -> str:
+    """Return the parameters that are not at their defaults, as JSON without tables."""
+    defaults = inspect.signature(type(estimator).__init__).parameters
+    chosen = {
+        name: _describe(value)
+        for name, value in estimator.get_params(deep=False).items()
+        if not isinstance(value, pd.DataFrame | np.ndarray)
+        and repr(value) != repr(defaults[name].default)
+    }
+    return json.dumps(chosen, sort_keys=True)
+
+
+def _describe(value: Any) -> Any:
+    """Turn a parameter into something that JSON can hold and that tells it apart."""
+    if value is None or isinstance(value, bool | int | float | str):
+        is_file = isinstance(value, str) and Path(value).is_file()
+        return _describe(Path(value)) if is_file else value
+    if isinstance(value, FrozenEstimator):
+        msg = "Give a pretrained model as the path of a file, which can be hashed."
+        raise TypeError(msg)
+    if hasattr(value, "get_params"):
+        found = {
+            name: _describe(of_it)
+            for name, of_it in value.get_params(deep=False).items()
+            if name not in _NOT_THE_MODEL
+        }
+        return {"class": type(value).__qualname__, **found}
+    return _describe_content(value)
+
+
+def _describe_content(value: Any) -> Any:
+    """Describe tables and files by the hash of what they hold."""
+    if isinstance(value, Path):
+        return hash_parts(np.frombuffer(value.read_bytes(), dtype=np.uint8))
+    if isinstance(value, pd.DataFrame):
+        return hash_parts(value.index, value.columns, value.to_numpy())
+    if isinstance(value, np.ndarray):
+        return hash_parts(value)
+    if isinstance(value, list | tuple):
+        return [_describe(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _describe(item) for key, item in value.items()}
+    return " ".join(repr(value).split())

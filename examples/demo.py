@@ -1,0 +1,129 @@
+"""Pretrain, transfer and predict on a simulated screen, against naive models.
+
+Simulates a perturbation screen and a smaller response screen, learns how compounds
+change expression, hands the frozen network to a response model, and judges it in the
+four split schemes beside the naive ladder. Prints a table and draws a figure.
+
+The simulation follows the equations that the network can represent, so it shows how
+the pieces fit together. It says nothing about how the model does on real cells.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+
+from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
+from sklearn_csg2a.baselines import CellMean, DrugMean, GlobalMean, MeanEffects
+from sklearn_csg2a.datasets import make_screen
+from sklearn_csg2a.metrics import pearson, rmse
+from sklearn_csg2a.model_selection import (
+    CellBlindKFold,
+    DisjointKFold,
+    DrugBlindKFold,
+    MixedKFold,
+)
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402 (after the backend is chosen)
+
+N_FOLDS = 3
+SCHEMES = {
+    "mixed": MixedKFold,
+    "cell-blind": CellBlindKFold,
+    "drug-blind": DrugBlindKFold,
+    "disjoint": DisjointKFold,
+}
+FIGURE = Path("demo.png")
+
+
+def main() -> None:
+    """Run the demonstration."""
+    start = time.perf_counter()
+    screen = make_screen(random_state=0)
+    tables = {"expression": screen.expression, "interactome": screen.interactome}
+    print(
+        f"Simulated {len(screen.perturbation.X):,} perturbation profiles of "
+        f"{screen.perturbation.X['smiles'].nunique()} compounds and {len(screen.X):,} "
+        f"responses of {screen.X['smiles'].nunique()} compounds in "
+        f"{screen.X['cell_line'].nunique()} cell lines."
+    )
+    print("Pretraining on the perturbation profiles:")
+    perturbation = PerturbationRegressor(
+        **tables, max_epochs=20, batch_size=128, random_state=0, verbose=1
+    )
+    perturbation.fit(screen.perturbation.X, screen.perturbation.Y)
+    settings = {"max_epochs": 25, "batch_size": 128, "random_state": 0}
+    models = {
+        "global mean": GlobalMean(),
+        "drug mean": DrugMean(),
+        "cell mean": CellMean(),
+        "mean effects": MeanEffects(),
+        "CSG2A from scratch": DrugResponseRegressor(**tables, **settings),
+        "CSG2A pretrained": DrugResponseRegressor(
+            expression=screen.expression,
+            pretrained=FrozenEstimator(perturbation),
+            **settings,
+        ),
+    }
+    table = judge(models, screen.X, screen.y)
+    means = table.groupby(["scheme", "model"], sort=False).mean()
+    print(f"\nln IC50, mean of {N_FOLDS} folds (RMSE in ln uM / Pearson correlation):\n")
+    shown = means.apply(lambda row: f"{row['RMSE']:.3f} / {row['PCC']:.3f}", axis=1)
+    print(shown.unstack("scheme")[list(SCHEMES)].loc[list(models)].to_string())
+    draw(means["RMSE"].unstack("model")[list(models)].loc[list(SCHEMES)])
+    print(
+        f"\nFigure: {FIGURE.resolve()}\n"
+        "The screen is simulated in the model's favour: see the text of this file.\n"
+        f"Done in {time.perf_counter() - start:.0f} s."
+    )
+
+
+def judge(models: dict, X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
+    """Return one row of errors per scheme, fold and model."""
+    rows = []
+    for scheme, splitter in SCHEMES.items():
+        folds = splitter(n_splits=N_FOLDS, random_state=0)
+        for fold, (train, test) in enumerate(folds.split(X, y)):
+            print(f"\r{scheme}, fold {fold + 1} of {N_FOLDS} ...\033[K", end="")
+            for name, model in models.items():
+                fitted = clone(model)
+                if name.startswith("CSG2A"):  # stop early on the same kind of novelty
+                    fitted.set_params(validation=splitter(n_splits=5, random_state=1))
+                fitted.fit(X.iloc[train], y.iloc[train])
+                predicted = fitted.predict(X.iloc[test])
+                rows.append(
+                    {
+                        "scheme": scheme,
+                        "model": name,
+                        "RMSE": rmse(y.iloc[test], predicted),
+                        "PCC": pearson(y.iloc[test], predicted),
+                    }
+                )
+    print("\r\033[K", end="")
+    return pd.DataFrame(rows)
+
+
+def draw(errors: pd.DataFrame) -> None:
+    """Draw the errors of all models in each scheme; `errors` is scheme by model."""
+    figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
+    greys = ["#d9d9d9", "#bdbdbd", "#969696", "#636363"]
+    errors.plot.bar(ax=axes, color=[*greys, "#9ecae1", "#2171b5"], width=0.8, rot=0)
+    axes.set(
+        xlabel="what is new in the test fold",
+        ylabel="RMSE, ln uM (lower is better)",
+        title="Simulated screen: naive models in grey",
+    )
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(FIGURE, dpi=120)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

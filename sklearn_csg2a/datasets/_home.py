@@ -1,0 +1,112 @@
+"""Where the files of real screens lie, and how their tables are read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from sklearn_csg2a.exceptions import Csg2aError, InputError, list_offenders
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "DATA_HOME_VARIABLE",
+    "DataNotFoundError",
+    "find_file",
+    "look_up",
+    "read_arrays",
+    "read_matrix",
+    "read_table",
+]
+
+DATA_HOME_VARIABLE = "SKLEARN_CSG2A_DATA"
+
+
+class DataNotFoundError(Csg2aError, FileNotFoundError):
+    """A file of a real screen is not where it was looked for."""
+
+
+def find_file(data_home: str | os.PathLike[str] | None, name: str) -> Path:
+    """Return the path of `name` ("gdsc2/cells.csv") below the data folder."""
+    home = os.environ.get(DATA_HOME_VARIABLE) if data_home is None else data_home
+    if not home:
+        msg = (
+            f"{name} was not looked for: no data folder is known. Pass data_home=, or "
+            f"set the environment variable {DATA_HOME_VARIABLE} to the folder that "
+            f"holds {name}."
+        )
+        raise DataNotFoundError(msg)
+    path = Path(home).expanduser() / name
+    if not path.is_file():
+        origin = DATA_HOME_VARIABLE if data_home is None else "data_home"
+        msg = (
+            f"{name} is missing: looked for {path} ({origin} is {os.fspath(home)!r}). "
+            f"Pass data_home= or set {DATA_HOME_VARIABLE} to the folder that holds "
+            f"{name}."
+        )
+        raise DataNotFoundError(msg)
+    return path
+
+
+def read_table(
+    data_home: str | os.PathLike[str] | None,
+    name: str,
+    columns: Sequence[str],
+    *,
+    text: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Read a CSV file in the order of its rows; columns in `text` stay strings."""
+    path = find_file(data_home, name)
+    table = pd.read_csv(path, dtype=dict.fromkeys(text, str), low_memory=False)
+    absent = [column for column in columns if column not in table.columns]
+    if absent:
+        msg = (
+            f"{path} lacks the columns {list_offenders(map(repr, absent))}; it has "
+            f"{list_offenders(map(repr, table.columns))}. Is it the right file?"
+        )
+        raise InputError(msg)
+    return table
+
+
+def read_matrix(data_home: str | os.PathLike[str] | None, name: str) -> pd.DataFrame:
+    """Read a CSV file of numbers, first column ids, as float32 with a named index."""
+    path = find_file(data_home, name)
+    ids = pd.read_csv(path, nrows=0).columns[0]
+    matrix = pd.read_csv(path, dtype={ids: str}, low_memory=False)
+    return matrix.set_index(ids).astype(np.float32)
+
+
+def read_arrays(
+    data_home: str | os.PathLike[str] | None, name: str, keys: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Read arrays of numbers and text from an NPZ file, never pickled objects."""
+    path = find_file(data_home, name)
+    with np.load(path, allow_pickle=False) as archive:
+        absent = [key for key in keys if key not in archive]
+        if absent:
+            msg = (
+                f"{path} lacks the arrays {list_offenders(map(repr, absent))}; it has "
+                f"{list_offenders(map(repr, archive.files))}. Is it the right file?"
+            )
+            raise InputError(msg)
+        return {key: archive[key] for key in keys}
+
+
+def look_up(
+    ids: pd.Series, table: pd.DataFrame, key: str, column: str, name: str
+) -> pd.Series:
+    """Look `column` up by `key` for every id, which `table` (file `name`) must know."""
+    known = table.drop_duplicates(key).set_index(key)[column]
+    unknown = ids[~ids.isin(known.index)].drop_duplicates()
+    if len(unknown):
+        msg = (
+            f"{ids.name} {list_offenders(map(repr, unknown))}: not in column {key!r} "
+            f"of {name}. The files are from different releases; use those of one."
+        )
+        raise InputError(msg)
+    return ids.map(known)

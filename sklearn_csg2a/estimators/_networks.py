@@ -1,0 +1,60 @@
+"""CSG2A networks from an estimator's parameters, or from saved state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from sklearn_csg2a.estimators._interactome import adjacency_entries, read_interactome
+from sklearn_csg2a.nn import CSG2A
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sklearn_csg2a.estimators._base import BaseCSG2A
+    from sklearn_csg2a.treatments import Treatments
+
+__all__ = ["build_csg2a", "csg2a_config", "csg2a_from_state"]
+
+
+def build_csg2a(
+    estimator: BaseCSG2A, treatments: Treatments, compound_dim: int, n_outputs: int
+) -> CSG2A:
+    """Return a new CSG2A network with an estimator's parameters."""
+    adjacency = read_interactome(
+        estimator.interactome, treatments.genes, genes_named=treatments.genes_named
+    )
+    parameters = estimator.get_params(deep=False)
+    return CSG2A(
+        n_genes=treatments.n_genes,
+        n_outputs=n_outputs,
+        compound_dim=compound_dim,
+        interactome=adjacency_entries(adjacency),
+        hidden_dim=parameters["hidden_dim"],
+        attention=parameters["attention"],
+        dropout=parameters["dropout"],
+    )
+
+
+def csg2a_config(network: CSG2A) -> dict[str, Any]:
+    """Return the arguments that rebuild a CSG2A network, its interactome aside."""
+    return {
+        "n_genes": network.norm.normalized_shape[0],
+        "n_outputs": network.n_outputs,
+        "compound_dim": network.condition.compound_dim,
+        "hidden_dim": network.attention.hidden_dim,
+        "attention": network.attention.form,
+        "dropout": network.dropout.p,
+    }
+
+
+def csg2a_from_state(
+    config: dict[str, Any], arrays: dict[str, np.ndarray], prefix: str = ""
+) -> CSG2A:
+    """Rebuild a CSG2A network; `arrays` hold its interactome under `prefix`."""
+    rows, columns, values = (
+        torch.tensor(arrays[f"{prefix}attention.edge_{name}"])
+        for name in ("rows", "columns", "values")
+    )
+    return CSG2A(interactome=(rows, columns, values), **config)

@@ -1,0 +1,8 @@
+"""Models in one file of plain data, and models of the published code."""
+
+from __future__ import annotations
+
+from sklearn_csg2a.persistence._model_file import load_model, save_model
+from sklearn_csg2a.persistence._published import load_published
+
+__all__ = ["load_model", "load_published", "save_model"]

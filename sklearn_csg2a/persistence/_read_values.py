@@ -1,0 +1,165 @@
+"""From JSON and named arrays back to Python values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+from sklearn.frozen import FrozenEstimator
+
+from sklearn_csg2a.chem._mat_weights import MATWeights, file_digest
+from sklearn_csg2a.exceptions import ModelFileError
+from sklearn_csg2a.persistence._classes import find_class, parameter_names
+
+__all__ = ["ValueReader"]
+
+_SPARSE = ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
+
+
+class ValueReader:
+    """Rebuild what :class:`ValueWriter` wrote, from data alone.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        The arrays of the file.
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
+        self.arrays = arrays
+        self._readers = {
+            "array": self._read_array,
+            "device": lambda stored: torch.device(stored["value"]),
+            "dict": self._read_dict,
+            "frozen": self._read_frozen,
+            "list": self._read_list,
+            "mat_weights": self._read_mat_weights,
+            "object": self._read_array_of_objects,
+            "path": lambda stored: Path(stored["value"]),
+            "random_state": self._read_random_state,
+            "sparse": self._read_sparse,
+            "str": self._read_array_of_text,
+            "table": self._read_table,
+            "tuple": lambda stored: tuple(self._read_list(stored)),
+            "instance": self._read_instance,
+        }
+
+    def read(self, stored: Any) -> Any:
+        """Return the value of its JSON."""
+        if not isinstance(stored, dict):
+            return stored
+        if stored["type"] not in self._readers:
+            msg = f"it holds a value of the unknown type {stored['type']!r}."
+            raise ModelFileError(msg)
+        return self._readers[stored["type"]](stored)
+
+    def _read_list(self, stored: dict[str, Any]) -> list[Any]:
+        """Rebuild a list."""
+        return [self.read(one) for one in stored["items"]]
+
+    def _read_dict(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """Rebuild a dictionary."""
+        return {key: self.read(one) for key, one in stored["items"].items()}
+
+    def _read_array(self, stored: dict[str, Any]) -> np.ndarray:
+        """Return a copy of an array, as equal ones are stored once."""
+        return self.arrays[stored["name"]].copy()
+
+    def _read_array_of_objects(self, stored: dict[str, Any]) -> np.ndarray:
+        """Rebuild an array of text, numbers and None."""
+        array = np.empty(len(stored["items"]), dtype=object)
+        array[:] = stored["items"]
+        return array.reshape(stored["shape"])
+
+    def _read_array_of_text(self, stored: dict[str, Any]) -> np.ndarray:
+        """Rebuild an array of text of fixed width."""
+        return np.asarray(stored["items"], dtype=str).reshape(stored["shape"])
+
+    def _read_table(self, stored: dict[str, Any]) -> pd.DataFrame:
+        """Rebuild a DataFrame."""
+        index = self._read_index(stored["index"])
+        columns = self._read_index(stored["columns"])
+        if "values" in stored:
+            values = self.read(stored["values"])
+            return pd.DataFrame(values, index=index, columns=columns)
+        series = [self._read_labels(column) for column in stored["series"]]
+        table = pd.DataFrame(dict(enumerate(series)))
+        return table.set_axis(index, axis=0).set_axis(columns, axis=1)
+
+    def _read_index(self, stored: dict[str, Any]) -> pd.Index:
+        """Rebuild row or column labels."""
+        if "range" in stored:
+            start, stop, step = stored["range"]
+            return pd.RangeIndex(start, stop, step, name=stored["name"])
+        labels = self._read_labels(stored)
+        return pd.Index(labels, dtype=labels.dtype, name=stored["name"])
+
+    def _read_labels(self, stored: dict[str, Any]) -> pd.Series:
+        """Rebuild the values of a column or an index, types kept."""
+        values = self.read(stored["data"])
+        is_text = stored["dtype"] in {"str", "string"}
+        return pd.Series(values, dtype=stored["dtype"] if is_text else values.dtype)
+
+    def _read_sparse(self, stored: dict[str, Any]) -> Any:
+        """Rebuild a sparse matrix or array."""
+        if stored["format"] not in _SPARSE:
+            msg = f"it names the unknown sparse format {stored['format']!r}."
+            raise ModelFileError(msg)
+        ends = (self.read(stored["rows"]), self.read(stored["columns"]))
+        container = sparse.coo_matrix if stored["is_matrix"] else sparse.coo_array
+        entries = container(
+            (self.read(stored["data"]), ends), shape=tuple(stored["shape"])
+        )
+        return entries.asformat(stored["format"])
+
+    def _read_random_state(self, stored: dict[str, Any]) -> np.random.RandomState:
+        """Rebuild a RandomState where it stood."""
+        rng = np.random.RandomState(0)
+        keys = self.read(stored["keys"])
+        state = (keys, stored["position"], stored["has_gauss"], stored["gauss"])
+        rng.set_state(("MT19937", *state))
+        return rng
+
+    def _read_frozen(self, stored: dict[str, Any]) -> FrozenEstimator:
+        """Rebuild a frozen estimator."""
+        return FrozenEstimator(self.read(stored["estimator"]))
+
+    def _read_mat_weights(self, stored: dict[str, Any]) -> MATWeights:
+        """Rebuild the weights of a transformer, arrays shared with the others."""
+        names = stored["arrays"]["items"]
+        return MATWeights({k: self.arrays[one["name"]] for k, one in names.items()})
+
+    def _read_instance(self, stored: dict[str, Any]) -> Any:
+        """Build an object of an allowed class and give it its state."""
+        cls = find_class(stored["class"])
+        parameters = self._read_dict(stored["parameters"])
+        unknown = sorted(set(parameters) - set(parameter_names(cls)))
+        if unknown:
+            msg = f"{stored['class']} has no parameters {unknown} in this version."
+            raise ModelFileError(msg)
+        if "weights_sha256" in stored:
+            _check_weights(parameters["weights"], stored["weights_sha256"])
+        instance = cls(**parameters)
+        state = self._read_dict(stored["state"])
+        if any(not name.isidentifier() or name.startswith("__") for name in state):
+            msg = f"{stored['class']} has an attribute with an impossible name."
+            raise ModelFileError(msg)
+        if hasattr(instance, "__setstate__"):
+            instance.__setstate__({**vars(instance), **state})
+        else:
+            vars(instance).update(state)
+        return instance
+
+
+def _check_weights(path: Any, expected: str) -> None:
+    """Refuse weight files that are not those the model was fitted with."""
+    if file_digest(path) != expected:
+        msg = (
+            f"the weights {str(path)!r} of its compound encoder have changed since it "
+            f"was saved (sha256 {expected[:12]}... expected); put that file back."
+        )
+        raise ModelFileError(msg)

@@ -1,0 +1,239 @@
+"""Comparing models: what is finished is kept, and all see the same folds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from sklearn_csg2a.baselines import GlobalMean
+from sklearn_csg2a.metrics import rmse
+
+run = pytest.importorskip(
+    "benchmarks.run", reason="the benchmarks folder is not importable"
+)
+data_module = pytest.importorskip("benchmarks._data")
+models = pytest.importorskip("benchmarks.models")
+progress = pytest.importorskip("benchmarks._progress")
+store = pytest.importorskip("benchmarks._store")
+summary = pytest.importorskip("benchmarks.summary")
+
+LADDER = list(models.NAIVE)
+
+
+class CountedMean(GlobalMean):
+    """A model that counts its fits and fails when told to."""
+
+    n_fits = 0
+    error = None
+
+    def __init__(self, *, shift=0.0, columns=None, on_invalid_smiles="raise"):
+        super().__init__(columns=columns, on_invalid_smiles=on_invalid_smiles)
+        self.shift = shift
+
+    def fit(self, X, y):
+        if CountedMean.error is not None and CountedMean.n_fits == 1:
+            raise CountedMean.error
+        CountedMean.n_fits += 1
+        return super().fit(X, y)
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Register a model and return its class; its parameter `shift` can be changed."""
+    monkeypatch.setattr(CountedMean, "n_fits", 0)
+    monkeypatch.setattr(CountedMean, "error", None)
+    monkeypatch.setitem(
+        models.MODELS, "counted", lambda data, scheme, seed: CountedMean()
+    )
+    return CountedMean
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    """Run the program on the simulated screen, in folders of this test."""
+
+    def call(*arguments):
+        folders = ["--results", str(tmp_path / "results")]
+        folders += ["--predictions", str(tmp_path / "predictions")]
+        return run.main(["--data", "screen", *folders, *map(str, arguments)])
+
+    call.folder = tmp_path / "results"
+    call.predictions = tmp_path / "predictions" / "screen"
+    return call
+
+
+def _rows(folder):
+    with (folder / "screen.csv").open(newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_all_models_of_a_fold_have_the_same_split_hash(benchmark):
+    assert benchmark("--schemes", "mixed", "disjoint", "--models", "naive") == 0
+    rows = _rows(benchmark.folder)
+    assert len(rows) == 2 * 3 * len(LADDER)
+    hashes = {}
+    for row in rows:
+        hashes.setdefault((row["scheme"], row["fold"]), set()).add(row["split_hash"])
+    assert all(len(found) == 1 for found in hashes.values())
+    assert len(set.union(*hashes.values())) == len(hashes) == 6
+
+
+def test_split_naive_model_has_no_skill_over_itself(benchmark):
+    benchmark("--models", "naive", "--folds", 1)
+    own = [row for row in _rows(benchmark.folder) if row["model"] == row["naive_model"]]
+    assert {row["scheme"] for row in own} == {"mixed", "cell", "drug", "disjoint"}
+    assert all(float(row["skill"]) == 0 for row in own)
+
+
+def test_network_is_stopped_early_on_rows_held_out_alike(benchmark, monkeypatch):
+    settings = {"max_epochs": 1, "hidden_dim": 4, "head_hidden": (8,)}
+    monkeypatch.setattr(models, "CSG2A_SETTINGS", settings)
+    benchmark("--schemes", "drug", "--models", "csg2a", "--folds", 1)
+    (row,) = _rows(benchmark.folder)
+    assert row["epochs"] == row["best_epoch"] == "1"
+    assert int(row["n_parameters"]) > 0
+    validation = json.loads(row["settings"])["validation"]
+    assert validation.startswith("DrugBlindKFold(")
+    assert "random_state=1" in validation
+
+
+def test_predictions_give_back_the_stored_error(benchmark):
+    benchmark("--schemes", "cell", "--models", "DrugMean", "--folds", 1)
+    (row,) = _rows(benchmark.folder)
+    (path,) = benchmark.predictions.iterdir()
+    with np.load(path) as arrays:
+        found = rmse(arrays["y_true"], arrays["y_pred"])
+        assert len(arrays["row"]) == int(row["n_test"])
+    assert found == pytest.approx(float(row["rmse"]), rel=1e-5)
+
+
+def test_what_is_stored_is_not_run_again(benchmark, counted):
+    arguments = ["--schemes", "mixed", "--models", "counted"]
+    benchmark(*arguments, "--folds", 2)
+    before = (benchmark.folder / "screen.csv").read_bytes()
+    benchmark(*arguments, "--folds", 2)
+    assert (benchmark.folder / "screen.csv").read_bytes() == before
+    assert counted.n_fits == 2
+    benchmark(*arguments, "--folds", 3)
+    assert counted.n_fits == 3
+    benchmark(*arguments, "--folds", 3, "--again")
+    assert counted.n_fits == 6
+
+
+def test_other_settings_of_a_model_replace_its_results(benchmark, counted, monkeypatch):
+    arguments = ["--schemes", "mixed", "--models", "counted", "--folds", 1]
+    benchmark(*arguments)
+    (before,) = _rows(benchmark.folder)
+    monkeypatch.setitem(
+        models.MODELS, "counted", lambda data, scheme, seed: CountedMean(shift=1.0)
+    )
+    benchmark(*arguments)
+    (after,) = _rows(benchmark.folder)
+    assert counted.n_fits == 2
+    assert before["config_hash"] != after["config_hash"]
+    assert after["settings"] == '{"shift": 1.0}'
+
+
+def test_changed_folds_are_noticed_and_run_again(
+    benchmark, counted, monkeypatch, capsys
+):
+    arguments = ["--schemes", "mixed", "--models", "counted", "--folds", 1]
+    benchmark(*arguments, "--models", "counted", "GlobalMean")
+    monkeypatch.setattr("benchmarks._manifest.TEST_SEED", 7)
+    capsys.readouterr()
+    benchmark(*arguments)
+    assert "mixed fold 0 of 10 is not the fold in" in capsys.readouterr().err
+    assert counted.n_fits == 2
+    results, notes = summary.read_results(benchmark.folder, "screen")
+    assert list(results["model"]) == ["counted"]
+    assert notes[0].startswith("1 results are on folds that are no longer")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit("killed")])
+def test_run_goes_on_where_it_was_stopped(benchmark, counted, error):
+    arguments = ["--schemes", "mixed", "--models", "counted", "--folds", 3]
+    counted.error = error
+    if isinstance(error, KeyboardInterrupt):
+        assert benchmark(*arguments) == 130
+    else:
+        with pytest.raises(SystemExit):
+            benchmark(*arguments)
+    assert [row["fold"] for row in _rows(benchmark.folder)] == ["0"]
+    counted.error = None
+    assert benchmark(*arguments) == 0
+    assert [row["fold"] for row in _rows(benchmark.folder)] == ["0", "1", "2"]
+    assert counted.n_fits == 3
+
+
+def test_failed_model_is_reported_and_the_others_are_run(benchmark, counted, capsys):
+    counted.error = ValueError("no such luck")
+    status = benchmark(
+        "--schemes", "mixed", "--models", "counted", "GlobalMean", "--folds", 2
+    )
+    assert status == 1
+    assert "counted seed 0 failed. ValueError: no such luck" in capsys.readouterr().err
+    finished = {(row["model"], row["fold"]) for row in _rows(benchmark.folder)}
+    assert finished == {("GlobalMean", "0"), ("GlobalMean", "1"), ("counted", "0")}
+
+
+def test_unknown_model_is_refused_with_the_known_ones(benchmark, capsys):
+    with pytest.raises(SystemExit):
+        benchmark("--models", "oracle")
+    message = capsys.readouterr().err
+    assert "no model or group 'oracle'" in message
+    assert "naive, GlobalMean" in message
+
+
+def test_models_without_a_seed_are_run_once(benchmark, counted):
+    names = ["--models", "GlobalMean", "counted"]
+    benchmark("--schemes", "cell", *names, "--folds", 1, "--seeds", 3, 4)
+    found = sorted((row["model"], row["seed"]) for row in _rows(benchmark.folder))
+    assert found == [("GlobalMean", "0"), ("counted", "3"), ("counted", "4")]
+
+
+def test_rows_of_unknown_tissue_are_a_tissue(monkeypatch):
+    def load(data_home):
+        screen = data_module.load_screen(data_home)
+        screen.X.loc[:4, "tissue"] = None
+        return screen
+
+    monkeypatch.setitem(data_module.LOADERS, "holes", load)
+    tissue = data_module.load_data("holes").X["tissue"]
+    assert tissue.iloc[:5].eq("unknown").all()
+    assert tissue.notna().all()
+
+
+def test_split_hash_depends_on_the_ids_and_not_on_their_order():
+    manifest = pytest.importorskip("benchmarks._manifest")
+    ids = np.array(["a", "b", "c", "d"])
+    given = manifest.hash_split(ids, np.array([0, 1]), np.array([2, 3]))
+    assert given == manifest.hash_split(ids, np.array([1, 0]), np.array([3, 2]))
+    assert given != manifest.hash_split(ids, np.array([2, 3]), np.array([0, 1]))
+    assert given != manifest.hash_split(ids, np.array([0]), np.array([1, 2, 3]))
+
+
+def test_pretrained_file_is_part_of_the_configuration(tmp_path):
+    path = tmp_path / "model.csg2a"
+    hashes = []
+    for content in (b"one", b"two", b"one"):
+        path.write_bytes(content)
+        make = models.DrugResponseRegressor
+        hashes.append(models.config_hash(make(pretrained=str(path))))
+    assert hashes[0] == hashes[2] != hashes[1]
+
+
+def test_time_left_is_what_each_model_took_so_far():
+    stored = [{"model": "GlobalMean", "fit_seconds": "60"}]
+
+    class Waiting:
+        model = "GlobalMean"
+
+    stream = io.StringIO()
+    line = progress.Progress([Waiting(), Waiting()], stored, jobs=1, stream=stream)
+    assert line.time_left() == "about 0:02:00 left"
+    line.jobs = 2
+    assert line.time_left() == "about 0:01:00 left"

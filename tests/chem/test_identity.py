@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rdkit import Chem
+
+from sklearn_csg2a.chem import (
+    compound_identities,
+    compound_identity,
+    identity,
+    parent_smiles,
+)
+
+COMPOUNDS = [
+    "CC(C)Cc1ccc(cc1)[C@H](C)C(=O)O",
+    "CN1CCC[C@H]1c1cccnc1",
+    "O=C(Nc1ccc(Oc2ccnc3ccccc23)cc1)C1CC1",
+    "CC(=O)Oc1ccccc1C(=O)[O-].[Na+]",
+    "C/C=C/C(=O)N1CCN(CC1)c1nc2ccccc2[nH]1",
+]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("CCO", "OCC"),
+        ("CCO", "CCO.Cl"),
+        ("CC(=O)[O-].[Na+]", "CC(=O)O"),
+        ("CC[NH3+].[Cl-]", "CCN.Cl"),
+        ("CCN.Cl", "Cl.CCN.O"),
+        ("c1ccccc1C", "C1=CC=CC=C1C"),
+        ("C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"),
+        ("C[C@H](N)C(=O)O", "CC(N)C(=O)O"),
+        ("F/C=C/F", "F/C=C\\F"),
+        ("Oc1ccncc1", "O=c1cc[nH]cc1"),
+        ("[Na+].[Cl-]", "[Cl-].[Na+]"),
+        ("[2H]C([2H])([2H])O", "CO"),
+    ],
+)
+def test_P19_spellings_salts_and_stereo_forms_are_one_compound(one, other):
+    assert compound_identity(one) == compound_identity(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("CCO", "CCN"),
+        ("[Na+].[Cl-]", "[K+].[Cl-]"),
+        ("N.N.Cl[Pt]Cl", "[Na+].[Cl-]"),
+        ("c1ccccc1", "C1CCCCC1"),
+    ],
+)
+def test_different_compounds_have_different_identities(one, other):
+    assert compound_identity(one) != compound_identity(other)
+
+
+def test_organic_fragment_names_the_compound_even_beside_a_larger_inorganic_one():
+    assert parent_smiles("F[P-](F)(F)(F)(F)F.C[N+](C)(C)C") == "C[N+](C)(C)C"
+
+
+def test_ties_between_fragments_do_not_depend_on_the_order():
+    assert compound_identity("c1ccccc1.C1CCCCC1") == compound_identity(
+        "C1CCCCC1.c1ccccc1"
+    )
+    assert parent_smiles("CCO.CCN") == parent_smiles("NCC.OCC") == "CCO"
+
+
+@given(st.sampled_from(COMPOUNDS), st.integers(0, 2**31 - 2), st.booleans())
+def test_any_spelling_has_the_same_identity(smiles, seed, kekule):
+    mol = Chem.MolFromSmiles(smiles)
+    spelling = Chem.MolToRandomSmilesVect(mol, 1, seed + 1, kekuleSmiles=kekule)[0]
+    assert compound_identity(spelling) == compound_identity(smiles)
+
+
+def test_identity_falls_back_to_smiles_without_stereo(monkeypatch):
+    identity._identity_and_parent.cache_clear()
+    monkeypatch.setattr(identity.Chem, "MolToInchiKey", lambda _: "")
+    assert compound_identity("C[C@H](N)C(=O)O.Cl") == "CC(N)C(=O)O"
+    monkeypatch.undo()
+    identity._identity_and_parent.cache_clear()
+
+
+def test_identities_keep_the_order_and_type():
+    identities = compound_identities(iter(["CCO", "CCN", "OCC"]))
+    assert identities.dtype == object
+    assert identities.shape == (3,)
+    assert identities[0] == identities[2] != identities[1]
+    assert compound_identities([]).shape == (0,)

@@ -1,0 +1,188 @@
+"""The audit finds what a split shares, and says it in words and numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.model_selection import (
+    CellBlindKFold,
+    ClusterBlindKFold,
+    DisjointKFold,
+    DrugBlindKFold,
+    MixedKFold,
+    TissueBlindKFold,
+    audit_split,
+)
+
+SPLITTERS = {
+    "mixed": MixedKFold(2, random_state=0),
+    "cell": CellBlindKFold(2, random_state=0),
+    "drug": DrugBlindKFold(2, random_state=0),
+    "disjoint": DisjointKFold(2, random_state=0),
+    "tissue": TissueBlindKFold(2, random_state=0),
+    "cluster": ClusterBlindKFold(2, random_state=0),
+}
+
+
+@pytest.fixture
+def screen():
+    """Six cells on five compounds, one of them in two spellings."""
+    smiles = ["CCO", "OCC", "CC(=O)Oc1ccccc1", "CCN(CC)CC", "CC#N", "C1CCNCC1"]
+    return pd.DataFrame(
+        [
+            {"cell_line": cell, "smiles": text, "tissue": cell[0]}
+            for cell in ("A-1", "A-2", "B-1", "B-2", "C-1", "C-2")
+            for text in smiles
+        ]
+    )
+
+
+@pytest.mark.parametrize("scheme", SPLITTERS)
+def test_own_splitters_pass_their_audit(scheme, screen):
+    for train, test in SPLITTERS[scheme].split(screen):
+        audit = audit_split(screen, train, test, scheme=scheme, strict=True)
+        assert audit.is_clean
+        assert audit.violations == ()
+        assert "clean" in str(audit)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "found"),
+    [
+        ("mixed", "30 (cell, compound) pairs in both sets"),
+        ("cell", "6 cell lines in both sets"),
+        ("drug", "5 compounds in both sets"),
+        ("disjoint", "5 compounds in both sets"),
+        ("tissue", "3 tissues in both sets"),
+        ("cluster", "5 compounds in both sets"),
+    ],
+)
+def test_strict_audit_raises_on_a_broken_promise(scheme, found, screen):
+    doubled = pd.concat([screen, screen])
+    train, test = np.arange(36), np.arange(36, 72)
+    audit = audit_split(doubled, train, test, scheme=scheme)
+    assert not audit.is_clean
+    assert any(one.startswith(found) for one in audit.violations)
+    assert f"! {found}" in str(audit)
+    with pytest.raises(InputError, match=f"promise of the scheme '{scheme}'") as error:
+        audit_split(doubled, train, test, scheme=scheme, strict=True)
+    assert found in str(error.value)
+
+
+def test_spellings_of_one_compound_leak_and_are_reported_as_merged(screen):
+    audit = audit_split(screen, [0, 2], [1, 3], scheme="mixed")
+    assert audit.shared_pairs == (("A-1", "CCO"),)
+    assert audit.shared_compounds == ("CCO",)
+    assert list(audit.merges.values()) == [("CCO", "OCC")]
+
+
+def test_nearest_tanimoto_covers_each_tested_compound(screen):
+    audit = audit_split(screen, [0, 2], [1, 4], scheme="drug")
+    assert sorted(audit.nearest_tanimoto.index) == ["CC#N", "CCO"]
+    assert audit.nearest_tanimoto["CCO"] == audit.max_tanimoto == 1.0
+    assert audit.nearest_tanimoto["CC#N"] < 0.5
+
+
+def test_rows_used_twice_are_listed(screen):
+    audit = audit_split(screen, [0, 0, 6], [6, 12], scheme="mixed")
+    assert audit.shared_rows.tolist() == [6]
+    assert audit.repeated_rows.tolist() == [0]
+    assert not audit.is_clean
+
+
+def test_cells_of_nearly_one_name_are_shown_but_allowed():
+    X = pd.DataFrame({"cell_line": ["MCF-7", "mcf7"], "smiles": ["CCO", "CCN"]})
+    audit = audit_split(X, [0], [1], scheme="cell", strict=True)
+    assert audit.alike_cells == (("MCF-7", "mcf7"),)
+
+
+def test_overlap_with_pretraining_is_reported(screen):
+    pretraining = pd.DataFrame(
+        {"cell_line": ["C-1", "Z-9", None], "smiles": ["CC#N.Cl", "CCCCC", "CCCC"]}
+    )
+    train, test = next(CellBlindKFold(3, shuffle=False).split(screen))
+    audit = audit_split(screen, train, test, scheme="cell", pretraining=pretraining)
+    assert audit.pretraining_compounds == ("CC#N",)
+    assert audit.pretraining_cells == ()
+    assert "1 test compounds seen in pretraining: CC#N" in str(audit)
+    with pytest.raises(InputError, match="1 test compounds seen in pretraining"):
+        audit_split(
+            screen, train, test, scheme="cell", pretraining=pretraining, strict=True
+        )
+
+
+def test_pretraining_may_have_cells_alone(screen):
+    audit = audit_split(
+        screen,
+        np.arange(30),
+        np.arange(30, 36),
+        scheme="cell",
+        pretraining=pd.DataFrame({"cell_line": ["C-2"]}),
+        strict=True,
+    )
+    assert audit.pretraining_cells == ("C-2",)
+    assert audit.pretraining_compounds is None
+
+
+def test_without_pretraining_nothing_is_said_about_it(screen):
+    audit = audit_split(screen, [0], [8], scheme="mixed")
+    assert audit.pretraining_cells is None
+    assert "pretraining" not in str(audit)
+
+
+def test_masks_and_groups_are_taken(screen):
+    mask = np.arange(36) < 18
+    groups = screen[["cell_line", "smiles"]].to_numpy()
+    audit = audit_split(np.zeros((36, 1)), mask, ~mask, scheme="cell", groups=groups)
+    assert (audit.n_train, audit.n_test) == (18, 18)
+    assert audit.is_clean
+
+
+def test_table_has_one_row_per_check(screen):
+    table = audit_split(screen, [0], [8], scheme="cell").to_frame()
+    assert list(table.columns) == ["what", "count", "forbidden", "examples"]
+    assert table.loc["cells", "forbidden"]
+    assert table.loc["cells", "count"] == 0
+    assert not table.loc["compounds", "forbidden"]
+
+
+def test_drug_names_have_no_tanimoto():
+    X = pd.DataFrame({"cell_line": ["a", "b"], "drug": ["Imatinib", "Erlotinib"]})
+    audit = audit_split(X, [0], [1], scheme="drug", drug="drug", strict=True)
+    assert audit.nearest_tanimoto is None
+    assert np.isnan(audit.max_tanimoto)
+    with pytest.raises(InputError, match="must both hold SMILES, or both names"):
+        audit_split(
+            X,
+            [0],
+            [1],
+            scheme="drug",
+            drug="drug",
+            pretraining=pd.DataFrame({"smiles": ["CCO"]}),
+        )
+
+
+@pytest.mark.parametrize(
+    ("train", "text"),
+    [
+        ([], "with at least one row"),
+        ([0.5], "must hold row positions"),
+        ([[0]], "must hold row positions"),
+        ([True, False], "a mask of 36 rows"),
+        ([36], "must be between 0 and 35"),
+        ([-1], "must be between 0 and 35"),
+    ],
+)
+def test_bad_rows_are_refused(train, text, screen):
+    with pytest.raises(InputError, match=text):
+        audit_split(screen, train, [1], scheme="mixed")
+
+
+def test_bad_schemes_and_pretraining_are_refused(screen):
+    with pytest.raises(InputError, match="scheme must be one of"):
+        audit_split(screen, [0], [1], scheme="random")
+    with pytest.raises(InputError, match="pretraining must be a DataFrame with the"):
+        audit_split(screen, [0], [1], scheme="mixed", pretraining=["CCO"])
