@@ -79,14 +79,16 @@ def predict_response(network: ResponseNetwork, data: TreatmentTensors) -> Tensor
     """Return the centred response, (rows, 1)."""
     conditions = encode_conditions(network.csg2a, data)
     cells = _cell_terms(network, data)
+    head = network.head
+    of_basal, of_perturbed, of_compound = head.first_blocks()
     codes = EntityCodes(
         _in_blocks(
-            data.basal, _ENTITIES, lambda i: network.head.code_cells(data.basal[i])
+            data.basal, _ENTITIES, lambda i: head.code_cells(data.basal[i], of_basal)
         ),
         _in_blocks(
             conditions,
             _ENTITIES,
-            lambda i: network.head.code_conditions(conditions[i]),
+            lambda i: head.code_conditions(conditions[i], of_compound),
         ),
     )
 
@@ -95,7 +97,7 @@ def predict_response(network: ResponseNetwork, data: TreatmentTensors) -> Tensor
         perturbed = network.csg2a.perturb(
             cells, conditions, cell_index, condition_index
         )
-        return network.head(codes, perturbed, cell_index, condition_index)
+        return head(codes, perturbed, of_perturbed, cell_index, condition_index)
 
     return _in_blocks(data.cell_index, _ROWS, predict)
 

@@ -37,6 +37,7 @@ class TrainingSettings:
     weight_decay: float
     patience: int
     device: torch.device
+    precision: str = "float32"
     verbose: int = 0
     callbacks: list[Any] = field(default_factory=list)
     checkpoint: Checkpoint | None = None
@@ -45,12 +46,16 @@ class TrainingSettings:
 class TrainingNet(NeuralNetRegressor):
     """A skorch net that takes treatment batches and stops on command."""
 
+    low_precision = False
     stop_requested = False
     was_interrupted = False
 
     def infer(self, x: Any, **_: Any) -> Tensor:
-        """Run the module on a batch."""
-        return self.module_(x)
+        """Run the module on a batch; bf16 products in training, if asked for."""
+        low = self.low_precision and self.module_.training
+        kind = torch.device(self.device).type
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=low):
+            return self.module_(x)
 
     def get_loss(self, y_pred: Tensor, y_true: Tensor, *_: Any, **__: Any) -> Tensor:
         """Return the mean squared error; shapes must agree exactly."""
@@ -221,6 +226,7 @@ def train_network(
         train_split=None if valid is None else predefined_split(valid),
         callbacks=callbacks + list(settings.callbacks),
     )
+    net.low_precision = settings.precision == "bf16"
     if settings.checkpoint is not None:
         settings.checkpoint.resume(net, best)
     net.partial_fit(train)

@@ -84,8 +84,10 @@ class PerturbationRegressor(InspectableCSG2A):
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     device : str, default="auto"
         "auto" takes CUDA where there is one.
-    precision : {"float32"}, default="float32"
-        Arithmetic of the network.
+    precision : {"float32", "bf16"}, default="float32"
+        "bf16" runs the matrix products of training in bfloat16, which is faster
+        where the processor has such instructions. Weights, norms and predictions
+        stay in float32.
     warm_start : bool, default=False
         Start from the fitted weights instead of new ones.
     callbacks : list of skorch callbacks, default=None

@@ -99,37 +99,47 @@ class ResponseHead(nn.Module):
         self.first_norm = EntityBatchNorm(width)
         self.dropout = Dropout(dropout)
         self.hidden = nn.ModuleList(
-            _Projection(n_in, n_out, dropout)
-            for n_in, n_out in pairwise(widths)
+            _Projection(n_in, n_out, dropout) for n_in, n_out in pairwise(widths)
         )
         self.output = Dense(widths[-1], 1)
         # zero weights: the first prediction is the mean of y for every row
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
 
-    def code_cells(self, basal: Tensor, counts: Tensor | None = None) -> Tensor:
+    def first_blocks(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Split the first layer by its inputs: basal, perturbed, compound.
+
+        Taken once per pass, so that the gradient is put together once.
+        """
+        basal, perturbed, compound = self.first.weight.chunk(3, dim=1)
+        return basal, perturbed, compound
+
+    def code_cells(
+        self, basal: Tensor, block: Tensor, counts: Tensor | None = None
+    ) -> Tensor:
         """Return what each cell (cells, genes) adds to the first layer."""
-        weight = self.first.weight.chunk(3, dim=1)[0]
-        return dense(self.basal(basal, counts), weight, self.first.bias)
+        return dense(self.basal(basal, counts), block, self.first.bias)
 
     def code_conditions(
-        self, conditions: Tensor, counts: Tensor | None = None
+        self, conditions: Tensor, block: Tensor, counts: Tensor | None = None
     ) -> Tensor:
         """Return what each condition (conditions, genes) adds to the first layer."""
-        weight = self.first.weight.chunk(3, dim=1)[2]
-        return dense(self.compound(conditions, counts), weight)
+        return dense(self.compound(conditions, counts), block)
 
     def forward(
         self,
         codes: EntityCodes,
         perturbed: Tensor,
+        block: Tensor,
         cell_index: Tensor,
         condition_index: Tensor,
     ) -> Tensor:
-        """Return the centred response (rows, 1); `perturbed` is (rows, genes)."""
-        of_perturbed = self.first.weight.chunk(3, dim=1)[1]
+        """Return the centred response (rows, 1).
+
+        `perturbed` is (rows, genes), `block` its part of the first layer.
+        """
         x = (
-            dense(self.perturbed(perturbed), of_perturbed)
+            dense(self.perturbed(perturbed), block)
             + codes.cells.index_select(0, cell_index)
             + codes.conditions.index_select(0, condition_index)
         )  # (rows, width)
@@ -190,11 +200,14 @@ class ResponseNetwork(nn.Module):
         perturbed = self.csg2a.perturb(
             cells, conditions, batch.cell_index, batch.condition_index
         )
+        of_basal, of_perturbed, of_compound = self.head.first_blocks()
         codes = EntityCodes(
-            self.head.code_cells(batch.basal, batch.cell_counts),
-            self.head.code_conditions(conditions, batch.condition_counts),
+            self.head.code_cells(batch.basal, of_basal, batch.cell_counts),
+            self.head.code_conditions(conditions, of_compound, batch.condition_counts),
         )
-        return self.head(codes, perturbed, batch.cell_index, batch.condition_index)
+        return self.head(
+            codes, perturbed, of_perturbed, batch.cell_index, batch.condition_index
+        )
 
 
 def csg2a_part(network: nn.Module) -> CSG2A:

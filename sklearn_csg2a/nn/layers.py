@@ -22,13 +22,14 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     For fewer than 16 outputs a CPU's matrix product takes another code path for
     some rows than for others, and the last bit of a row then depends on where in
-    the block it stands. Such products are padded to 16 outputs.
+    the block it stands. Such products are padded to 16 outputs. Under autocast
+    the products alone run in lower precision; the result has the type of `x`.
     """
     n_outputs = len(weight)
     if n_outputs >= _NARROW:
-        return nn.functional.linear(x, weight, bias)
+        return nn.functional.linear(x, weight, bias).to(x.dtype)
     padded = nn.functional.pad(weight, (0, 0, 0, _NARROW - n_outputs))
-    narrow = nn.functional.linear(x, padded)[..., :n_outputs]
+    narrow = nn.functional.linear(x, padded)[..., :n_outputs].to(x.dtype)
     return narrow if bias is None else narrow + bias
 
 
@@ -129,9 +130,9 @@ class EntityBatchNorm(nn.Module):
             )
         n_rows = counts.sum()
         weights = (counts / n_rows).to(x.dtype)
-        mean = weights @ x  # (features,)
+        mean = (weights.unsqueeze(-1) * x).sum(0)  # (features,)
         centered = x - mean
-        variance = weights @ centered.square()  # (features,)
+        variance = (weights.unsqueeze(-1) * centered.square()).sum(0)  # (features,)
         with torch.no_grad():
             # running_var holds the unbiased estimate, as torch's own layer does
             unbiased = variance * (n_rows / (n_rows - 1).clamp(min=1)).to(x.dtype)

@@ -114,7 +114,9 @@ def _as_float64(table: np.ndarray, where: Any) -> np.ndarray:
     at = np.argwhere(bad.reshape(table.shape))
     if len(at):
         offenders = describe_offenders(
-            at, len(at), lambda i: f"{where(i[0], i[1])}: {entries[i[0], i[1]]!r}"
+            at,
+            len(at),
+            lambda i: f"{where(int(i[0]), int(i[1]))}: {entries[i[0], i[1]]!r}",
         )
         raise InputError(
             f"could not convert string to float: y, {offenders}. Expected numbers."
