@@ -30,7 +30,7 @@ from sklearn_csg2a.model_selection import (
 )
 
 mpl.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402 (after the backend is chosen)
+import matplotlib.pyplot as plt
 
 N_FOLDS = 3
 SCHEMES = {
@@ -72,11 +72,17 @@ def main() -> None:
         ),
     }
     table = judge(models, screen.X, screen.y)
-    means = table.groupby(["scheme", "model"], sort=False).mean()
-    print(f"\nln IC50, mean of {N_FOLDS} folds (RMSE in ln uM / Pearson correlation):\n")
-    shown = means.apply(lambda row: f"{row['RMSE']:.3f} / {row['PCC']:.3f}", axis=1)
-    print(shown.unstack("scheme")[list(SCHEMES)].loc[list(models)].to_string())
-    draw(means["RMSE"].unstack("model")[list(models)].loc[list(SCHEMES)])
+    errors = table.groupby(["scheme", "model"], sort=False).mean()
+    shown = {
+        scheme: {
+            model: f"{errors.RMSE[scheme, model]:.3f} / {errors.PCC[scheme, model]:.3f}"
+            for model in models
+        }
+        for scheme in SCHEMES
+    }
+    print(f"\nRMSE in ln uM / Pearson correlation, means of {N_FOLDS} folds:\n")
+    print(pd.DataFrame(shown).to_string())
+    draw(errors["RMSE"].unstack("model")[list(models)].loc[list(SCHEMES)])  # noqa: PD010
     print(
         f"\nFigure: {FIGURE.resolve()}\n"
         "The screen is simulated in the model's favour: see the text of this file.\n"

@@ -82,11 +82,11 @@ class TreatmentDataset(Dataset):
         """Collate the rows at `positions` (batch,) of this data set."""
         data = self.tensors
         rows = self.rows[positions]
-        cells, cell_index, cell_counts = torch.unique(
-            data.cell_index[rows], return_inverse=True, return_counts=True
+        cells, cell_index, cell_counts = _entities(
+            data.cell_index[rows], len(data.basal)
         )
-        conditions, condition_index, condition_counts = torch.unique(
-            data.condition_index[rows], return_inverse=True, return_counts=True
+        conditions, condition_index, condition_counts = _entities(
+            data.condition_index[rows], len(data.dose)
         )
         encoded = data.encoded_conditions
         batch = TreatmentBatch(
@@ -127,6 +127,17 @@ class Batches:
             starts.pop()
         for start, stop in zip(starts, [*starts[1:], n_rows], strict=True):
             yield self.dataset.batch(order[start:stop])
+
+
+def _entities(index: Tensor, n_entities: int) -> tuple[Tensor | slice, Tensor, Tensor]:
+    """Return the entities of a batch, each row's position among them, and counts.
+
+    Where there are no more entities than rows, all are taken, some with a count of
+    zero: nothing is copied, and shapes stay the same from batch to batch.
+    """
+    if n_entities <= len(index):
+        return slice(None), index, torch.bincount(index, minlength=n_entities)
+    return torch.unique(index, return_inverse=True, return_counts=True)
 
 
 def _index(values: np.ndarray, device: torch.device) -> Tensor:

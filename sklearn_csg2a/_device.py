@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from sklearn_csg2a.exceptions import InputError
 
-__all__ = ["resolve_device"]
+__all__ = ["resolve_device", "use_one_thread_after_fork"]
+
+_IMPORTED_IN = os.getpid()
+
+
+def use_one_thread_after_fork() -> None:
+    """Let a forked process compute: torch's threads did not come along.
+
+    A process forked from one whose torch has used its threads waits for them
+    forever. With one thread, as in torch's own data loading workers, it goes on.
+    """
+    if os.getpid() != _IMPORTED_IN and torch.get_num_threads() > 1:
+        torch.set_num_threads(1)
 
 
 def resolve_device(device: str | torch.device) -> torch.device:

@@ -239,7 +239,7 @@ def train_network(
             InterruptedFitWarning,
             stacklevel=4,
         )
-    _check_finite(net)
+    _check_finite(net, train)
     return net, best
 
 
@@ -250,9 +250,15 @@ def _copy_weights(network: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def _check_finite(net: TrainingNet) -> None:
-    """Refuse a network whose last step made a weight non-finite."""
-    for name, tensor in net.module_.state_dict().items():
+@torch.no_grad()
+def _check_finite(net: TrainingNet, train: TreatmentDataset) -> None:
+    """Refuse a network whose last step made weights or predictions non-finite."""
+    positions = torch.arange(min(len(train), net.batch_size), device=train.rows.device)
+    tensors = {
+        **net.module_.state_dict(),
+        "the predictions": net.infer(train.batch(positions)[0]),
+    }
+    for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             rate = net.optimizer_.param_groups[0]["lr"]
             msg = (

@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
 
@@ -35,17 +35,19 @@ class TreatmentRows(RegressorMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y):
+        treatments = self._as_treatments(X)
         validate_data(self, X, skip_check_array=True, reset=True)
         self.regressor_ = clone(self.regressor)
         self.regressor_.set_params(random_state=self.random_state)
-        self.regressor_.fit(self._as_treatments(X), y)
+        self.regressor_.fit(treatments, y)
         self.n_iter_ = self.regressor_.n_iter_
         return self
 
     def predict(self, X):
         check_is_fitted(self)
+        treatments = self._as_treatments(X)
         validate_data(self, X, skip_check_array=True, reset=False)
-        return self.regressor_.predict(self._as_treatments(X))
+        return self.regressor_.predict(treatments)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -57,7 +59,9 @@ class TreatmentRows(RegressorMixin, BaseEstimator):
         if sparse.issparse(X):
             return X
         values = np.asarray(X)
-        if values.ndim != 2 or 0 in values.shape or values.dtype.kind not in "fiu":
+        if values.ndim != 2:
+            return check_array(X)
+        if 0 in values.shape or values.dtype.kind not in "fiu":
             return X
         names = [f"gene_{i}" for i in range(values.shape[1])]
         table = pd.DataFrame(values, columns=names)
@@ -82,6 +86,8 @@ def _run_suite(estimator):
     )
 
 
+# One of scikit-learn's checks shuffles with NumPy's global generator.
+@pytest.mark.changes_global_random_state
 @pytest.mark.parametrize("regressor", REGRESSORS)
 def test_P01_P02_every_check_of_scikit_learn_passes(regressor):
     results = _run_suite(regressor())
@@ -91,10 +97,14 @@ def test_P01_P02_every_check_of_scikit_learn_passes(regressor):
     assert skipped <= {SKIPPED}
 
 
+@pytest.mark.changes_global_random_state
 @pytest.mark.parametrize("regressor", REGRESSORS)
 def test_P03_every_check_passes_on_tables_of_treatments(regressor):
-    small = {"head_hidden": (16, 4)} if regressor is DrugResponseRegressor else {}
-    adapter = TreatmentRows(regressor(compound_encoder="morgan", **small))
+    # Smaller than the default and as good on these data: the suite fits often.
+    small = {"hidden_dim": 8, "max_epochs": 25, "learning_rate": 0.02}
+    if regressor is DrugResponseRegressor:
+        small["head_hidden"] = (16, 8)
+    adapter = TreatmentRows(regressor(**small))
     results = _run_suite(adapter)
     assert _failures(results) == []
     assert len(results) >= N_CHECKS[regressor]

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_csg2a._batches import TreatmentDataset, TreatmentTensors
 from sklearn_csg2a._checkpoint import Checkpoint, digest
-from sklearn_csg2a._device import resolve_device
+from sklearn_csg2a._device import resolve_device, use_one_thread_after_fork
 from sklearn_csg2a._random import draw_seeds, seeded_initialisation
 from sklearn_csg2a._training import TrainingSettings, train_network
 from sklearn_csg2a._validation import validate_plain
@@ -55,7 +55,10 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "early_stopping": ["boolean"],
         "patience": [Interval(Integral, 1, None, closed="left")],
-        "validation": [Interval(Real, 0, 1, closed="neither"), "cv_object"],
+        "validation": [
+            Interval(Real, 0, 1, closed="neither"),
+            HasMethods(["split", "get_n_splits"]),
+        ],
         "missing_genes": [StrOptions({"error", "zero"})],
         "on_invalid_smiles": [StrOptions({"raise", "nan"})],
         "default_dose": [Interval(Real, 0, None, closed="left")],
@@ -138,6 +141,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
 
     def _read_for_fit(self, X: Any) -> Treatments:
         """Read X and set what scikit-learn records of it."""
+        use_one_thread_after_fork()
         plain = is_plain(X, self.columns, self.expression)
         if plain:
             validate_plain(self, X, reset=True)
@@ -163,6 +167,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
     def _read_for_predict(self, X: Any) -> Treatments:
         """Read X as the fitted model knows it."""
         check_is_fitted(self)
+        use_one_thread_after_fork()
         if not self._has_compounds and is_plain(X, self.columns, None):
             validate_plain(self, X, reset=False)
         return read_treatments(
@@ -195,8 +200,16 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         if not self.early_stopping:
             return np.arange(n_rows), None
         if not isinstance(self.validation, Real):
-            train, valid = next(iter(self.validation.split(X, y)))
-            return np.asarray(train), np.asarray(valid)
+            train, valid = map(np.asarray, next(iter(self.validation.split(X, y))))
+            if len(train) < 2 or len(valid) < 1:
+                msg = (
+                    f"validation={self.validation!r} gives {len(train)} training and "
+                    f"{len(valid)} validation rows of {n_rows}; training needs at "
+                    "least 2 and validation 1. Use fewer folds, more rows or a "
+                    "fraction."
+                )
+                raise InputError(msg)
+            return train, valid
         n_valid = round(float(self.validation) * n_rows)
         if n_valid < 1 or n_rows - n_valid < 2:
             return np.arange(n_rows), None
@@ -237,7 +250,18 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
             if tuple(self.genes_) != tuple(treatments.genes):
                 msg = "warm_start=True needs the genes of the first fit; they differ."
                 raise InputError(msg)
-            return self.net_.module_
+            network = self.net_.module_
+            condition = csg2a_part(network).condition
+            first = len(self._location), condition.compound_dim
+            now = response.shape[1], encodings.shape[1]
+            if first != now:
+                msg = (
+                    "warm_start=True needs the outputs and the compound encoding of "
+                    f"the first fit: {first[0]} outputs and {first[1]} numbers per "
+                    f"compound; now {now[0]} and {now[1]}."
+                )
+                raise InputError(msg)
+            return network
         with seeded_initialisation(seeds["network"]):
             return self._build_network(
                 treatments, encodings.shape[1], response.shape[1]
@@ -332,14 +356,17 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         device = torch.device(self.device_)
         return self._tensors(treatments, self._encode(treatments), network, device)
 
-    def _predict_rows(self, X: Any, predict: Any) -> np.ndarray:
+    def _predict_rows(
+        self, X: Any, predict: Any, *, perturbed: bool = False
+    ) -> np.ndarray:
         """Apply `predict(treatments)` to the valid rows; NaN in the others."""
         treatments = self._read_for_predict(X)
         valid = treatments.compound_index >= 0
         if valid.all():
             return predict(treatments)
         values = predict(treatments.take(valid)) if valid.any() else None
-        width = len(self._location) if values is None else values.shape[1]
+        csg2a = csg2a_part(self.net_.module_)
+        width = csg2a.n_outputs if perturbed else len(self._location)
         result = np.full((treatments.n_rows, width), np.nan)
         if values is not None:
             result[valid] = values

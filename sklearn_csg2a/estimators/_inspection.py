@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._inference import row_inputs
+from sklearn_csg2a._validation import describe_offenders, name_row
 from sklearn_csg2a.estimators._base import BaseCSG2A
 from sklearn_csg2a.estimators._callable_parameter import parameter_and_method
 from sklearn_csg2a.exceptions import InputError
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InspectableCSG2A"]
 
+_QUANTITIES = ("dose", "time")
 _ROWS_AT_ONCE = 64  # rows whose queries (genes, hidden) are held together
 
 
@@ -58,7 +61,8 @@ class InspectableCSG2A(BaseCSG2A):
         Raises
         ------
         InputError
-            If the model has no attention, or `by` is not a column of X.
+            If the model has no attention, or `by` is not a column of X or has no
+            value in some row.
         """
         layer = self._attention_layer()
         basal, conditions = self._attention_inputs(X)
@@ -96,8 +100,8 @@ class InspectableCSG2A(BaseCSG2A):
         k : int, default=1000
             Pairs per group; all where there are fewer.
         by : str, default="smiles"
-            Column of X that groups the treatments; None, or a plain array, makes
-            one group.
+            Column of X that groups the treatments, renamed as `columns` says; None,
+            or plain X without compounds, makes one group.
 
         Returns
         -------
@@ -105,10 +109,19 @@ class InspectableCSG2A(BaseCSG2A):
             Columns: `by` (if given), gene_i, gene_j, score (attention with the
             interactome), learned (the score without the interactome) and
             in_interactome.
+
+        Raises
+        ------
+        InputError
+            If the model has no attention, `k` is not a positive number, or `by` is
+            not a column of X or has no value in some row.
         """
+        if not isinstance(k, Integral) or k < 1:
+            msg = f"k={k}; expected a number of pairs, 1 or more."
+            raise InputError(msg)
         layer = self._attention_layer()
         basal, conditions = self._attention_inputs(X)
-        by = by if by is not None and hasattr(X, "columns") else None
+        by = self._grouping_column(X, by)
         prior = layer.adjacency().cpu().numpy()
         upper = np.triu_indices(len(prior), k=1)
         known = prior[upper]
@@ -145,10 +158,20 @@ class InspectableCSG2A(BaseCSG2A):
         -------
         grid : DataFrame
             Of shape (n_cells, n_compounds) where the model has one output; with
-            several outputs one row per (cell, compound).
+            several outputs one row per (cell, compound). Dose and time are
+            `default_dose` and `default_time`.
+
+        Raises
+        ------
+        InputError
+            If a cell or compound is unknown, or one text is given for a list.
         """
-        names = {name: name for name in ("cell_line", "smiles")}
-        names |= {k: v for k, v in (self.columns or {}).items() if k in names}
+        for name, given in (("cells", cells), ("smiles", smiles)):
+            if isinstance(given, str):
+                msg = f"{name}={given!r} is one text; give a list, [{given!r}]."
+                raise InputError(msg)
+        names = {name: name for name in (*_QUANTITIES, "cell_line", "smiles")}
+        names |= self.columns or {}
         if isinstance(cells, pd.DataFrame):
             wide, ids = cells, list(cells.index)
         else:
@@ -161,8 +184,15 @@ class InspectableCSG2A(BaseCSG2A):
                 names["smiles"]: [compound for _, compound in pairs],
             }
         )
+        for name, default in zip(
+            _QUANTITIES, (self.default_dose, self.default_time), strict=True
+        ):
+            X[names[name]] = float(default)
         if wide is not None:
-            X = X.drop(columns=names["cell_line"])
+            if names["cell_line"] == "cell_line":
+                X = X.drop(columns="cell_line")
+            else:  # expected in X; no id of expression, so that the genes given count
+                X[names["cell_line"]] = [f"cells.iloc[{i}]" for i in positions]
             X = pd.concat([X, wide.iloc[positions].reset_index(drop=True)], axis=1)
         values = self.predict(X)
         if values.ndim == 1:
@@ -173,6 +203,14 @@ class InspectableCSG2A(BaseCSG2A):
             [ids, list(smiles)], names=["cell_line", "smiles"]
         )
         return pd.DataFrame(values, index=index)
+
+    def _grouping_column(self, X: Any, by: str | None) -> str | None:
+        """Return the column of X to group by; None makes one group."""
+        if by is None or not hasattr(X, "columns"):
+            return None
+        if by == "smiles" and self.encoder_ is None:
+            return None
+        return (self.columns or {}).get(by, by)
 
     def _attention_layer(self) -> GeneGeneAttention:
         """Return the attention of the fitted network."""
@@ -215,4 +253,12 @@ def _group_rows(X: Any, by: str | None) -> list[tuple[Any, np.ndarray]]:
         msg = f"by={by!r} is not a column of X; its columns are {columns[:10]}."
         raise InputError(msg)
     codes, levels = pd.factorize(np.asarray(X[by], dtype=object))
+    missing = np.flatnonzero(codes < 0)
+    if len(missing):
+        labels = np.asarray(getattr(X, "index", np.arange(len(X))), dtype=object)
+        rows = describe_offenders(
+            missing, len(missing), lambda row: name_row(row, labels)
+        )
+        msg = f"Column {by!r} of X has no value in {rows}; fill or drop these rows."
+        raise InputError(msg)
     return [(level, np.flatnonzero(codes == c)) for c, level in enumerate(levels)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from sklearn_csg2a.estimators._interactome import adjacency_entries, read_interactome
+from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import CSG2A
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from sklearn_csg2a.estimators._base import BaseCSG2A
     from sklearn_csg2a.treatments import Treatments
 
-__all__ = ["build_csg2a", "csg2a_config", "csg2a_from_state"]
+__all__ = ["build_csg2a", "csg2a_config", "csg2a_from_state", "read_widths"]
 
 
 def build_csg2a(
@@ -58,3 +60,12 @@ def csg2a_from_state(
         for name in ("rows", "columns", "values")
     )
     return CSG2A(interactome=(rows, columns, values), **config)
+
+
+def read_widths(head_hidden: Any) -> tuple[int, ...]:
+    """Return the hidden widths of a head, at least one."""
+    widths = tuple(head_hidden)
+    if not widths or any(not isinstance(w, Integral) or w < 1 for w in widths):
+        msg = f"head_hidden={head_hidden!r}; expected widths such as (512, 64)."
+        raise InputError(msg)
+    return tuple(int(width) for width in widths)

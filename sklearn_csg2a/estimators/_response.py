@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from sklearn_csg2a.estimators._networks import (
     build_csg2a,
     csg2a_config,
     csg2a_from_state,
+    read_widths,
 )
 from sklearn_csg2a.estimators._pretrained import copy_csg2a, find_pretrained
 from sklearn_csg2a.exceptions import InputError
@@ -308,7 +308,7 @@ class DrugResponseRegressor(InspectableCSG2A):
             In the units of the pretraining. Without pretraining it is a hidden
             state of the network, not an expression.
         """
-        return self._predict_rows(X, self._perturb_treatments)
+        return self._predict_rows(X, self._perturb_treatments, perturbed=True)
 
     def _predict_treatments(self, treatments: Treatments) -> np.ndarray:
         """Predict validated treatments, (rows, 1)."""
@@ -396,14 +396,7 @@ class DrugResponseRegressor(InspectableCSG2A):
     ) -> ResponseNetwork:
         """Return a new head on the pretrained or a new CSG2A."""
         del n_outputs
-        widths = tuple(self.head_hidden)
-        if not widths or any(
-            not isinstance(width, Integral) or width < 1 for width in widths
-        ):
-            msg = (
-                f"head_hidden={self.head_hidden!r}; expected widths such as (512, 64)."
-            )
-            raise InputError(msg)
+        widths = read_widths(self.head_hidden)
         first = self._pretrained
         if first is None:
             csg2a = build_csg2a(self, treatments, compound_dim, treatments.n_genes)

@@ -211,7 +211,23 @@ class ResponseNetwork(nn.Module):
 
 
 def csg2a_part(network: nn.Module) -> CSG2A:
-    """Return the CSG2A inside a network, or the network if it is one."""
+    """Return the CSG2A inside a network, or the network if it is one.
+
+    Parameters
+    ----------
+    network : CSG2A or ResponseNetwork
+        The network of a fitted estimator.
+
+    Returns
+    -------
+    csg2a : CSG2A
+        The very module, not a copy.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    """
     part = network.csg2a if isinstance(network, ResponseNetwork) else network
     if not isinstance(part, CSG2A):
         msg = f"{type(network).__name__} holds no CSG2A"

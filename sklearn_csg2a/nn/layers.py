@@ -146,7 +146,15 @@ class EntityBatchNorm(nn.Module):
 
 
 def set_dropout_generator(module: nn.Module, generator: torch.Generator | None) -> None:
-    """Give every :class:`Dropout` inside `module` the same private generator."""
+    """Give every :class:`Dropout` inside a module the same private generator.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network.
+    generator : torch.Generator or None
+        On the device of the network; None takes the generator away.
+    """
     for part in module.modules():
         if isinstance(part, Dropout):
             part.generator = generator

@@ -122,7 +122,7 @@ def test_P07_a_bad_value_of_expression_is_named_by_cell_and_gene(small, screen, 
 def test_P07_five_offenders_are_listed_and_the_rest_counted(small, screen):
     X = screen.wide
     X.loc[X.index[:12], "MYC"] = np.nan
-    with pytest.raises(InputError, match="row 4.*and 7 more") as raised:
+    with pytest.raises(InputError, match=r"row 4.*and 7 more") as raised:
         small().fit(X, target(small(), screen))
     assert "row 5" not in str(raised.value)
 
@@ -254,13 +254,15 @@ def test_P11_an_array_after_a_table_warns_and_a_wrong_width_raises(small, screen
     np.testing.assert_array_equal(found, model.predict(X))
     with (
         pytest.warns(UserWarning, match="valid feature names"),
-        pytest.raises(ValueError, match="X has 7 features, but .* is expecting 8"),
+        pytest.raises(ValueError, match=r"X has 7 features, but .* is expecting 8"),
     ):
         model.predict(X.to_numpy()[:, 1:])
 
 
 def test_P11_input_of_the_other_kind_is_refused(small, fitted, screen):
-    with pytest.raises(InputError, match="no column 'smiles', .*fitted with compounds"):
+    with pytest.raises(
+        InputError, match=r"no column 'smiles', .*fitted with compounds"
+    ):
         fitted[small, "wide"].predict(screen.plain)
     with pytest.raises(InputError, match="fitted on a plain table without compounds"):
         fitted[small, "plain"].predict(screen.wide)
@@ -285,7 +287,9 @@ def test_P12_one_treatment_is_too_few_to_train_and_enough_to_predict(
         fitted[small, "light"].predict(screen.light[:0])
 
 
-@pytest.mark.parametrize("dtype", ["object", "category", "Float64", "float32", "string"])
+@pytest.mark.parametrize(
+    "dtype", ["object", "category", "Float64", "float32", "string"]
+)
 def test_P12_numbers_of_any_column_type_are_read(small, fitted, screen, dtype):
     X = screen.wide.round(2).astype({"MYC": "float32"})
     X = X.astype({"MYC": "float64"})
@@ -365,9 +369,7 @@ def test_P16_a_column_warns_once_where_one_output_is_meant(response, screen):
     np.testing.assert_array_equal(model.predict(screen.wide), expected)
 
 
-def test_P16_a_column_stays_a_column_where_many_outputs_are_meant(
-    perturbation, screen
-):
+def test_P16_a_column_stays_a_column_where_many_outputs_are_meant(perturbation, screen):
     expected = perturbation().fit(screen.wide, screen.y).predict(screen.wide)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

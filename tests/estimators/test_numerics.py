@@ -108,7 +108,7 @@ def test_P24_no_row_is_dropped_and_no_batch_holds_a_single_row(batch_size, n_row
     )
     seen = [positions for _, positions in Batches(dataset, batch_size)]
     assert min(len(positions) for positions in seen) > 1
-    assert torch.cat(seen).sort().values.tolist() == list(range(n_rows))
+    assert sorted(torch.cat(seen).tolist()) == list(range(n_rows))
 
 
 class LastEpoch(Callback):

@@ -44,7 +44,7 @@ OTHER_VALUES = {
     "warm_start": [True],
     "callbacks": [[EpochTimer()]],
     "checkpoint": [],  # filled from a temporary folder
-    "random_state": [1, np.random.RandomState(0)],  # noqa: NPY002
+    "random_state": [1, np.random.RandomState(0)],
     "verbose": [1],
     "pretrained": [],  # filled from a fixture
     "freeze": [False],
@@ -152,7 +152,9 @@ def test_P05_another_kind_of_pretraining_is_refused(screen, response, given):
 
 
 def _pretrained_weights(model):
-    return {k: v.numpy().copy() for k, v in model.net_.module_.csg2a.state_dict().items()}
+    return {
+        k: v.numpy().copy() for k, v in model.net_.module_.csg2a.state_dict().items()
+    }
 
 
 def _assert_same_weights(weights, expected):

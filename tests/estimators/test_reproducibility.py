@@ -123,7 +123,7 @@ def test_P29_a_random_state_instance_is_consumed(small, screen):
     y = target(small(), screen)
     runs = []
     for _ in range(2):
-        model = small(random_state=np.random.RandomState(0))  # noqa: NPY002
+        model = small(random_state=np.random.RandomState(0))
         runs.append([fit_and_predict(model, screen.wide, y) for _ in range(2)])
     np.testing.assert_array_equal(runs[0], runs[1])
     assert not np.array_equal(runs[0][0], runs[0][1])
@@ -148,7 +148,7 @@ class Interrupt(Callback):
         self.epoch = epoch
         self.batch = batch
 
-    def on_batch_end(self, net, training=True, **_):  # noqa: FBT002
+    def on_batch_end(self, net, training=True, **_):
         at = len(net.history), len(net.history[-1]["batches"])
         if training and at == (self.epoch, self.batch):
             signal.raise_signal(signal.SIGINT)
@@ -184,6 +184,21 @@ def test_P32_an_interrupted_fit_keeps_its_best_weights(small, screen):
         model.fit(screen.wide, y)
     best = model.history_["valid_loss"].idxmin() + 1
     assert model.best_epoch_ == best <= 5
+
+
+def test_P32_an_interrupted_fit_goes_on_from_its_checkpoint(small, screen, tmp_path):
+    settings = {"max_epochs": 6, "dropout": 0.5}
+    y = target(small(), screen)
+    expected = small(**settings).fit(screen.wide, y)
+    model = small(**settings, checkpoint=tmp_path / "fit", callbacks=[Interrupt(3, 2)])
+    with pytest.warns(InterruptedFitWarning):
+        model.fit(screen.wide, y)
+    model.set_params(callbacks=None).fit(screen.wide, y)
+    assert not model.interrupted_
+    assert model.n_iter_ == expected.n_iter_
+    np.testing.assert_array_equal(
+        model.predict(screen.wide), expected.predict(screen.wide)
+    )
 
 
 def test_P32_an_uninterrupted_fit_says_so(small, screen):

@@ -196,13 +196,13 @@ def test_warm_start_goes_on_from_the_fitted_weights(small, screen):
 def test_warm_start_needs_the_genes_of_the_first_fit(small, screen, tables):
     model = small(warm_start=True).fit(screen.wide, target(small(), screen))
     other = tables(genes=tuple("ABCDEFGH"))
-    with pytest.raises(InputError, match="warm_start=True .* genes"):
+    with pytest.raises(InputError, match=r"warm_start=True .* genes"):
         model.fit(other.wide, target(model, other))
 
 
 def test_warm_start_needs_the_outputs_of_the_first_fit(perturbation, screen):
     model = perturbation(warm_start=True).fit(screen.wide, screen.Y)
-    with pytest.raises(InputError, match="warm_start=True .* 8 .* 3"):
+    with pytest.raises(InputError, match=r"warm_start=True .* 8 .* 3"):
         model.fit(screen.wide, screen.Y[:, :3])
 
 
@@ -297,7 +297,7 @@ def test_pretraining_with_compounds_needs_them(screen, response, pretrained):
 
 def test_pretraining_needs_its_genes(screen, response, pretrained):
     X = screen.wide.drop(columns="MYC")
-    with pytest.raises(InputError, match="7 of 8 genes match.*'MYC'"):
+    with pytest.raises(InputError, match=r"7 of 8 genes match.*'MYC'"):
         response(pretrained=pretrained).fit(X, screen.y)
 
 

@@ -1,0 +1,256 @@
+"""How fast training runs, beside a textbook implementation and the hardware's rate.
+
+    python benchmarks/speed/steps.py finetune pretrain epoch wide
+
+Each measure alternates what it compares in one process and reports the median of the
+ratios, because the absolute times of a machine drift. `finetune` and `pretrain` take
+minutes: the textbook step is slow. Sizes are those of the published landmark model;
+`epoch` has the shape of GDSC2. All data are random.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+if not __package__:  # run as a script, whose own folder is first on the path
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.speed import textbook
+from sklearn_csg2a._batches import Batches, TreatmentDataset, TreatmentTensors
+from sklearn_csg2a._inference import encode_conditions
+from sklearn_csg2a.nn import CSG2A, ResponseNetwork, set_dropout_generator
+from sklearn_csg2a.treatments import Treatments
+
+RESULTS = Path(__file__).parent.parent / "results" / "speed.json"
+SIZES = textbook.Sizes()
+
+
+def random_treatments(
+    n_rows: int, n_cells: int, n_compounds: int, n_genes: int
+) -> Treatments:
+    """Return treatments of random cells with random compounds, 10 uM for 72 h."""
+    rng = np.random.default_rng(0)
+    return Treatments(
+        row_labels=np.arange(n_rows).astype(object),
+        cell_ids=np.arange(n_cells).astype(object),
+        cell_index=rng.integers(n_cells, size=n_rows),
+        basal_expression=rng.normal(size=(n_cells, n_genes)).astype(np.float32),
+        genes=tuple(f"G{i}" for i in range(n_genes)),
+        genes_named=True,
+        smiles=tuple("C" * (i + 1) for i in range(n_compounds)),
+        compound_index=rng.integers(n_compounds, size=n_rows),
+        has_compounds=True,
+        dose=np.full(n_rows, 10.0),
+        time=np.full(n_rows, 72.0),
+    )
+
+
+def random_interactome(
+    n_genes: int, n_edges: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the entries of a random symmetric adjacency with a diagonal."""
+    rng = np.random.default_rng(1)
+    ends = rng.integers(n_genes, size=(n_edges, 2))
+    low, high = ends.min(axis=1), ends.max(axis=1)
+    ends = np.unique(np.column_stack([low, high])[low != high], axis=0)
+    diagonal = np.arange(n_genes)
+    rows = np.concatenate([ends[:, 0], ends[:, 1], diagonal])
+    columns = np.concatenate([ends[:, 1], ends[:, 0], diagonal])
+    return torch.tensor(rows), torch.tensor(columns), torch.ones(len(rows))
+
+
+class Trainer:
+    """Our optimisation steps on random data, batch collation included."""
+
+    def __init__(
+        self,
+        treatments: Treatments,
+        compound_dim: int,
+        n_edges: int,
+        batch_size: int,
+        *,
+        response: bool,
+        freeze: bool = False,
+    ) -> None:
+        torch.manual_seed(0)
+        n_genes = treatments.n_genes
+        interactome = random_interactome(n_genes, n_edges)
+        csg2a = CSG2A(n_genes, n_genes, compound_dim, interactome)
+        network: nn.Module = csg2a
+        if response:
+            network = ResponseNetwork(csg2a, (512, 64), 0.1, freeze=freeze)
+        set_dropout_generator(network, torch.Generator().manual_seed(0))
+        device = torch.device("cpu")
+        encodings = np.random.default_rng(2).normal(
+            size=(treatments.n_compounds, compound_dim)
+        )
+        tensors = TreatmentTensors.build(
+            treatments, encodings.astype(np.float32), csg2a, device
+        )
+        if freeze:
+            tensors.encoded_conditions = encode_conditions(csg2a, tensors)
+        width = 1 if response else n_genes
+        rows = torch.arange(treatments.n_rows)
+        target = torch.randn(treatments.n_rows, width)
+        generator = torch.Generator().manual_seed(0)
+        self.dataset = TreatmentDataset(tensors, rows, target, generator)
+        self.network = network.train()
+        trained = [p for p in network.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(trained, fused=True)
+        self.batch_size = batch_size
+        self._batches = iter(Batches(self.dataset, batch_size))
+
+    def step(self) -> None:
+        """Take one optimisation step."""
+        try:
+            batch, target = next(self._batches)
+        except StopIteration:
+            self._batches = iter(Batches(self.dataset, self.batch_size))
+            batch, target = next(self._batches)
+        self.optimizer.zero_grad(set_to_none=True)
+        nn.functional.mse_loss(self.network(batch), target).backward()
+        self.optimizer.step()
+
+
+def seconds(function: Callable[[], object], repeats: int = 1) -> float:
+    """Return the time of one call, averaged over `repeats`."""
+    start = time.perf_counter()
+    for _ in range(repeats):
+        function()
+    return (time.perf_counter() - start) / repeats
+
+
+def measure_finetune(rounds: int = 3) -> dict[str, float]:
+    """Compare a fine-tuning step with the textbook's; compounds cached."""
+    ours = Trainer(
+        random_treatments(4096, 580, 170, SIZES.n_genes),
+        SIZES.mat_width,
+        1771,
+        SIZES.batch_size,
+        response=True,
+        freeze=True,
+    )
+    arguments = textbook.setup_finetuning(SIZES)
+    return _against_textbook(
+        ours.step, lambda: textbook.finetune_step(*arguments), rounds
+    )
+
+
+def measure_pretrain(rounds: int = 3) -> dict[str, float]:
+    """Compare a pretraining step; the textbook trains its transformer along."""
+    ours = Trainer(
+        random_treatments(4096, 580, 170, SIZES.n_genes),
+        SIZES.mat_width,
+        1771,
+        SIZES.batch_size,
+        response=False,
+    )
+    arguments = textbook.setup_pretraining(SIZES)
+    return _against_textbook(
+        ours.step, lambda: textbook.pretrain_step(*arguments), rounds
+    )
+
+
+def _against_textbook(
+    ours: Callable[[], object], theirs: Callable[[], object], rounds: int
+) -> dict[str, float]:
+    """Alternate both and return medians."""
+    for _ in range(5):
+        ours()
+    times = []
+    for _ in range(rounds):
+        fast = seconds(ours, 20)
+        slow = seconds(theirs)
+        times.append((slow, (fast + seconds(ours, 20)) / 2))
+    return {
+        "textbook_seconds": median(slow for slow, _ in times),
+        "step_seconds": median(fast for _, fast in times),
+        "times_faster": median(slow / fast for slow, fast in times),
+    }
+
+
+def measure_epoch(steps: int = 24, rounds: int = 5) -> dict[str, float]:
+    """Compare training at batch 1024, in GDSC2's shape, with matrix products.
+
+    The share is (multiplications of the step per second) / (those of a product of
+    two square matrices of 2,048), both float32 and in this process. Only executed
+    products are counted, and cells and conditions are computed once per batch.
+    """
+    trainer = Trainer(
+        random_treatments(74_500, 580, 170, 706), 2048, 1827, 1024, response=True
+    )
+    with FlopCounterMode(display=False) as counter:
+        trainer.step()
+    per_step = counter.get_total_flops()
+    left, right = torch.randn(2, 2048, 2048)
+    for _ in range(3):
+        trainer.step()
+        left @ right
+    shares, rates, times = [], [], []
+    for _ in range(rounds):
+        product = min(seconds(lambda: left @ right, 3) for _ in range(3))
+        step = seconds(trainer.step, steps // rounds + 1)
+        rates.append(2 * 2048**3 / product)
+        times.append(step)
+        shares.append(per_step / step / rates[-1])
+    n_steps = -(-74_500 // 1024)
+    return {
+        "gflop_per_step": per_step / 1e9,
+        "step_seconds": median(times),
+        "epoch_seconds": median(times) * n_steps,
+        "matrix_product_gflops": median(rates) / 1e9,
+        "share_of_matrix_product_rate": median(shares),
+    }
+
+
+def measure_wide() -> dict[str, float]:
+    """Take pretraining steps at 10,167 genes, batch 128, and report the peak."""
+    trainer = Trainer(
+        random_treatments(1024, 64, 64, 10_167), 2048, 57_092, 128, response=False
+    )
+    trainer.step()
+    return {
+        "step_seconds": seconds(trainer.step, 3),
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
+
+
+MEASURES: dict[str, Callable[[], dict[str, float]]] = {
+    "finetune": measure_finetune,
+    "pretrain": measure_pretrain,
+    "epoch": measure_epoch,
+    "wide": measure_wide,
+}
+
+
+def main() -> None:
+    """Run the measures asked for, print them and keep them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("measures", nargs="+", choices=[*MEASURES, "all"])
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    names = list(MEASURES) if "all" in asked.measures else asked.measures
+    kept = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    for name in names:
+        found = MEASURES[name]()
+        kept[name] = {key: float(f"{value:.4g}") for key, value in found.items()}
+        kept[name]["threads"] = asked.threads
+        print(name, kept[name], flush=True)
+    RESULTS.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
