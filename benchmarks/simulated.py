@@ -38,6 +38,7 @@ from sklearn_csg2a.model_selection import DisjointKFold, DrugBlindKFold
 RESULTS = Path(__file__).parent / "results" / "simulated.csv"
 SCHEMES = {"drug": DrugBlindKFold, "disjoint": DisjointKFold}
 NAIVE = {"drug": CellMean, "disjoint": GlobalMean}
+VARIANTS = ("all", "strict")  # compounds in the pretraining
 N_FOLDS = 4
 PRETRAINING = {"max_epochs": 20, "batch_size": 128}
 RESPONSE = {"max_epochs": 25, "batch_size": 128}
