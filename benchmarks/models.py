@@ -38,9 +38,11 @@ Factory = Callable[[Bunch, str, int], BaseEstimator]
 
 # The settings of CSG2A, for all schemes and folds of a data set.
 CSG2A_SETTINGS: dict[str, Any] = {
-    "max_epochs": 30,
-    "batch_size": 512,
-    "patience": 8,
+    "max_epochs": 40,
+    "batch_size": 1024,
+    "learning_rate": 3e-4,
+    "patience": 10,
+    "precision": "bf16",
 }
 
 
