@@ -7,24 +7,20 @@ block of cells, conditions and rows is padded to one fixed size.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from sklearn_csg2a.nn import CSG2A, CellTerms, Dropout, ResponseNetwork, csg2a_part
+from sklearn_csg2a.nn import CSG2A, CellTerms, ResponseNetwork, csg2a_part
 from sklearn_csg2a.nn.heads import EntityCodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from torch import nn
-
     from sklearn_csg2a._batches import TreatmentTensors
 
 __all__ = [
-    "active_dropout",
     "encode_conditions",
     "interactome_terms",
     "predict_perturbed",
@@ -113,21 +109,6 @@ def row_inputs(
     if isinstance(network, ResponseNetwork):
         basal = network.scaling(basal)
     return basal[data.cell_index], conditions[data.condition_index]
-
-
-@contextmanager
-def active_dropout(network: nn.Module, generator: torch.Generator) -> Iterator[None]:
-    """Switch dropout on, and nothing else of the training mode."""
-    layers = [layer for layer in network.modules() if isinstance(layer, Dropout)]
-    for layer in layers:
-        layer.generator = generator
-        layer.training = True
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.generator = None
-            layer.training = False
 
 
 def _cell_terms(network: CSG2A | ResponseNetwork, data: TreatmentTensors) -> CellTerms:

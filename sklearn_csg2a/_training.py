@@ -235,12 +235,24 @@ def train_network(
     if net.was_interrupted:
         warnings.warn(
             f"Training was interrupted in epoch {len(net.history)} of "
-            f"{settings.max_epochs}; the model keeps the best weights so far.",
+            f"{settings.max_epochs}; {_describe_kept(best)}.",
             InterruptedFitWarning,
-            stacklevel=4,
+            stacklevel=5,  # the caller of fit
         )
     _check_finite(net, train)
     return net, best
+
+
+def _describe_kept(best: BestWeights) -> str:
+    """Say which weights an interrupted training leaves."""
+    if best.best_epoch == 0:
+        return (
+            "no epoch was completed: the model keeps the weights of the interrupted "
+            "epoch and is as good as untrained"
+        )
+    if best.weights is None:
+        return "without validation rows, the model keeps its last weights"
+    return f"the model keeps the best weights so far, of epoch {best.best_epoch}"
 
 
 def _copy_weights(network: nn.Module) -> dict[str, Tensor]:

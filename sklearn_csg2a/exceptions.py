@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckpointError",
     "Csg2aError",
+    "DataFileError",
     "DivergedError",
     "GeneMismatchError",
     "InputError",
@@ -44,6 +45,10 @@ class UnknownCellLineError(InputError):
 
 class ModelFileError(Csg2aError, ValueError):
     """A model file is damaged, foreign or from a newer version."""
+
+
+class DataFileError(Csg2aError, ValueError):
+    """A data file is empty, cut off, damaged or of another kind."""
 
 
 class CheckpointError(Csg2aError, ValueError):

@@ -362,9 +362,9 @@ def test_parameters_of_every_kind_come_back(path, tmp_path):
         validation=DrugBlindKFold(2, random_state=0),
         columns={"dose": "dose"},
         device=torch.device("cpu"),
-        checkpoint=tmp_path / "checkpoint",
         compound_encoder="morgan",
     )
+    model.checkpoint = tmp_path / "checkpoint"
     loaded = _round_trip(model, path)
     assert loaded.device == torch.device("cpu")
     assert loaded.checkpoint == tmp_path / "checkpoint"

@@ -1,5 +1,10 @@
 """Baselines: estimators with the same input contract as the models."""
 
+from sklearn_csg2a.baselines.classical import (
+    GradientBoostingResponse,
+    RandomForestResponse,
+)
+from sklearn_csg2a.baselines.kernel_ridge import PairwiseKernelRidge
 from sklearn_csg2a.baselines.mean_effects import MeanEffects
 from sklearn_csg2a.baselines.naive import (
     CellMean,
@@ -8,12 +13,17 @@ from sklearn_csg2a.baselines.naive import (
     TissueDrugMean,
     TissueMean,
 )
+from sklearn_csg2a.baselines.svm import SVMResponse
 
 __all__ = [
     "CellMean",
     "DrugMean",
     "GlobalMean",
+    "GradientBoostingResponse",
     "MeanEffects",
+    "PairwiseKernelRidge",
+    "RandomForestResponse",
+    "SVMResponse",
     "TissueDrugMean",
     "TissueMean",
 ]

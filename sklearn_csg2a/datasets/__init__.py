@@ -1,14 +1,26 @@
-"""Simulated screens and loaders of real ones."""
+"""Simulated screens, loaders of real ones and readers of the files people have."""
 
+from sklearn_csg2a.datasets._fitted_dose_response import read_gdsc_fitted
+from sklearn_csg2a.datasets._gct import read_gct
+from sklearn_csg2a.datasets._gctx import iter_gctx, read_gctx, read_gctx_metadata
 from sklearn_csg2a.datasets._gdsc import load_gdsc, load_gdsc2
+from sklearn_csg2a.datasets._geo import fetch_lincs
+from sklearn_csg2a.datasets._gmt import read_gmt
+from sklearn_csg2a.datasets._h5ad import iter_h5ad, read_h5ad
 from sklearn_csg2a.datasets._home import DataNotFoundError
 from sklearn_csg2a.datasets._interactome import load_gene_sets, load_interactome
 from sklearn_csg2a.datasets._lincs import load_lincs
+from sklearn_csg2a.datasets._pairing import pair_with_controls
 from sklearn_csg2a.datasets._simulate import make_screen
+from sklearn_csg2a.datasets._string_links import read_string_links
 from sklearn_csg2a.datasets._transfer import load_nci60, load_tcga
+from sklearn_csg2a.datasets._units import parse_doses, parse_times
 
 __all__ = [
     "DataNotFoundError",
+    "fetch_lincs",
+    "iter_gctx",
+    "iter_h5ad",
     "load_gdsc",
     "load_gdsc2",
     "load_gene_sets",
@@ -17,4 +29,14 @@ __all__ = [
     "load_nci60",
     "load_tcga",
     "make_screen",
+    "pair_with_controls",
+    "parse_doses",
+    "parse_times",
+    "read_gct",
+    "read_gctx",
+    "read_gctx_metadata",
+    "read_gdsc_fitted",
+    "read_gmt",
+    "read_h5ad",
+    "read_string_links",
 ]

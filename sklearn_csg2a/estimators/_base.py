@@ -1,7 +1,8 @@
-"""What both estimators share: reading X, validation rows, training, state."""
+"""What both estimators share: reading X, training, predicting."""
 
 from __future__ import annotations
 
+import copy
 import os
 from abc import abstractmethod
 from numbers import Integral, Real
@@ -15,19 +16,22 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_csg2a._batches import TreatmentDataset, TreatmentTensors
-from sklearn_csg2a._checkpoint import Checkpoint, digest
 from sklearn_csg2a._device import resolve_device, use_one_thread_after_fork
 from sklearn_csg2a._random import draw_seeds, seeded_initialisation
 from sklearn_csg2a._training import TrainingSettings, train_network
 from sklearn_csg2a._validation import validate_plain
-from sklearn_csg2a._version import __version__
 from sklearn_csg2a.chem import encode_compounds, resolve_encoder
+from sklearn_csg2a.estimators._fingerprint import check_resumable, open_checkpoint
+from sklearn_csg2a.estimators._history import history_table
 from sklearn_csg2a.estimators._state import NetworkState
-from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.estimators._training_rows import choose_batch_size, split_rows
+from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.nn import csg2a_part, set_dropout_generator
 from sklearn_csg2a.treatments import is_plain, read_treatments
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import nn
 
     from sklearn_csg2a._training import BestWeights, TrainingNet
@@ -98,16 +102,30 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         CheckpointError
             If `checkpoint` belongs to another fit.
         """
+        check_resumable(self)
+        fitted = type(self).__new__(type(self))
+        fitted.__dict__.update(self.__dict__)
+        fitted._fit_in_place(X, y)  # noqa: SLF001 (its own class)
+        self._take_over(fitted)
+        return self
+
+    def _fit_in_place(self, X: Any, y: Any) -> None:
+        """Fit; an error leaves the estimator half fitted, so `fit` gives a copy."""
         treatments = self._read_for_fit(X)
         response = self._read_target(y, treatments)
-        if treatments.n_rows < 2:
+        n_rows = treatments.n_rows
+        if n_rows < 2:
             msg = "Found n_samples=1; training needs at least 2 treatments."
             raise InputError(msg)
         seeds = dict(zip(_SEEDS, draw_seeds(self.random_state, 4), strict=True))
-        train_rows, valid_rows = self._split(X, y, treatments.n_rows, seeds)
+        validation = self.validation if self.early_stopping else None
+        train_rows, valid_rows = split_rows(
+            validation, X, y, n_rows, seeds["validation"]
+        )
         location, scale = _center_and_spread(response[train_rows])
+        treatments = self._fit_scaler(treatments, train_rows)
         device = resolve_device(self.device)
-        encodings = self._fit_encoder(treatments)
+        encodings = self._fit_encoder(treatments, train_rows)
         network = self._start_network(treatments, encodings, response, seeds)
         generators = _generators(seeds, device)
         set_dropout_generator(network, generators["dropout"])
@@ -120,10 +138,9 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
             if valid_rows is None
             else self._dataset(tensors, valid_rows, target, None)
         )
-        checkpoint = self._open_checkpoint(treatments, response, seeds, generators)
         settings = TrainingSettings(
             max_epochs=self.max_epochs,
-            batch_size=self._batch_size(len(train_rows)),
+            batch_size=choose_batch_size(self.batch_size, len(train_rows)),
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             patience=self.patience,
@@ -131,13 +148,19 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
             precision=self.precision,
             verbose=int(self.verbose),
             callbacks=list(self.callbacks or []),
-            checkpoint=checkpoint,
+            checkpoint=open_checkpoint(self, treatments, response, seeds, generators),
         )
         net, best = train_network(network, train, valid, settings)
         set_dropout_generator(network, None)
         self.genes_ = np.asarray(treatments.genes, dtype=object)
         self._remember(treatments, location, scale, net, best, seeds)
-        return self
+
+    def _take_over(self, fitted: BaseCSG2A) -> None:
+        """Become a fitted copy of this estimator."""
+        forgotten = set(self.__dict__) - set(fitted.__dict__)
+        self.__dict__.update(fitted.__dict__)
+        for name in forgotten:
+            del self.__dict__[name]
 
     def _read_for_fit(self, X: Any) -> Treatments:
         """Read X and set what scikit-learn records of it."""
@@ -145,24 +168,35 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         plain = is_plain(X, self.columns, self.expression)
         if plain:
             validate_plain(self, X, reset=True)
-        treatments = read_treatments(
-            X,
-            expression=self.expression,
-            columns=self.columns,
-            genes=self._genes_to_read(plain=plain),
-            missing_genes=self.missing_genes,
-            default_dose=self.default_dose,
-            default_time=self.default_time,
-            estimator_name=type(self).__name__,
-        )
+        genes = self._genes_to_read(plain=plain)
+        try:
+            treatments = read_treatments(
+                X,
+                expression=self.expression,
+                columns=self.columns,
+                genes=genes,
+                missing_genes=self.missing_genes,
+                default_dose=self.default_dose,
+                default_time=self.default_time,
+                estimator_name=type(self).__name__,
+            )
+        except GeneMismatchError as error:
+            if not self._continues:
+                raise
+            msg = f"warm_start=True needs the genes of the first fit. {error}"
+            raise GeneMismatchError(msg) from error
         if not plain:
             validate_data(self, X, reset=True, skip_check_array=True)
         return treatments
 
+    @property
+    def _continues(self) -> bool:
+        """Whether fit goes on from fitted weights."""
+        return self.warm_start and hasattr(self, "net_")
+
     def _genes_to_read(self, *, plain: bool) -> tuple[str, ...] | None:
         """Return the genes that fit must find; None takes those that are there."""
-        del plain
-        return None
+        return tuple(self.genes_) if self._continues and not plain else None
 
     def _read_for_predict(self, X: Any) -> Treatments:
         """Read X as the fitted model knows it."""
@@ -193,43 +227,21 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
     ) -> nn.Module:
         """Return the untrained network, on the CPU."""
 
-    def _split(
-        self, X: Any, y: Any, n_rows: int, seeds: dict[str, int]
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return training and validation rows; None where nothing is held out."""
-        if not self.early_stopping:
-            return np.arange(n_rows), None
-        if not isinstance(self.validation, Real):
-            train, valid = map(np.asarray, next(iter(self.validation.split(X, y))))
-            if len(train) < 2 or len(valid) < 1:
-                msg = (
-                    f"validation={self.validation!r} gives {len(train)} training and "
-                    f"{len(valid)} validation rows of {n_rows}; training needs at "
-                    "least 2 and validation 1. Use fewer folds, more rows or a "
-                    "fraction."
-                )
-                raise InputError(msg)
-            return train, valid
-        n_valid = round(float(self.validation) * n_rows)
-        if n_valid < 1 or n_rows - n_valid < 2:
-            return np.arange(n_rows), None
-        order = np.random.RandomState(seeds["validation"]).permutation(n_rows)
-        return np.sort(order[n_valid:]), np.sort(order[:n_valid])
+    def _fit_scaler(self, treatments: Treatments, train_rows: np.ndarray) -> Treatments:
+        """Return the treatments as the network is to see them."""
+        del train_rows
+        return treatments
 
-    def _batch_size(self, n_train: int) -> int:
-        """Resolve "auto": about 100 steps an epoch, between 32 and 512 rows."""
-        if self.batch_size == "auto":
-            return int(np.clip(2 ** round(np.log2(max(n_train / 100, 1))), 32, 512))
-        return int(self.batch_size)
-
-    def _fit_encoder(self, treatments: Treatments) -> np.ndarray:
-        """Fit the compound encoder and return its encodings (compounds, dim)."""
+    def _fit_encoder(
+        self, treatments: Treatments, train_rows: np.ndarray
+    ) -> np.ndarray:
+        """Fit the encoder on the training rows; encode all, (compounds, dim)."""
         self._has_compounds = treatments.has_compounds
         if not treatments.has_compounds:
             self.encoder_ = None
             return np.zeros((1, 0), dtype=np.float32)
         encoder = resolve_encoder(self.compound_encoder)
-        self.encoder_ = encoder.fit(list(treatments.smiles))
+        self.encoder_ = encoder.fit(list(treatments.take(train_rows).smiles))
         return self._encode(treatments)
 
     def _encode(self, treatments: Treatments) -> np.ndarray:
@@ -245,12 +257,12 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         response: np.ndarray,
         seeds: dict[str, int],
     ) -> nn.Module:
-        """Return a new network, or the fitted one under warm_start."""
-        if self.warm_start and hasattr(self, "net_"):
+        """Return a new network, or a copy of the fitted one under warm_start."""
+        if self._continues:
             if tuple(self.genes_) != tuple(treatments.genes):
                 msg = "warm_start=True needs the genes of the first fit; they differ."
                 raise InputError(msg)
-            network = self.net_.module_
+            network = copy.deepcopy(self.net_.module_)
             condition = csg2a_part(network).condition
             first = len(self._location), condition.compound_dim
             now = response.shape[1], encodings.shape[1]
@@ -295,41 +307,6 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
             generator,
         )
 
-    def _open_checkpoint(
-        self,
-        treatments: Treatments,
-        response: np.ndarray,
-        seeds: dict[str, int],
-        generators: dict[str, torch.Generator],
-    ) -> Checkpoint | None:
-        """Return the checkpoint of this fit, if one is asked for."""
-        if self.checkpoint is None:
-            return None
-        left_out = {"expression", "interactome", "checkpoint", "verbose", "callbacks"}
-        parameters = {
-            f"parameter {name}": repr(value)
-            for name, value in self.get_params(deep=False).items()
-            if name not in left_out
-        }
-        fingerprint = {
-            "estimator": type(self).__name__,
-            "version": __version__,
-            "torch": torch.__version__,
-            "genes": digest(np.asarray(treatments.genes, dtype=str)),
-            "compounds": digest(np.asarray(treatments.smiles, dtype=str)),
-            "treatments": digest(
-                treatments.basal_expression,
-                treatments.cell_index,
-                treatments.compound_index,
-                treatments.dose,
-                treatments.time,
-            ),
-            "y": digest(response),
-            "seeds": str(sorted(seeds.items())),
-            **parameters,
-        }
-        return Checkpoint(self.checkpoint, fingerprint, generators)
-
     def _remember(
         self,
         treatments: Treatments,
@@ -348,7 +325,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         self.interrupted_ = net.was_interrupted
         self.n_iter_ = len(net.history)
         self.best_epoch_ = best.best_epoch
-        self.history_ = _history_table(net, float(scale.flat[0]) ** 2)
+        self.history_ = history_table(net, float(scale.flat[0]) ** 2)
 
     def _predict_tensors(self, treatments: Treatments) -> TreatmentTensors:
         """Return the tensors of new treatments."""
@@ -357,19 +334,16 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         return self._tensors(treatments, self._encode(treatments), network, device)
 
     def _predict_rows(
-        self, X: Any, predict: Any, *, perturbed: bool = False
+        self, X: Any, predict: Callable[[Treatments], np.ndarray], width: int
     ) -> np.ndarray:
-        """Apply `predict(treatments)` to the valid rows; NaN in the others."""
+        """Apply `predict` to the valid rows, (rows, width); NaN in the others."""
         treatments = self._read_for_predict(X)
         valid = treatments.compound_index >= 0
         if valid.all():
             return predict(treatments)
-        values = predict(treatments.take(valid)) if valid.any() else None
-        csg2a = csg2a_part(self.net_.module_)
-        width = csg2a.n_outputs if perturbed else len(self._location)
         result = np.full((treatments.n_rows, width), np.nan)
-        if values is not None:
-            result[valid] = values
+        if valid.any():
+            result[valid] = predict(treatments.take(valid))
         return result
 
     def _to_units(self, centered: torch.Tensor) -> np.ndarray:
@@ -415,26 +389,3 @@ def _center_and_spread(response: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     location = np.where(constant, response[0], location)
     spread = 0.0 if constant.all() else float(np.sqrt(np.mean(centered**2)))
     return location, np.full(response.shape[1], spread)
-
-
-def _history_table(net: TrainingNet, squared_scale: float) -> pd.DataFrame:
-    """Return one row per epoch; losses are in the squared units of y."""
-    table = pd.DataFrame(
-        [
-            {
-                "epoch": position + 1,
-                **{
-                    name: row[name] * factor
-                    for name, factor in (
-                        ("train_loss", squared_scale),
-                        ("valid_loss", squared_scale),
-                        ("learning_rate", 1.0),
-                        ("dur", 1.0),
-                    )
-                    if name in row
-                },
-            }
-            for position, row in enumerate(net.history)
-        ]
-    )
-    return table.rename(columns={"dur": "seconds"})

@@ -189,10 +189,7 @@ class InspectableCSG2A(BaseCSG2A):
         ):
             X[names[name]] = float(default)
         if wide is not None:
-            if names["cell_line"] == "cell_line":
-                X = X.drop(columns="cell_line")
-            else:  # expected in X; no id of expression, so that the genes given count
-                X[names["cell_line"]] = [f"cells.iloc[{i}]" for i in positions]
+            X = X.drop(columns=names["cell_line"])
             X = pd.concat([X, wide.iloc[positions].reset_index(drop=True)], axis=1)
         values = self.predict(X)
         if values.ndim == 1:

@@ -9,7 +9,7 @@ import torch
 
 from sklearn_csg2a.estimators._interactome import adjacency_entries, read_interactome
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.nn import CSG2A
+from sklearn_csg2a.nn import CSG2A, ResponseNetwork
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from sklearn_csg2a.estimators._base import BaseCSG2A
     from sklearn_csg2a.treatments import Treatments
 
-__all__ = ["build_csg2a", "csg2a_config", "csg2a_from_state", "read_widths"]
+__all__ = [
+    "build_csg2a",
+    "csg2a_config",
+    "csg2a_from_state",
+    "read_widths",
+    "response_config",
+    "response_from_state",
+]
 
 
 def build_csg2a(
@@ -60,6 +67,28 @@ def csg2a_from_state(
         for name in ("rows", "columns", "values")
     )
     return CSG2A(interactome=(rows, columns, values), **config)
+
+
+def response_config(network: ResponseNetwork) -> dict[str, Any]:
+    """Return the arguments that rebuild a response network."""
+    return {
+        "csg2a": csg2a_config(network.csg2a),
+        "widths": list(network.head.widths),
+        "dropout": network.head.dropout.p,
+        "freeze": network.freeze,
+    }
+
+
+def response_from_state(
+    config: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> ResponseNetwork:
+    """Rebuild a response network; weights are loaded afterwards."""
+    return ResponseNetwork(
+        csg2a_from_state(config["csg2a"], arrays, prefix="csg2a."),
+        tuple(config["widths"]),
+        config["dropout"],
+        freeze=config["freeze"],
+    )
 
 
 def read_widths(head_hidden: Any) -> tuple[int, ...]:

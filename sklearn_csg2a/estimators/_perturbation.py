@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.utils._tags import Tags
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._inference import predict_perturbed
 from sklearn_csg2a.estimators._inspection import InspectableCSG2A
@@ -82,6 +83,8 @@ class PerturbationRegressor(InspectableCSG2A):
         Time in hours where X has no column ``time``.
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
+        Dose and time under another name must be there in fit and may be absent in
+        predict; the cell line may be absent wherever X has gene columns.
     device : str, default="auto"
         "auto" takes CUDA where there is one.
     precision : {"float32", "bf16"}, default="float32"
@@ -89,12 +92,14 @@ class PerturbationRegressor(InspectableCSG2A):
         where the processor has such instructions. Weights, norms and predictions
         stay in float32.
     warm_start : bool, default=False
-        Start from the fitted weights instead of new ones.
+        Start from a copy of the fitted weights instead of new ones; genes are
+        matched to those of the first fit by name.
     callbacks : list of skorch callbacks, default=None
         Called during training.
     checkpoint : path, default=None
         File written after each epoch; a fit with the same data and parameters
-        resumes from it.
+        resumes from it. Needs an integer `random_state`: with any other, no later
+        fit draws the same random numbers.
     random_state : int, RandomState instance or None, default=None
         Decides first weights, batches, dropout and validation rows. Process-wide
         random states are never touched.
@@ -113,7 +118,8 @@ class PerturbationRegressor(InspectableCSG2A):
         One row per epoch: train_loss and valid_loss in squared units of y,
         learning_rate, seconds.
     best_epoch_ : int
-        Epoch whose weights were kept, from 1.
+        Epoch whose weights were kept, from 1; 0 if the fit was interrupted before
+        the end of the first.
     n_iter_ : int
         Epochs trained.
     device_ : str
@@ -236,7 +242,7 @@ class PerturbationRegressor(InspectableCSG2A):
         InputError
             If X cannot be used; the message names row, column and value.
         """
-        values = self._predict_rows(X, self._predict_treatments)
+        values = self._predict_outputs(X)
         return values[:, 0] if self._single_output else values
 
     def perturbation_distance(self, X: Any) -> np.ndarray:
@@ -259,7 +265,7 @@ class PerturbationRegressor(InspectableCSG2A):
             If the model does not predict one value per gene.
         """
         treatments = self._read_for_predict(X)
-        perturbed = self._predict_rows(X, self._predict_treatments)
+        perturbed = self._predict_outputs(X)
         if perturbed.shape[1] != treatments.n_genes:
             msg = (
                 f"The model predicts {perturbed.shape[1]} outputs for "
@@ -268,6 +274,11 @@ class PerturbationRegressor(InspectableCSG2A):
             raise InputError(msg)
         basal = treatments.basal_expression[treatments.cell_index]
         return np.linalg.norm(perturbed - basal, axis=1)
+
+    def _predict_outputs(self, X: Any) -> np.ndarray:
+        """Predict X, (rows, outputs)."""
+        check_is_fitted(self)
+        return self._predict_rows(X, self._predict_treatments, len(self._location))
 
     def _predict_treatments(self, treatments: Treatments) -> np.ndarray:
         """Predict validated treatments, (rows, outputs)."""

@@ -15,7 +15,7 @@ from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import CSG2A
 from sklearn_csg2a.persistence import load_model
 
-__all__ = ["copy_csg2a", "find_pretrained"]
+__all__ = ["copy_csg2a", "encoder_of", "find_pretrained", "genes_of"]
 
 
 def find_pretrained(pretrained: Any) -> PerturbationRegressor | None:
@@ -52,3 +52,22 @@ def copy_csg2a(first: PerturbationRegressor) -> CSG2A:
     network.location.copy_(torch.tensor(first._location, dtype=torch.float32))  # noqa: SLF001
     network.scale.copy_(torch.tensor(first._scale, dtype=torch.float32))  # noqa: SLF001
     return network
+
+
+def genes_of(first: PerturbationRegressor, *, plain: bool) -> tuple[str, ...] | None:
+    """Return the genes that X must have; None for plain X after another kind."""
+    if plain and first.n_features_in_ != len(first.genes_):
+        return None
+    return tuple(first.genes_)
+
+
+def encoder_of(first: PerturbationRegressor, *, has_compounds: bool) -> Any:
+    """Return the fitted compound encoder; X without what it needs is an error."""
+    if has_compounds != (first.encoder_ is not None):
+        with_or_without = "with" if first.encoder_ is not None else "without"
+        msg = (
+            f"The pretrained model was fitted {with_or_without} compounds; give X "
+            "of the same kind."
+        )
+        raise InputError(msg)
+    return first.encoder_

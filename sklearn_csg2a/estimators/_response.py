@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._inference import (
-    active_dropout,
     encode_conditions,
     predict_perturbed,
     predict_response,
@@ -18,12 +18,17 @@ from sklearn_csg2a._inference import (
 from sklearn_csg2a.estimators._inspection import InspectableCSG2A
 from sklearn_csg2a.estimators._networks import (
     build_csg2a,
-    csg2a_config,
-    csg2a_from_state,
     read_widths,
+    response_config,
+    response_from_state,
 )
-from sklearn_csg2a.estimators._pretrained import copy_csg2a, find_pretrained
-from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.estimators._pretrained import (
+    copy_csg2a,
+    encoder_of,
+    find_pretrained,
+    genes_of,
+)
+from sklearn_csg2a.estimators._uncertainty import dropout_spread
 from sklearn_csg2a.nn import ResponseNetwork
 from sklearn_csg2a.treatments import read_response
 
@@ -62,8 +67,9 @@ class DrugResponseRegressor(InspectableCSG2A):
         Keep the pretrained part as it is: no gradient, batch-norm statistics fixed,
         dropout off. Without `pretrained` it has no effect.
     expression_scaler : transformer or None, default=None
-        Fitted on the basal expression of the unique training cells and applied to
-        every cell, such as a robust z-score. None takes expression as it is.
+        Fitted on the basal expression of the unique cells that train, those held
+        out for early stopping aside, and applied to every cell, such as a robust
+        z-score. None takes expression as it is.
     head_hidden : tuple of int, default=(512, 64)
         Hidden widths of the response head.
     interactome : DataFrame, array, sparse array or None, default=None
@@ -83,7 +89,7 @@ class DrugResponseRegressor(InspectableCSG2A):
     batch_size : int or "auto", default="auto"
         Treatments per step. "auto" takes about 100 steps an epoch, between 32 and
         512 treatments each.
-    learning_rate : float, default=1e-3
+    learning_rate : float, default=3e-4
         First learning rate of AdamW.
     weight_decay : float, default=1e-4
         Weight decay of AdamW.
@@ -107,6 +113,8 @@ class DrugResponseRegressor(InspectableCSG2A):
         Time in hours where X has no column ``time``.
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
+        Dose and time under another name must be there in fit and may be absent in
+        predict; the cell line may be absent wherever X has gene columns.
     device : str, default="auto"
         "auto" takes CUDA where there is one.
     precision : {"float32", "bf16"}, default="float32"
@@ -114,12 +122,14 @@ class DrugResponseRegressor(InspectableCSG2A):
         where the processor has such instructions. Weights, norms and predictions
         stay in float32.
     warm_start : bool, default=False
-        Start from the fitted weights instead of new ones.
+        Start from a copy of the fitted weights instead of new ones; genes are
+        matched to those of the first fit by name.
     callbacks : list of skorch callbacks, default=None
         Called during training.
     checkpoint : path, default=None
         File written after each epoch; a fit with the same data and parameters
-        resumes from it.
+        resumes from it. Needs an integer `random_state`: with any other, no later
+        fit draws the same random numbers.
     random_state : int, RandomState instance or None, default=None
         Decides first weights, batches, dropout and validation rows. Process-wide
         random states are never touched.
@@ -138,7 +148,8 @@ class DrugResponseRegressor(InspectableCSG2A):
         One row per epoch: train_loss and valid_loss in squared units of y,
         learning_rate, seconds.
     best_epoch_ : int
-        Epoch whose weights were kept, from 1.
+        Epoch whose weights were kept, from 1; 0 if the fit was interrupted before
+        the end of the first.
     n_iter_ : int
         Epochs trained.
     device_ : str
@@ -212,7 +223,7 @@ class DrugResponseRegressor(InspectableCSG2A):
         dropout: float = 0.1,
         max_epochs: int = 100,
         batch_size: int | str = "auto",
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-4,
         weight_decay: float = 1e-4,
         early_stopping: bool = True,
         patience: int = 20,
@@ -273,8 +284,8 @@ class DrugResponseRegressor(InspectableCSG2A):
             Treatments.
         return_std : bool, default=False
             Whether to return the standard deviation over 30 passes with dropout
-            left on (Monte-Carlo dropout). It shows where the model is unsure, and
-            is not a calibrated interval.
+            left on (Monte-Carlo dropout; off in a frozen pretrained part). It shows
+            where the model is unsure, and is not a calibrated interval.
 
         Returns
         -------
@@ -282,17 +293,18 @@ class DrugResponseRegressor(InspectableCSG2A):
             In the units of the y given to fit, ln uM for ln IC50. Does not depend
             on the other rows of X, to the last bit.
         std : ndarray of shape (n_treatments,)
-            Only if `return_std` is True.
+            Only if `return_std` is True. The passes are the same for all rows and
+            calls, so it does not depend on the other rows of X either.
 
         Raises
         ------
         InputError
             If X cannot be used; the message names row, column and value.
         """
-        values = self._predict_rows(X, self._predict_treatments)[:, 0]
         if not return_std:
-            return values
-        return values, self._predict_rows(X, self._dropout_spread)[:, 0]
+            return self._predict_rows(X, self._predict_treatments, 1)[:, 0]
+        values, std = self._predict_rows(X, self._predict_with_std, 2).T
+        return values.copy(), std.copy()
 
     def predict_perturbation(self, X: Any) -> np.ndarray:
         """Predict the perturbed expression on the way to the response.
@@ -308,24 +320,22 @@ class DrugResponseRegressor(InspectableCSG2A):
             In the units of the pretraining. Without pretraining it is a hidden
             state of the network, not an expression.
         """
-        return self._predict_rows(X, self._perturb_treatments, perturbed=True)
+        check_is_fitted(self)
+        n_outputs = self.net_.module_.csg2a.n_outputs
+        return self._predict_rows(X, self._perturb_treatments, n_outputs)
 
     def _predict_treatments(self, treatments: Treatments) -> np.ndarray:
         """Predict validated treatments, (rows, 1)."""
         tensors = self._predict_tensors(treatments)
         return self._to_units(predict_response(self.net_.module_, tensors))
 
-    def _dropout_spread(self, treatments: Treatments) -> np.ndarray:
-        """Return the standard deviation under dropout, (rows, 1)."""
+    def _predict_with_std(self, treatments: Treatments) -> np.ndarray:
+        """Return prediction and standard deviation under dropout, (rows, 2)."""
         tensors = self._predict_tensors(treatments)
         network = self.net_.module_
-        generator = torch.Generator(self.device_).manual_seed(self._dropout_seed)
-        with active_dropout(network, generator):
-            passes = [
-                self._to_units(predict_response(network, tensors))
-                for _ in range(_DROPOUT_PASSES)
-            ]
-        return np.std(passes, axis=0, ddof=1)
+        values = self._to_units(predict_response(network, tensors))
+        spread = dropout_spread(network, tensors, _DROPOUT_PASSES, self._dropout_seed)
+        return np.hstack([values, self._scale * spread.cpu().numpy()])
 
     def _perturb_treatments(self, treatments: Treatments) -> np.ndarray:
         """Return perturbed expression of validated treatments, (rows, outputs)."""
@@ -335,13 +345,16 @@ class DrugResponseRegressor(InspectableCSG2A):
         return (csg2a.location + csg2a.scale * centered).cpu().numpy().astype(float)
 
     def _read_for_fit(self, X: Any) -> Treatments:
-        """Read X, then fit the expression scaler on the unique cells."""
+        """Find the pretrained model, then read X with its genes."""
         self._pretrained = find_pretrained(self.pretrained)
-        treatments = super()._read_for_fit(X)
+        return super()._read_for_fit(X)
+
+    def _fit_scaler(self, treatments: Treatments, train_rows: np.ndarray) -> Treatments:
+        """Fit the expression scaler on the unique cells that train; apply it to all."""
         self.scaler_ = None
         if self.expression_scaler is not None:
             self.scaler_ = clone(self.expression_scaler)
-            self.scaler_.fit(treatments.basal_expression)
+            self.scaler_.fit(treatments.take(train_rows).basal_expression)
         return self._scale_expression(treatments)
 
     def _read_for_predict(self, X: Any) -> Treatments:
@@ -349,17 +362,11 @@ class DrugResponseRegressor(InspectableCSG2A):
         return self._scale_expression(super()._read_for_predict(X))
 
     def _genes_to_read(self, *, plain: bool) -> tuple[str, ...] | None:
-        """Return the genes of the pretraining, which fit must find."""
-        if self._pretrained is None:
-            return None
-        first = self._pretrained
-        if (
-            plain
-            and self.expression is None
-            and first.n_features_in_ != len(first.genes_)
-        ):
-            return None
-        return tuple(first.genes_)
+        """Return the genes of the first fit or the pretraining, which fit must find."""
+        known = super()._genes_to_read(plain=plain)
+        if known is not None or self._pretrained is None:
+            return known
+        return genes_of(self._pretrained, plain=plain and self.expression is None)
 
     def _scale_expression(self, treatments: Treatments) -> Treatments:
         """Apply the expression scaler to the unique cells."""
@@ -368,20 +375,16 @@ class DrugResponseRegressor(InspectableCSG2A):
         scaled = np.asarray(self.scaler_.transform(treatments.basal_expression))
         return replace(treatments, basal_expression=scaled.astype(np.float32))
 
-    def _fit_encoder(self, treatments: Treatments) -> np.ndarray:
+    def _fit_encoder(
+        self, treatments: Treatments, train_rows: np.ndarray
+    ) -> np.ndarray:
         """Take the encoder of the pretraining, or fit a new one."""
-        first = self._pretrained
-        if first is None:
-            return super()._fit_encoder(treatments)
-        if treatments.has_compounds != (first.encoder_ is not None):
-            with_or_without = "with" if first.encoder_ is not None else "without"
-            msg = (
-                f"The pretrained model was fitted {with_or_without} compounds; give X "
-                "of the same kind."
-            )
-            raise InputError(msg)
+        if self._pretrained is None:
+            return super()._fit_encoder(treatments, train_rows)
         self._has_compounds = treatments.has_compounds
-        self.encoder_ = first.encoder_
+        self.encoder_ = encoder_of(
+            self._pretrained, has_compounds=treatments.has_compounds
+        )
         return self._encode(treatments)
 
     def _read_target(self, y: Any, treatments: Treatments) -> np.ndarray:
@@ -421,25 +424,14 @@ class DrugResponseRegressor(InspectableCSG2A):
 
     def _network_config(self) -> dict[str, Any]:
         """Return what rebuilds the network."""
-        network = self.net_.module_
-        return {
-            "csg2a": csg2a_config(network.csg2a),
-            "widths": list(network.head.widths),
-            "dropout": network.head.dropout.p,
-            "freeze": network.freeze,
-        }
+        return response_config(self.net_.module_)
 
     @classmethod
     def _network_from_state(
         cls, config: dict[str, Any], arrays: dict[str, np.ndarray]
     ) -> ResponseNetwork:
         """Rebuild the network; weights are loaded afterwards."""
-        return ResponseNetwork(
-            csg2a_from_state(config["csg2a"], arrays, prefix="csg2a."),
-            tuple(config["widths"]),
-            config["dropout"],
-            freeze=config["freeze"],
-        )
+        return response_from_state(config, arrays)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the pretrained estimator that fit read from a path."""

@@ -23,6 +23,7 @@ _HOMES = {
         "MixedKFold",
         "TissueBlindKFold",
     ),
+    "sklearn_csg2a.preprocessing": ("RobustZScore",),
     "sklearn.model_selection": ("KFold", "PredefinedSplit", "ShuffleSplit"),
     "sklearn.preprocessing": ("RobustScaler", "StandardScaler"),
 }

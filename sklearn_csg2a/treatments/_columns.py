@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,16 +31,21 @@ __all__ = [
     "refuse_duplicates",
 ]
 
-CONTRACT_COLUMNS = ("cell_line", "smiles", "dose", "time")
+QUANTITIES = ("dose", "time")
+CONTRACT_COLUMNS = ("cell_line", "smiles", *QUANTITIES)
 
 
 @dataclass(frozen=True, eq=False)
 class ContractTable:
-    """A table of treatments and where each contract column is found in it."""
+    """A table of treatments and where each contract column is found in it.
+
+    `absent` holds the renamed columns that the table lacks.
+    """
 
     frame: pd.DataFrame
     names: dict[str, Any]
     estimator_name: str
+    absent: dict[str, Any] = field(default_factory=dict)
 
     @property
     def row_labels(self) -> np.ndarray:
@@ -56,6 +61,8 @@ class ContractTable:
     def require(self, contract_name: str) -> pd.Series:
         """Return a contract column or say which columns there are instead."""
         column = self.column(contract_name)
+        if contract_name in self.absent:
+            raise _absent_column(contract_name, self.absent[contract_name], self.frame)
         if column is None:
             raise InputError(
                 f"X has no column {contract_name!r}, which {self.estimator_name} "
@@ -184,9 +191,18 @@ def refuse_duplicates(names: pd.Index, what: str) -> None:
 
 
 def read_contract_table(
-    frame: pd.DataFrame, columns: Mapping[str, str] | None, estimator_name: str
+    frame: pd.DataFrame,
+    columns: Mapping[str, str] | None,
+    estimator_name: str,
+    *,
+    fitted: bool = False,
 ) -> ContractTable:
-    """Check the columns of a table and resolve the renamed ones."""
+    """Check the columns of a table and resolve the renamed ones.
+
+    A renamed column that is absent is an error where it is required. Dose and time
+    may be absent once `fitted`, unless a column of the contract's own name leaves
+    in doubt which is meant.
+    """
     if len(frame) == 0:
         raise InputError(
             f"Found array with 0 sample(s) (shape={frame.shape}) while a minimum of "
@@ -194,6 +210,7 @@ def read_contract_table(
         )
     refuse_duplicates(frame.columns, "column names in X")
     names = {name: name for name in CONTRACT_COLUMNS if name in frame.columns}
+    absent = {}
     for contract_name, own_name in dict(columns or {}).items():
         if contract_name not in CONTRACT_COLUMNS:
             raise InputError(
@@ -201,13 +218,25 @@ def read_contract_table(
                 f"input contract. Keys may be {quote_names(CONTRACT_COLUMNS)}; "
                 "values are the names in X."
             )
-        if own_name not in frame.columns:
-            raise InputError(
-                f"columns={{{contract_name!r}: {own_name!r}}} names a column that X "
-                f"does not have. Columns present: {quote_names(frame.columns)}."
-            )
-        names[contract_name] = own_name
-    return ContractTable(frame, names, estimator_name)
+        if own_name in frame.columns:
+            names[contract_name] = own_name
+            continue
+        in_doubt = not fitted or contract_name in frame.columns
+        if contract_name in QUANTITIES and in_doubt:
+            raise _absent_column(contract_name, own_name, frame)
+        names.pop(contract_name, None)
+        absent[contract_name] = own_name
+    return ContractTable(frame, names, estimator_name, absent)
+
+
+def _absent_column(
+    contract_name: str, own_name: Any, frame: pd.DataFrame
+) -> InputError:
+    """Return the error for a renamed column that X lacks."""
+    return InputError(
+        f"columns={{{contract_name!r}: {own_name!r}}} names a column that X "
+        f"does not have. Columns present: {quote_names(frame.columns)}."
+    )
 
 
 def read_quantity(

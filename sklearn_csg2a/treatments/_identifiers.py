@@ -109,7 +109,8 @@ def read_identifiers(
         cell = _row_bytes(values) if cells else np.empty(0, dtype=object)
         valid = np.ones(len(values), dtype=bool)
         return Identifiers(labels, cell, compound, valid, None, has_compounds=False)
-    table = read_contract_table(frame, columns, estimator_name)
+    fitted = has_compounds is not None
+    table = read_contract_table(frame, columns, estimator_name, fitted=fitted)
     smiles, compound_index = read_compounds(table, on_invalid_smiles)
     identities = np.empty(len(smiles) + 1, dtype=object)  # last: None, invalid
     identities[: len(smiles)] = compound_identities(smiles)

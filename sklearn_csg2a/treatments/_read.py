@@ -61,7 +61,9 @@ def read_treatments(
         Basal expression; index cell ids, columns genes. Rows whose id is not in it
         are read from their own gene columns, if X has all of them.
     columns : mapping of str to str, default=None
-        Renamed columns, contract name to the name in X.
+        Renamed columns, contract name to the name in X. One that is absent is an
+        error, but for the cell line of wide rows, and for dose and time where
+        `has_compounds` is given: there they have their defaults.
     genes : sequence of str, default=None
         Genes known from fit; X and `expression` are matched to them by name, a
         plain X by position. None takes the genes that are there.
@@ -113,7 +115,8 @@ def read_treatments(
     check_kind(plain, has_compounds, expression, estimator_name)
     if frame is None or plain:
         return _read_plain(X, known, default_dose, default_time, estimator_name)
-    table = read_contract_table(frame, columns, estimator_name)
+    fitted = has_compounds is not None
+    table = read_contract_table(frame, columns, estimator_name, fitted=fitted)
     table.require("smiles")
     cells = read_cells(table, expression, known, missing_genes)
     smiles, compound_index = read_compounds(table, on_invalid_smiles)

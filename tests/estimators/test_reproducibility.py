@@ -177,6 +177,25 @@ def test_P32_ctrl_c_ends_the_fit_with_a_warning_and_a_model(
     assert np.isfinite(model.predict(screen.wide)).all()
 
 
+@pytest.mark.parametrize(
+    ("epoch", "early_stopping", "message"),
+    [
+        (1, True, "no epoch was completed.* as good as untrained"),
+        (1, False, "no epoch was completed.* as good as untrained"),
+        (2, True, "keeps the best weights so far, of epoch 1"),
+        (2, False, "keeps its last weights"),
+    ],
+)
+def test_P32_the_warning_says_which_weights_are_kept(
+    small, screen, epoch, early_stopping, message
+):
+    model = small(callbacks=[Interrupt(epoch, 1)], early_stopping=early_stopping)
+    with pytest.warns(InterruptedFitWarning, match=message) as warned:
+        model.fit(screen.wide, target(model, screen))
+    assert [one.filename for one in warned] == [__file__]
+    assert model.best_epoch_ == epoch - 1
+
+
 def test_P32_an_interrupted_fit_keeps_its_best_weights(small, screen):
     model = small(max_epochs=50, callbacks=[Interrupt(6, 1)], learning_rate=0.05)
     y = target(model, screen)

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import RobustScaler, StandardScaler
 from skorch.callbacks import Callback
 
@@ -317,6 +318,42 @@ def test_the_scaler_sees_each_training_cell_once(screen, response):
         rtol=1e-5,
         atol=1e-6,
     )
+
+
+@pytest.mark.parametrize("held_out", [["HT29"], ["A549", "K562"]])
+def test_the_scaler_never_sees_cells_that_only_judge_early_stopping(
+    screen, response, held_out
+):
+    valid = screen.light["cell_line"].isin(held_out).to_numpy()
+    model = response(
+        expression=screen.expression,
+        expression_scaler=StandardScaler(),
+        validation=FirstSplit(np.flatnonzero(~valid), np.flatnonzero(valid)),
+    ).fit(screen.light, screen.y)
+    np.testing.assert_allclose(
+        model.scaler_.mean_, screen.expression.drop(held_out).mean(), rtol=1e-5
+    )
+
+
+class Recorder(TransformerMixin, BaseEstimator):
+    """Encode a compound by the length of its SMILES; keep those seen in fit."""
+
+    def fit(self, X, y=None):
+        self.seen_ = set(X)
+        return self
+
+    def transform(self, X):
+        return np.array([[len(smiles)] for smiles in X], dtype=np.float32)
+
+
+def test_an_encoder_never_sees_compounds_that_only_judge_early_stopping(small, screen):
+    valid = (screen.light["smiles"] == "CCO").to_numpy()
+    model = small(
+        compound_encoder=Recorder(),
+        validation=FirstSplit(np.flatnonzero(~valid), np.flatnonzero(valid)),
+    ).fit(screen.wide, target(small(), screen))
+    assert len(model.encoder_.seen_) == 4
+    assert "CCO" not in model.encoder_.seen_
 
 
 def test_a_scaler_makes_the_model_blind_to_units_of_expression(screen, response):

@@ -1,0 +1,195 @@
+"""Files from the network: resumed where they broke off, checked, renamed last."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import http.client
+import logging
+import os
+import shutil
+import time
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from sklearn_csg2a.exceptions import DataFileError, InputError
+
+__all__ = ["download", "file_sha512", "unpack"]
+
+_LOGGER = logging.getLogger("sklearn_csg2a")
+_BLOCK = 2**20
+_SECONDS_BETWEEN_REPORTS = 10.0
+_TEMPORARY = (urllib.error.URLError, http.client.HTTPException, OSError)
+
+
+class _BrokenOffError(OSError):
+    """The server closed the connection before the end of the file."""
+
+
+def download(
+    url: str,
+    path: Path,
+    *,
+    sha512: str | None = None,
+    n_retries: int = 3,
+    timeout: float = 60.0,
+    pause: float = 2.0,
+) -> Path:
+    """Fetch a file unless it is there; go on where an earlier try broke off.
+
+    What has come lies in `<path>.part` until it is complete and has its checksum.
+    A `pause` in seconds grows with every try that brings nothing new.
+    """
+    if path.is_file():
+        return path
+    if not url.startswith(("https://", "http://")):
+        msg = f"{url!r} is no address of the web; it must begin with https://."
+        raise InputError(msg)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    failures = 0
+    while True:
+        before = _size(part)
+        try:
+            _fetch(url, part, timeout)
+            break
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                msg = f"{url}: the server answers {error.code} ({error.reason})."
+                raise DataFileError(msg) from error
+            reason: Exception = error
+        except _TEMPORARY as error:
+            if isinstance(error, OSError) and _is_local(error):
+                raise
+            reason = error
+        failures = 0 if _size(part) > before else failures + 1
+        if failures > n_retries:
+            msg = (
+                f"{url} could not be fetched ({reason}); {_size(part):,} bytes are in "
+                f"{part}. Call again to go on from there."
+            )
+            raise ConnectionError(msg) from reason
+        _LOGGER.warning("%s: %s; trying again", url, reason)
+        time.sleep(pause * (failures + 1))
+    if sha512 is not None and file_sha512(part) != sha512.lower():
+        part.unlink()
+        msg = (
+            f"{url} does not have the SHA-512 checksum that its makers publish; what "
+            "came was thrown away. Call again to fetch it anew."
+        )
+        raise DataFileError(msg)
+    part.replace(path)
+    return path
+
+
+def file_sha512(path: Path) -> str:
+    """Return the SHA-512 checksum of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha512").hexdigest()
+
+
+def unpack(packed: Path, path: Path) -> Path:
+    """Unpack a file of gzip beside itself, unless that is done; rename last."""
+    if path.is_file():
+        return path
+    part = path.with_name(path.name + ".part")
+    try:
+        with gzip.open(packed, "rb") as source, part.open("wb") as target:
+            report = _progress(path.name, None)
+            while block := source.read(16 * _BLOCK):
+                target.write(block)
+                report(target.tell())
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        part.unlink(missing_ok=True)
+        msg = (
+            f"{packed} cannot be unpacked ({error}). Delete it and call again to fetch "
+            "it anew."
+        )
+        raise DataFileError(msg) from error
+    part.replace(path)
+    return path
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, 0 if there is none."""
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _is_local(error: OSError) -> bool:
+    """Whether an error is of this machine's disk, which no retry mends."""
+    return error.filename is not None or isinstance(error, _NoSpaceError)
+
+
+class _NoSpaceError(OSError):
+    """The disk is too small for the file."""
+
+
+def _fetch(url: str, part: Path, timeout: float) -> None:
+    """Fetch what is missing of a file."""
+    start = _size(part)
+    request = urllib.request.Request(url)  # noqa: S310 (download has checked it)
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+    try:
+        response = urllib.request.urlopen(request, timeout=timeout)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        whole = error.headers.get("Content-Range", "").rpartition("/")[2]
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
+            raise
+        if whole != str(start):  # what is here is no part of that file
+            part.unlink()
+            _fetch(url, part, timeout)
+        return
+    with response:
+        if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+            start = 0  # the server sends the file from its beginning
+        length = response.headers.get("Content-Length")
+        total = None if length is None else start + int(length)
+        if total is not None:
+            _check_space(part, total - start, url)
+        with part.open("ab" if start else "wb") as file:
+            _copy(response, file, part.stem, total)
+    if total is not None and _size(part) < total:
+        msg = f"the connection ended after {_size(part):,} of {total:,} bytes"
+        raise _BrokenOffError(msg)
+
+
+def _check_space(part: Path, n_bytes: int, url: str) -> None:
+    """Refuse to begin what the disk cannot hold."""
+    free = shutil.disk_usage(part.parent).free
+    if free < n_bytes:
+        msg = (
+            f"{url} needs {n_bytes / 1e9:.1f} GB more, but {os.fspath(part.parent)!r} "
+            f"has {free / 1e9:.1f} GB left. Choose another data_home."
+        )
+        raise _NoSpaceError(msg)
+
+
+def _copy(
+    response: http.client.HTTPResponse, file: IO[bytes], name: str, total: int | None
+) -> None:
+    """Write what comes, as it comes."""
+    report = _progress(name, total)
+    while block := response.read(_BLOCK):
+        file.write(block)
+        report(file.tell())
+
+
+def _progress(name: str, total: int | None) -> Callable[[int], None]:
+    """Return a function that logs how far a file is, every few seconds."""
+    last = time.monotonic()
+
+    def report(done: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _SECONDS_BETWEEN_REPORTS:
+            return
+        last = now
+        share = f" of {total / 1e9:.2f} GB ({done / total:.0%})" if total else " GB"
+        _LOGGER.info("%s: %.2f%s", name, done / 1e9, share)
+
+    return report

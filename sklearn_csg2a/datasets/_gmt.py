@@ -1,0 +1,62 @@
+"""Gene sets in GMT files: one line per set."""
+
+from __future__ import annotations
+
+import os
+
+from sklearn_csg2a.datasets._files import open_text
+from sklearn_csg2a.exceptions import DataFileError
+
+__all__ = ["read_gmt"]
+
+_EXPECTED = "a GMT file (name, description and genes, separated by tabs)"
+
+
+def read_gmt(path: str | os.PathLike[str]) -> dict[str, list[str]]:
+    r"""Read gene sets from a GMT file.
+
+    Parameters
+    ----------
+    path : str or path
+        The file, packed by gzip or not.
+
+    Returns
+    -------
+    gene_sets : dict of str to list of str
+        Genes by name of the set, both in the order of the file. A gene that a line
+        repeats is listed once.
+
+    Raises
+    ------
+    DataFileError
+        If the file is empty, cut off or no GMT file, or names a set twice.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_csg2a.datasets import read_gmt
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "sets.gmt")
+    ...     _ = path.write_text("REPAIR\tmade up\tTP53\tATM\n")
+    ...     read_gmt(path)
+    {'REPAIR': ['TP53', 'ATM']}
+    """
+    gene_sets: dict[str, list[str]] = {}
+    with open_text(path, _EXPECTED) as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            name, *rest = line.rstrip("\r\n").split("\t")
+            genes = [gene.strip() for gene in rest[1:] if gene.strip()]
+            if not name or not genes:
+                msg = f"{path}, line {number}: no gene set; {_EXPECTED} was expected."
+                raise DataFileError(msg)
+            if name in gene_sets:
+                msg = f"{path}, line {number}: the set {name!r} was there before."
+                raise DataFileError(msg)
+            gene_sets[name] = list(dict.fromkeys(genes))
+    if not gene_sets:
+        msg = f"{path} holds no gene set; {_EXPECTED} was expected."
+        raise DataFileError(msg)
+    return gene_sets

@@ -1,0 +1,147 @@
+"""Doses and times as they are written in screens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklearn_csg2a.exceptions import InputError, list_offenders
+
+__all__ = ["parse_doses", "parse_times"]
+
+_MICROMOLAR = {
+    "m": 1e6,
+    "mm": 1e3,
+    "um": 1.0,
+    "nm": 1e-3,
+    "pm": 1e-6,
+}
+_HOURS = {
+    "h": 1.0,
+    "hr": 1.0,
+    "hrs": 1.0,
+    "hour": 1.0,
+    "hours": 1.0,
+    "min": 1 / 60,
+    "minutes": 1 / 60,
+    "d": 24.0,
+    "day": 24.0,
+    "days": 24.0,
+}
+_QUANTITY = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)")
+_MISSING = {"", "-666", "-666.0", "nan", "na", "none", "<na>"}
+_FULL_WORDS = {"micromolar": "um", "nanomolar": "nm", "millimolar": "mm"}
+
+
+def parse_doses(values: Any, units: Any = None) -> np.ndarray:
+    """Read doses such as "10 uM" or "500 nM" as micromolar.
+
+    Parameters
+    ----------
+    values : array-like of str or float, shape (n,)
+        The doses. A value without a unit takes the one of `units`.
+    units : str, array-like of str or None, default=None
+        Unit of each value, or of all of them; None means micromolar.
+        M, mM, uM (with any letter for micro), nM and pM are known.
+
+    Returns
+    -------
+    doses : ndarray of shape (n,), float64
+        Micromolar. Missing values (also -666, the code of L1000 files) are NaN.
+
+    Raises
+    ------
+    InputError
+        If a value is no dose, is negative, or its unit is not known.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.datasets import parse_doses
+    >>> parse_doses(["10 uM", "500 nM", "0.04uM", "-666"])
+    array([10.  ,  0.5 ,  0.04,   nan])
+    >>> parse_doses([1.5, 2.0], units="mM")
+    array([1500., 2000.])
+    """
+    return _parse(values, units, _MICROMOLAR, "uM", "dose")
+
+
+def parse_times(values: Any, units: Any = None) -> np.ndarray:
+    """Read times such as "24 h" or "3 d" as hours.
+
+    Parameters
+    ----------
+    values : array-like of str or float, shape (n,)
+        The times. A value without a unit takes the one of `units`.
+    units : str, array-like of str or None, default=None
+        Unit of each value, or of all of them; None means hours. Minutes, hours and
+        days are known.
+
+    Returns
+    -------
+    times : ndarray of shape (n,), float64
+        Hours. Missing values (also -666, the code of L1000 files) are NaN.
+
+    Raises
+    ------
+    InputError
+        If a value is no time, is negative, or its unit is not known.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.datasets import parse_times
+    >>> parse_times(["24 h", "3 d", 6])
+    array([24., 72.,  6.])
+    """
+    return _parse(values, units, _HOURS, "h", "time")
+
+
+def _parse(
+    values: Any, units: Any, factors: Mapping[str, float], default: str, what: str
+) -> np.ndarray:
+    """Convert each distinct pair of value and unit once."""
+    column = values if isinstance(values, pd.Series) else pd.Series(list(values))
+    texts = column.astype(object).map(_to_text)
+    if units is None or isinstance(units, str):
+        of_rows = pd.Series(units or default, index=texts.index, dtype=object)
+    else:
+        of_rows = pd.Series(list(units), index=texts.index).astype(object).map(_to_text)
+    pairs = pd.Series(list(zip(texts, of_rows, strict=True)), dtype=object)
+    found = {pair: _convert(*pair, factors) for pair in pairs.unique()}
+    wrong = pairs.map(lambda pair: found[pair] is None).to_numpy(dtype=bool)
+    if wrong.any():
+        rows = np.flatnonzero(wrong)
+        shown = [
+            f"row {row} (index {column.index[row]!r}): {' '.join(pairs[row])!r}"
+            for row in rows[:5]
+        ] + [""] * (len(rows) - 5)
+        msg = (
+            f"{what}: {list_offenders(shown)}. Expected a number of at least 0 with a "
+            f"unit of {', '.join(factors)}, such as '10 {default}'."
+        )
+        raise InputError(msg)
+    return np.array([found[pair] for pair in pairs], dtype=np.float64)
+
+
+def _to_text(value: Any) -> str:
+    """Return what a cell says; missing values say nothing."""
+    return "" if value is None or pd.isna(value) else str(value).strip()
+
+
+def _convert(text: str, unit: str, factors: Mapping[str, float]) -> float | None:
+    """Return the quantity, NaN where it is missing, None where it is none."""
+    if text.lower() in _MISSING:
+        return float("nan")
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        return None
+    number, own_unit = float(match[1]), match[2] or unit
+    folded = own_unit.replace("\u00b5", "u").replace("\u03bc", "u").lower()
+    factor = factors.get(_FULL_WORDS.get(folded, folded))
+    if factor is None or number < 0:
+        return None
+    # Dividing keeps 500 nM at 0.5 exactly.
+    return number * factor if factor >= 1 else number / round(1 / factor)
