@@ -18,7 +18,8 @@ hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("project")
 
 # Small tensors gain nothing from many threads, and the machine may be shared.
-torch.set_num_threads(min(2, torch.get_num_threads()))
+_IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
+torch.set_num_threads(1 if _IN_PARALLEL else min(2, torch.get_num_threads()))
 
 
 def pytest_runtest_setup(item):

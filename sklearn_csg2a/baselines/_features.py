@@ -18,6 +18,7 @@ from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments import is_plain, read_response, read_treatments
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Self
 
     from sklearn_csg2a.treatments import Treatments
@@ -55,7 +56,8 @@ class AmountScaler:
         smallest = [column[column > 0].min() for column in kept.T]
         self.floor = np.array(smallest) / 10  # stands for zero
         logs = np.log10(np.maximum(kept, self.floor))
-        self.mean, self.spread = logs.mean(axis=0), logs.std(axis=0)
+        self.mean, spread = logs.mean(axis=0), logs.std(axis=0)
+        self.spread = np.where(spread > 0, spread, 1.0)
 
     def conditions(self, treatments: Treatments) -> Conditions:
         """Return the unique compounds, or unique triples with dose and time."""
@@ -100,7 +102,7 @@ class FeatureRegressor(RegressorMixin, BaseEstimator):
 
     expression: pd.DataFrame | None
     compound_encoder: Any
-    columns: dict[str, str] | None
+    columns: Mapping[str, str] | None
     missing_genes: str
     on_invalid_smiles: str
 

@@ -1,8 +1,8 @@
 """Linear systems in a Kronecker product kernel, without the product.
 
-The kernel of row (d, c) and row (d', c') is K_d[d, d'] K_c[c, c']. Functions live on the
-grid of all conditions (D) and all cells (C); with eigenvectors U and eigenvalues L of
-K_d x K_c, one function is ``U (sqrt(L) * g)`` with spectral coefficients g (D, C).
+The kernel of row (d, c) and row (d', c') is K_d[d, d'] K_c[c, c']. Functions live on
+the grid of all conditions (D) and all cells (C); with eigenvectors U and eigenvalues L
+of K_d x K_c, a function is ``U (sqrt(L) * g)`` with spectral coefficients g (D, C).
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class SpectralGrid:
     def __init__(self, condition_kernel: np.ndarray, cell_kernel: np.ndarray) -> None:
         of_conditions, self.condition_vectors = linalg.eigh(condition_kernel)
         of_cells, self.cell_vectors = linalg.eigh(cell_kernel)
-        self.values = np.outer(of_conditions.clip(0), of_cells.clip(0))
-        self.root = np.sqrt(self.values)
+        self.eigenvalues = np.outer(of_conditions.clip(0), of_cells.clip(0))
+        self.root = np.sqrt(self.eigenvalues)
 
     def to_function(self, spectral: np.ndarray) -> np.ndarray:
         """Return the function (D, C) with these spectral coefficients."""
@@ -79,7 +79,7 @@ class SpectralGrid:
         taken from `spectral` instead, which there is the more exact of the two.
         """
         dual = self.condition_vectors.T @ force @ self.cell_vectors
-        large = self.values > threshold
+        large = self.eigenvalues > threshold
         dual[large] = spectral[large] / self.root[large]
         return self.condition_vectors @ dual @ self.cell_vectors.T
 
@@ -134,7 +134,7 @@ def solve_ridge(
     spectral coefficients, the number of steps, and whether they were enough.
     """
     mean_weight = float(weights.mean())
-    diagonal = mean_weight * grid.values + alpha
+    diagonal = mean_weight * grid.eigenvalues + alpha
     right_side = grid.to_spectral(weights * target)
     spectral, n_steps, converged = conjugate_gradients(
         lambda spectral: grid.curve(spectral, weights) + alpha * spectral,
@@ -171,6 +171,8 @@ def predict_pairs(
         for at in range(int(low), int(high), _ROWS_AT_ONCE):
             rows = order[at : min(at + _ROWS_AT_ONCE, int(high))]
             predicted[rows] = np.einsum(
-                "ij,ij->i", through_conditions[condition[rows]], kernel[cell[rows] - first]
+                "ij,ij->i",
+                through_conditions[condition[rows]],
+                kernel[cell[rows] - first],
             )
     return predicted

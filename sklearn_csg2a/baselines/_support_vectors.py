@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import optimize
@@ -63,7 +64,7 @@ class _Problem:
 
     def diagonal(self, weights: np.ndarray) -> np.ndarray:
         """Return the preconditioner: the Hessian if all weights were their mean."""
-        spectral = 1 + weights.mean() * self.grid.values.ravel()
+        spectral = 1 + weights.mean() * self.grid.eigenvalues.ravel()
         return np.append(spectral, weights.sum() + self._damping)
 
     @property
@@ -78,11 +79,11 @@ class _Problem:
 
     def _function(self, vector: np.ndarray) -> np.ndarray:
         """Return the function without the intercept, (D, C)."""
-        return self.grid.to_function(vector[:-1].reshape(self.grid.values.shape))
+        return self.grid.to_function(vector[:-1].reshape(self.grid.eigenvalues.shape))
 
     def _sum_pairs(self, values: np.ndarray) -> np.ndarray:
         """Return sums over the rows of each pair, (D, C)."""
-        shape = self.grid.values.shape
+        shape = self.grid.eigenvalues.shape
         return np.bincount(self.pair, values, shape[0] * shape[1]).reshape(shape)
 
 
@@ -101,9 +102,9 @@ def solve_svr(
 
     `pair` (n_rows,) is the position of each row on the grid, flattened. Returns dual
     coefficients (D, C), the intercept, the number of Newton steps, and whether the
-    gradient fell to `tol` of its first size.
+    gradient fell to `tol` of the size of the spectral coefficients.
     """
-    vector = np.zeros(grid.values.size + 1)
+    vector = np.zeros(grid.eigenvalues.size + 1)
     vector[-1] = np.median(response)
     width = max(2 * float(np.ptp(response)), smoothing)
     n_steps, converged = 0, True
@@ -118,7 +119,7 @@ def solve_svr(
         width = max(width / _SHRINK, smoothing)
     residual = response - problem.at_rows(vector)
     force = problem.force(residual)
-    spectral = vector[:-1].reshape(grid.values.shape)
+    spectral = vector[:-1].reshape(grid.eigenvalues.shape)
     stiffness = float(problem.curvature(residual).mean())
     dual = grid.to_dual(spectral, force, 1 / stiffness if stiffness else 0.0)
     return dual, float(vector[-1]), n_steps, converged
@@ -133,20 +134,22 @@ def _minimise(
         gradient = problem.gradient(vector, residual)
         weights = problem.curvature(residual)
         diagonal = problem.diagonal(weights)
-        scale = vector[:-1] @ (vector[:-1] / diagonal[:-1])
         size = np.sqrt(gradient @ (gradient / diagonal))
-        goal = tol * np.sqrt(scale)
-        if size <= goal or size == 0:
+        goal = tol * np.sqrt(vector[:-1] @ (vector[:-1] / diagonal[:-1]))
+        if size <= goal:
             return vector, step, True
         direction, _, _ = conjugate_gradients(
-            lambda v, weights=weights: problem.curve(v, weights),
+            partial(problem.curve, weights=weights),
             -gradient,
             diagonal,
             start=np.zeros_like(gradient),
             tol=0.1,
             max_iter=_STEPS_OF_CG,
         )
-        vector = vector + _best_length(problem, vector, residual, direction) * direction
+        length = _best_length(problem, vector, residual, direction)
+        if length == 0:  # nothing is better within rounding
+            return vector, step, True
+        vector = vector + length * direction
     return vector, max_iter, False
 
 
@@ -163,6 +166,8 @@ def _best_length(
         return first + length * second - float(pull @ change)
 
     at_zero, longest = slope(0.0), 1.0
+    if at_zero >= 0:
+        return 0.0
     if abs(slope(1.0)) <= 0.1 * abs(at_zero):
         return 1.0
     while slope(longest) < 0:

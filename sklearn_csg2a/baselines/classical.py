@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,50 +30,65 @@ __all__ = ["GradientBoostingResponse", "RandomForestResponse"]
 _ROWS_AT_ONCE = 8192
 
 
+@dataclass(frozen=True, eq=False)
+class _Blocks:
+    """Columns of unique cells and of unique conditions, and which a row has."""
+
+    cells: np.ndarray
+    conditions: np.ndarray
+    cell_index: np.ndarray
+    condition_index: np.ndarray
+
+    def rows(self, at: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+        """Put rows together, (n_at, n_columns); one of zeros if there is no column."""
+        n_cells, n_conditions = self.cells.shape[1], self.conditions.shape[1]
+        width = n_cells + n_conditions
+        rows = np.zeros((len(at), max(width, 1)), dtype=dtype)
+        rows[:, :n_cells] = self.cells[self.cell_index[at]]
+        rows[:, n_cells:width] = self.conditions[self.condition_index[at]]
+        return rows
+
+
 class _TreeResponse(FeatureRegressor):
     """Trees on the rows that cells and conditions make together."""
 
     _row_type: ClassVar[type[np.floating]] = np.float32
 
     @abstractmethod
-    def _make_trees(self, seed: int) -> RandomForestRegressor:
-        """Return the unfitted model of scikit-learn."""
+    def _make_trees(self, seed: int, n_rows: int) -> Any:
+        """Return the unfitted model of scikit-learn for so many rows."""
 
-    def _fit(self, X: Any, y: Any, treatments: Treatments, response: np.ndarray) -> None:
+    def _fit(
+        self, X: Any, y: Any, treatments: Treatments, response: np.ndarray
+    ) -> None:
         encodings = self._fit_encoder(treatments)
         self._amount_scaler = AmountScaler(treatments)
         self._compound_columns = find_distinct_columns(encodings)
         self._gene_columns = find_distinct_columns(treatments.basal_expression)
         (seed,) = draw_seeds(self.random_state, 1)
-        self.trees_ = self._make_trees(seed)
-        every_row = np.arange(treatments.n_rows)
-        self.trees_.fit(self._rows(treatments, encodings, every_row), response)
+        blocks = self._blocks(treatments, encodings)
+        rows = blocks.rows(np.arange(treatments.n_rows), self._row_type)
+        self.trees_ = self._make_trees(seed, treatments.n_rows)
+        self.trees_.fit(rows, response)
 
     def _predict(self, treatments: Treatments) -> np.ndarray:
-        encodings = self._encode(treatments)
+        blocks = self._blocks(treatments, self._encode(treatments))
         predicted = np.empty(treatments.n_rows)
         for first in range(0, treatments.n_rows, _ROWS_AT_ONCE):
             at = np.arange(first, min(first + _ROWS_AT_ONCE, treatments.n_rows))
-            rows = self._rows(treatments, encodings, at)
-            predicted[at] = self.trees_.predict(rows)
+            predicted[at] = self.trees_.predict(blocks.rows(at, self._row_type))
         return predicted
 
-    def _rows(
-        self, treatments: Treatments, encodings: np.ndarray, at: np.ndarray
-    ) -> np.ndarray:
-        """Return [expression, encoded compound, dose, time] of some rows."""
+    def _blocks(self, treatments: Treatments, encodings: np.ndarray) -> _Blocks:
+        """Return the genes, and the encoded compounds with dose and time."""
         conditions = self._amount_scaler.conditions(treatments)
-        genes = treatments.basal_expression[:, self._gene_columns]
         compounds = encodings[:, self._compound_columns]
-        condition = conditions.index[at]
-        n_genes, n_bits = genes.shape[1], compounds.shape[1]
-        width = max(n_genes + n_bits + conditions.amounts.shape[1], 1)
-        rows = np.zeros((len(at), width), dtype=self._row_type)
-        rows[:, :n_genes] = genes[treatments.cell_index[at]]
-        rows[:, n_genes : n_genes + n_bits] = compounds[conditions.compound[condition]]
-        if conditions.amounts.shape[1]:
-            rows[:, n_genes + n_bits :] = conditions.amounts[condition]
-        return rows
+        return _Blocks(
+            treatments.basal_expression[:, self._gene_columns],
+            np.hstack([compounds[conditions.compound], conditions.amounts]),
+            treatments.cell_index,
+            conditions.index,
+        )
 
 
 class RandomForestResponse(_TreeResponse):
@@ -194,13 +210,16 @@ class RandomForestResponse(_TreeResponse):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def _make_trees(self, seed: int) -> RandomForestRegressor:
+    def _make_trees(self, seed: int, n_rows: int) -> RandomForestRegressor:
+        drawn = self.max_samples
+        if isinstance(drawn, Real) and not isinstance(drawn, Integral):
+            drawn = max(round(float(drawn) * n_rows), 1)
         return RandomForestRegressor(
             self.n_estimators,
             max_depth=self.max_depth,
             min_samples_leaf=self.min_samples_leaf,
             max_features=self.max_features,
-            max_samples=self.max_samples,
+            max_samples=None if drawn is None else min(int(drawn), n_rows),
             random_state=seed,
             n_jobs=self.n_jobs,
         )
@@ -318,7 +337,7 @@ class GradientBoostingResponse(_TreeResponse):
         """Number of trees."""
         return self.trees_.n_iter_
 
-    def _make_trees(self, seed: int) -> HistGradientBoostingRegressor:
+    def _make_trees(self, seed: int, n_rows: int) -> HistGradientBoostingRegressor:
         return HistGradientBoostingRegressor(
             max_iter=self.max_iter,
             learning_rate=self.learning_rate,

@@ -54,7 +54,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
         Weight of the effects of compounds, ``k_compound`` alone.
     cell_weight : float, default=1.0
         Weight of the effects of cell lines, ``k_cell`` alone.
-    alpha : float or list of float, default=1.0
+    alpha : float or list of float, default=0.3
         Ridge penalty. Of a list, the value with the smallest squared error on the
         held-out rows is taken, and the model is then fitted to all rows.
     validation : float or splitter, default=0.1
@@ -157,7 +157,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
         gamma: float = 1.0,
         compound_weight: float = 1.0,
         cell_weight: float = 1.0,
-        alpha: float | Sequence[float] = 1.0,
+        alpha: float | Sequence[float] = 0.3,
         validation: Any = 0.1,
         tol: float = 1e-6,
         max_iter: int = 1000,
@@ -181,7 +181,9 @@ class PairwiseKernelRidge(PairKernelRegressor):
         self.on_invalid_smiles = on_invalid_smiles
         self.random_state = random_state
 
-    def _fit(self, X: Any, y: Any, treatments: Treatments, response: np.ndarray) -> None:
+    def _fit(
+        self, X: Any, y: Any, treatments: Treatments, response: np.ndarray
+    ) -> None:
         alphas = self._list_alphas()
         self.validation_errors_ = None
         if len(alphas) > 1:
@@ -206,7 +208,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
     ) -> list[tuple[np.ndarray, float, int]]:
         """Return dual coefficients, intercept and steps for each alpha."""
         grid, conditions = self._learn_kernels(treatments)
-        shape = grid.values.shape
+        shape = grid.eigenvalues.shape
         pair = conditions.index * shape[1] + treatments.cell_index
         size = shape[0] * shape[1]
         weights = np.bincount(pair, minlength=size)  # measurements of each pair

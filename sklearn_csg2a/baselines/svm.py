@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SVMResponse"]
 
+_SMOOTHING = 0.1  # of epsilon, or of a hundredth of the spread of y
+_SMALLEST = 1e-30  # where both are zero
+
 
 class SVMResponse(PairKernelRegressor):
     """Support vector regression on Morgan fingerprints and basal expression.
@@ -42,13 +45,13 @@ class SVMResponse(PairKernelRegressor):
         column per gene.
     compound_encoder : {"auto", "morgan", "mat"} or transformer, default="morgan"
         From a list of SMILES to a 2-D array.
-    C : float, default=1.0
+    C : float, default=3.0
         Largest pull of a row: smaller is smoother.
     epsilon : float, default=0.1
         Error that costs nothing, in the unit of y.
-    gamma : float, default=1.0
+    gamma : float, default=0.3
         Inverse squared width of the kernel. Distances are scaled: see Notes.
-    tol : float, default=1e-3
+    tol : float, default=1e-4
         Newton's method stops when the gradient is as small as this, relative to the
         coefficients.
     max_iter : int, default=200
@@ -119,10 +122,10 @@ class SVMResponse(PairKernelRegressor):
         *,
         expression: pd.DataFrame | None = None,
         compound_encoder: Any = "morgan",
-        C: float = 1.0,
+        C: float = 3.0,
         epsilon: float = 0.1,
-        gamma: float = 1.0,
-        tol: float = 1e-3,
+        gamma: float = 0.3,
+        tol: float = 1e-4,
         max_iter: int = 200,
         columns: Mapping[str, str] | None = None,
         missing_genes: str = "error",
@@ -139,17 +142,19 @@ class SVMResponse(PairKernelRegressor):
         self.missing_genes = missing_genes
         self.on_invalid_smiles = on_invalid_smiles
 
-    def _fit(self, X: Any, y: Any, treatments: Treatments, response: np.ndarray) -> None:
+    def _fit(
+        self, X: Any, y: Any, treatments: Treatments, response: np.ndarray
+    ) -> None:
         grid, conditions = self._learn_kernels(treatments)
-        pair = conditions.index * grid.values.shape[1] + treatments.cell_index
-        smallest = float(np.finfo(np.float32).tiny)
+        pair = conditions.index * grid.eigenvalues.shape[1] + treatments.cell_index
+        corner = max(self.epsilon, float(response.std()) / 100, _SMALLEST)
         self.dual_coef_, self.intercept_, self.n_iter_, converged = solve_svr(
             grid,
             pair,
             response,
             C=self.C,
             epsilon=self.epsilon,
-            smoothing=max(0.1 * self.epsilon, 1e-3 * float(response.std()), smallest),
+            smoothing=_SMOOTHING * corner,
             tol=self.tol,
             max_iter=self.max_iter,
         )

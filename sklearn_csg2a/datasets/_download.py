@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import http.client
@@ -58,6 +59,7 @@ def download(
             _fetch(url, part, timeout)
             break
         except urllib.error.HTTPError as error:
+            error.close()
             if error.code < 500:
                 msg = f"{url}: the server answers {error.code} ({error.reason})."
                 raise DataFileError(msg) from error
@@ -121,11 +123,7 @@ def _size(path: Path) -> int:
 
 def _is_local(error: OSError) -> bool:
     """Whether an error is of this machine's disk, which no retry mends."""
-    return error.filename is not None or isinstance(error, _NoSpaceError)
-
-
-class _NoSpaceError(OSError):
-    """The disk is too small for the file."""
+    return error.filename is not None or error.errno == errno.ENOSPC
 
 
 def _fetch(url: str, part: Path, timeout: float) -> None:
@@ -140,6 +138,7 @@ def _fetch(url: str, part: Path, timeout: float) -> None:
         whole = error.headers.get("Content-Range", "").rpartition("/")[2]
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
             raise
+        error.close()
         if whole != str(start):  # what is here is no part of that file
             part.unlink()
             _fetch(url, part, timeout)
@@ -166,7 +165,7 @@ def _check_space(part: Path, n_bytes: int, url: str) -> None:
             f"{url} needs {n_bytes / 1e9:.1f} GB more, but {os.fspath(part.parent)!r} "
             f"has {free / 1e9:.1f} GB left. Choose another data_home."
         )
-        raise _NoSpaceError(msg)
+        raise OSError(errno.ENOSPC, msg)
 
 
 def _copy(

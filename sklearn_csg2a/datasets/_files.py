@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import os
 import zlib
@@ -18,6 +19,7 @@ from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
 __all__ = [
     "GZIP_MAGIC",
     "choose_ids",
+    "decode_text",
     "name_genes",
     "open_text",
     "read_metadata",
@@ -29,6 +31,25 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 # How the makers of L1000 files write that a value is not known.
 _MISSING = ("", "-666", "-666.0", "na", "NA", "nan", "NaN")
+
+
+# Older files have the micro sign of "10 uM" in Latin-1.
+_LATIN_1 = "sklearn_csg2a.latin-1"
+
+
+def _read_as_latin_1(error: UnicodeError) -> tuple[str, int]:
+    """Read the bytes that are not UTF-8."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+codecs.register_error(_LATIN_1, _read_as_latin_1)
+
+
+def decode_text(value: bytes) -> str:
+    """Read UTF-8, and Latin-1 where it is none."""
+    return value.decode("utf-8", errors=_LATIN_1).strip()
 
 
 def start_of_file(path: str | os.PathLike[str], expected: str) -> bytes:
@@ -47,16 +68,13 @@ def open_text(path: str | os.PathLike[str], expected: str) -> Iterator[IO[str]]:
     packed = start_of_file(path, expected).startswith(GZIP_MAGIC)
     opener = gzip.open if packed else open
     try:
-        with opener(path, "rt", encoding="utf-8") as file:
+        with opener(path, "rt", encoding="utf-8", errors=_LATIN_1) as file:
             yield file
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         msg = (
             f"{path} cannot be unpacked ({error}): it is cut off or damaged; "
             f"{expected} was expected. Fetch the file again."
         )
-        raise DataFileError(msg) from error
-    except UnicodeDecodeError as error:
-        msg = f"{path} is not a text file ({error.reason}); {expected} was expected."
         raise DataFileError(msg) from error
 
 
@@ -68,6 +86,8 @@ def read_metadata(values: np.ndarray) -> pd.Series:
     if column.dtype.kind not in "OUST":
         return column
     known = column.mask(column.isin(_MISSING))
+    if known.astype(str).str.match(r"0\d").any():  # 007 is a name
+        return known
     numbers = pd.to_numeric(known, errors="coerce")
     return numbers if numbers.notna().equals(known.notna()) else known
 

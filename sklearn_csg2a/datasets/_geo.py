@@ -196,8 +196,8 @@ def _pair(files: dict[str, Path]) -> Bunch:
     landmark = genes[genes["pr_is_lm"] == "1"].set_index("pr_gene_id")["pr_gene_symbol"]
     wells = _read_info(files, "profiles").set_index("inst_id")
     wells = wells[wells["pert_type"].isin(["trt_cp", "ctl_vehicle"]).to_numpy()]
-    wells = wells[wells.index.isin(known.profiles.index)]
-    if wells.empty or landmark.empty:
+    chosen = known.profiles.index[known.profiles.index.isin(wells.index)]
+    if chosen.empty or landmark.empty:
         msg = (
             f"{files['profiles']} and {files['genes']} describe no well and landmark "
             f"gene of {files['matrix']}. Are they of one release?"
@@ -210,7 +210,7 @@ def _pair(files: dict[str, Path]) -> Bunch:
     blocks = iter_gctx(
         files["matrix"],
         genes=landmark.index,
-        profiles=known.profiles.index[known.profiles.index.isin(wells.index)],
+        profiles=chosen,
     )
     return pair_with_controls(
         (block.set_axis(pd.Index(landmark), axis=1) for block in blocks),

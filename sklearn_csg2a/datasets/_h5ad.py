@@ -169,10 +169,11 @@ def _select(
         of_profiles = _read_table(require(file, "obs", _EXPECTED), "obs", path)
         of_genes = _read_table(require(file, "var", _EXPECTED), "var", path)
         of_genes = name_genes(of_genes, gene_names, path)
+        refuse_repeated(of_profiles.index, "profiles", path)
+        refuse_repeated(of_genes.index, "genes", path)
         matrix = require(file, "X" if layer is None else f"layers/{layer}", _EXPECTED)
-        shape = tuple(
-            matrix.shape if hasattr(matrix, "shape") else matrix.attrs.get("shape", ())
-        )
+        stored = getattr(matrix, "shape", None) or matrix.attrs.get("shape", ())
+        shape = tuple(map(int, stored))
         if shape != (len(of_profiles), len(of_genes)):
             msg = (
                 f"{path}: {matrix.name} has shape {shape}, but obs and var have "
@@ -229,7 +230,6 @@ def _read_table(group: Any, name: str, path: str | os.PathLike[str]) -> pd.DataF
         raise DataFileError(msg)
     index = group.attrs["_index"]
     ids = pd.Index(read_texts(require(group, index, _EXPECTED)).astype(str))
-    refuse_repeated(ids, "profiles" if name == "obs" else "genes", path)
     columns = {
         str(column): _read_column(require(group, column, _EXPECTED))
         for column in group.attrs["column-order"]
@@ -247,13 +247,13 @@ def _read_table(group: Any, name: str, path: str | os.PathLike[str]) -> pd.DataF
 def _read_column(stored: Any) -> Any:
     """Read one column: plain, categorical in either of its forms, or with a mask."""
     if "categories" in stored.attrs:  # anndata 0.7
-        categories = stored.file[stored.attrs["categories"]]
-        return pd.Categorical.from_codes(stored[()], read_texts(categories))
+        categories = pd.Index(read_texts(stored.file[stored.attrs["categories"]]))
+        return pd.Categorical.from_codes(stored[()], categories)
     if hasattr(stored, "shape"):
         return read_texts(stored)
     if "codes" in stored:
         ordered = bool(stored.attrs.get("ordered", False))
-        categories = read_texts(require(stored, "categories", _EXPECTED))
+        categories = pd.Index(read_texts(require(stored, "categories", _EXPECTED)))
         return pd.Categorical.from_codes(
             stored["codes"][()], categories, ordered=ordered
         )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets._files import GZIP_MAGIC, start_of_file
+from sklearn_csg2a.datasets._files import GZIP_MAGIC, decode_text, start_of_file
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = [
@@ -69,17 +69,9 @@ def read_texts(array: Any) -> np.ndarray:
     if values.dtype.kind not in "SO":
         return values
     return np.array(
-        [_to_text(value) if isinstance(value, bytes) else value for value in values],
+        [decode_text(value) if isinstance(value, bytes) else value for value in values],
         dtype=object,
     )
-
-
-def _to_text(value: bytes) -> str:
-    """Read UTF-8, or Latin-1 as older files have it (the micro sign of "10 uM")."""
-    try:
-        return value.decode("utf-8").strip()
-    except UnicodeDecodeError:
-        return value.decode("latin-1").strip()
 
 
 def check_block_size(block_size: int) -> None:

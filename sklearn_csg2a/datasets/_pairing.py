@@ -5,32 +5,27 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
-from sklearn_csg2a.datasets._compounds import CompoundTable, find_smiles
+from sklearn_csg2a.datasets._compounds import CompoundTable
+from sklearn_csg2a.datasets._pairing_metadata import (
+    TREATMENT,
+    Choice,
+    check_ids,
+    describe_treated,
+    read_batches,
+    read_choice,
+    refuse_mixed_batches,
+    refuse_other_cells,
+    resolve_columns,
+)
 from sklearn_csg2a.datasets._profile_means import ProfileMeans, average_profiles
-from sklearn_csg2a.datasets._units import parse_doses, parse_times
-from sklearn_csg2a.exceptions import InputError, list_offenders
+from sklearn_csg2a.exceptions import InputError
 
 __all__ = ["pair_with_controls"]
-
-Choice = tuple[str, Any] | Sequence[bool] | np.ndarray | pd.Series
-
-# What is read from the metadata, and how published L1000 tables call it.
-_COLUMNS = {
-    "cell": "cell_id",
-    "compound": "pert_id",
-    "smiles": "canonical_smiles",
-    "dose": "pert_dose",
-    "dose_unit": "pert_dose_unit",
-    "time": "pert_time",
-    "time_unit": "pert_time_unit",
-}
-_MAY_BE_ABSENT = {"smiles", "dose_unit", "time_unit"}
 
 
 def pair_with_controls(
@@ -136,107 +131,106 @@ def pair_with_controls(
     """
     _check_choices(how=how, replicates=replicates)
     _check_counts(min_replicates=min_replicates, min_controls=min_controls)
-    _check_ids(metadata)
+    check_ids(metadata)
+    there = np.ones(len(metadata), dtype=bool)
     if isinstance(profiles, pd.DataFrame):
+        there = metadata.index.isin(profiles.index)
         profiles = [profiles]
-        known = metadata.index.isin(profiles[0].index)
-    else:
-        known = np.ones(len(metadata), dtype=bool)
-    names = _resolve_columns(metadata, columns, compounds)
-    is_control = _read_choice(control, metadata, "control")
-    is_treated = (
-        ~is_control if treated is None else _read_choice(treated, metadata, "treated")
+    names = resolve_columns(metadata, columns, compounds)
+    is_control = read_choice(control, metadata, "control")
+    is_treated = ~is_control
+    if treated is not None:
+        is_treated &= read_choice(treated, metadata, "treated")
+    batches = read_batches(metadata, batch)
+    usable = is_control & there & batches.notna().to_numpy()
+    wells = pd.DataFrame({"cell": metadata[names["cell"]], "batch": batches})[usable]
+    refuse_mixed_batches(wells, batch)
+    table, reasons = describe_treated(
+        metadata[is_treated], names, batches[is_treated], compounds
     )
-    batches = _read_batches(metadata, batch)
-    wells = pd.DataFrame(
-        {"cell": metadata[names["cell"]].astype(object), "batch": batches}
-    )[is_control & known & batches.notna().to_numpy()]
-    _refuse_mixed_batches(wells, batch)
-    table, reasons = _describe_treated(
-        metadata[is_treated & ~is_control], names, batches, compounds
-    )
-    lacking = ~metadata.index[is_treated & ~is_control].isin(metadata.index[known])
-    reasons[lacking & reasons.isna().to_numpy()] = "no profile"
-    n_wells = wells["batch"].value_counts()
-    few = table["batch"].map(n_wells).fillna(0) < min_controls
-    reasons[few.to_numpy() & reasons.isna().to_numpy()] = "too few controls"
-    _refuse_other_cells(table[reasons.isna()], wells, batch)
-    keys = ["batch", "cell", "compound", "smiles", "dose", "time"]
-    kept = table[reasons.isna()]
-    size = kept.groupby(keys, observed=True, dropna=False)["n_replicates"].transform(
-        "size"
-    )
-    reasons[size.index[size < min_replicates]] = "too few replicates"
-    kept = table[reasons.isna()]
-    if kept.empty:
+    _add_reason(reasons, ~there[is_treated], "no profile")
+    n_wells = table["batch"].map(wells["batch"].value_counts()).fillna(0)
+    _add_reason(reasons, (n_wells < min_controls).to_numpy(), "too few controls")
+    refuse_other_cells(table[reasons.isna()], wells, batch)
+    size = table[reasons.isna()].groupby(TREATMENT)["n_replicates"].transform("size")
+    few = table.index.isin(size.index[size < min_replicates])
+    _add_reason(reasons, few, "too few replicates")
+    X, rows = _choose_rows(table[reasons.isna()], replicates)
+    if X.empty:
         msg = (
-            f"No treated profile is left of {len(table)}: {_count(reasons)}. See "
-            "`batch`, `control`, `columns` and `compounds`."
+            f"No treated profile is left of {len(table)} "
+            f"({_list_counts(reasons.value_counts())}). See `batch`, `control`, "
+            "`columns` and `compounds`."
         )
         raise InputError(msg)
-    if replicates == "mean":
-        rows = kept.groupby(keys, sort=False, observed=True, dropna=False).ngroup()
-        X = kept.groupby(rows.to_numpy(), sort=True).first()
-        X["n_replicates"] = rows.value_counts().sort_index().to_numpy()
-    else:
-        rows = pd.Series(np.arange(len(kept)), index=kept.index)
-        X = kept
     X, wells = _assign_controls(X, wells, how, random_state)
     ids = pd.Index(wells["cell_line"].unique(), name="cell_line")
-    targets = np.full((2, len(metadata)), -1, dtype=np.int64)
-    targets[0, metadata.index.get_indexer(rows.index)] = rows
-    targets[1, metadata.index.get_indexer(wells.index)] = ids.get_indexer(
-        wells["cell_line"]
-    )
+    groups = np.full((2, len(metadata)), -1, dtype=np.int64)
+    groups[0, metadata.index.get_indexer(rows.index)] = rows
+    of_well = ids.get_indexer(pd.Index(wells["cell_line"]))
+    groups[1, metadata.index.get_indexer(wells.index)] = of_well
     perturbed, basal = average_profiles(
-        profiles, metadata.index, targets, (len(X), len(ids))
+        profiles, metadata.index, groups, (len(X), len(ids))
     )
-    return _gather(X, perturbed, basal, wells, ids, reasons)
+    controls = wells.groupby("cell_line", sort=False)[["cell", "batch"]].first()
+    return _gather(X, perturbed, basal, controls, reasons)
+
+
+def _add_reason(reasons: pd.Series, rows: np.ndarray, reason: str) -> None:
+    """Give rows a reason to be left out, unless they have one."""
+    reasons[rows & reasons.isna().to_numpy()] = reason
+
+
+def _choose_rows(kept: pd.DataFrame, replicates: str) -> tuple[pd.DataFrame, pd.Series]:
+    """Return the rows of X, and for each treated profile the row it belongs to."""
+    if replicates == "each":
+        return kept, pd.Series(np.arange(len(kept)), index=kept.index)
+    groups = kept.groupby(TREATMENT, sort=False)
+    rows = groups.ngroup()
+    first = kept[~rows.duplicated().to_numpy()].reset_index(drop=True)
+    return first.assign(n_replicates=np.bincount(rows, minlength=len(first))), rows
 
 
 def _gather(
     X: pd.DataFrame,
     perturbed: ProfileMeans,
     basal: ProfileMeans,
-    wells: pd.DataFrame,
-    ids: pd.Index,
+    controls: pd.DataFrame,
     reasons: pd.Series,
 ) -> Bunch:
     """Put the tables together; leave out what no block of profiles brought."""
-    controls = wells.groupby("cell_line", sort=False)[["cell", "batch"]].first()
-    controls = controls.loc[ids].assign(n_wells=basal.counts)
-    seen = perturbed.counts > 0
-    with_control = basal.counts[ids.get_indexer(X["cell_line"])] > 0
-    complete = seen & with_control
-    n_lost = int(X["n_replicates"][~complete].sum())
-    counts = reasons.dropna().value_counts()
-    if n_lost:
-        counts["no profile"] = counts.get("no profile", 0) + n_lost
+    has_control = basal.counts[controls.index.get_indexer(pd.Index(X["cell_line"]))] > 0
+    complete = has_control & (perturbed.counts > 0)
     if not complete.any():
-        msg = f"None of the {len(X)} treatments in metadata has profiles."
+        msg = f"profiles holds none of the {len(X)} treatments with their controls."
         raise InputError(msg)
+    dropped = reasons.value_counts().to_dict()
+    for reason, number in (
+        ("no profile", X["n_replicates"].sum() - perturbed.counts.sum()),
+        ("too few controls", perturbed.counts[~has_control].sum()),
+    ):
+        if number:
+            dropped[reason] = dropped.get(reason, 0) + int(number)
+    counts = pd.Series(dropped, name="n_profiles", dtype="int64").rename_axis("reason")
     if len(counts):
-        listed = ", ".join(f"{number}: {reason}" for reason, number in counts.items())
         warnings.warn(
             f"{counts.sum()} of {len(reasons)} treated profiles were left out "
-            f"({listed}).",
+            f"({_list_counts(counts)}).",
             stacklevel=3,
         )
     X = X.assign(n_replicates=perturbed.counts)
-    Y = perturbed.table(X.index)
-    expression = basal.table(ids)
+    controls = controls.assign(n_wells=basal.counts)
+    Y, expression = perturbed.table(X.index), basal.table(controls.index)
     if not complete.all():
         X, Y = X[complete], Y[complete]
-    used = ids.isin(X["cell_line"])
-    if not used.all():
-        expression, controls = expression[used], controls[used]
-    return Bunch(
-        X=X,
-        Y=Y,
-        expression=expression,
-        controls=controls,
-        dropped=counts.rename_axis("reason").rename("n_profiles"),
-    )
+        used = controls.index.isin(X["cell_line"])
+        controls, expression = controls[used], expression[used]
+    return Bunch(X=X, Y=Y, expression=expression, controls=controls, dropped=counts)
+
+
+def _list_counts(counts: pd.Series) -> str:
+    """List reasons with their numbers of profiles."""
+    return ", ".join(f"{number}: {reason}" for reason, number in counts.items())
 
 
 def _check_choices(*, how: str, replicates: str) -> None:
@@ -256,156 +250,6 @@ def _check_counts(**counts: int) -> None:
         if not isinstance(value, Integral) or value < 1:
             msg = f"{name}={value!r} must be a whole number of at least 1."
             raise InputError(msg)
-
-
-def _check_ids(metadata: pd.DataFrame) -> None:
-    """Refuse profile ids that stand for two profiles."""
-    repeated = metadata.index[metadata.index.duplicated()].unique()
-    if len(repeated):
-        msg = (
-            "metadata has more than one row for the profiles "
-            f"{list_offenders(map(repr, repeated))}."
-        )
-        raise InputError(msg)
-
-
-def _absent(what: str, column: str, metadata: pd.DataFrame) -> InputError:
-    """Return the error for a column that metadata lacks."""
-    there = list_offenders(map(repr, metadata.columns), limit=20)
-    return InputError(f"{what}: metadata has no column {column!r}, only {there}.")
-
-
-def _resolve_columns(
-    metadata: pd.DataFrame,
-    columns: Mapping[str, str] | None,
-    compounds: CompoundTable | None,
-) -> dict[str, str]:
-    """Return the column of metadata for each thing that is read."""
-    unknown = [key for key in columns or {} if key not in _COLUMNS]
-    if unknown:
-        msg = (
-            f"columns: {list_offenders(map(repr, unknown))} unknown; keys are "
-            f"{', '.join(_COLUMNS)}."
-        )
-        raise InputError(msg)
-    names = _COLUMNS | dict(columns or {})
-    for key, column in list(names.items()):
-        if column in metadata.columns:
-            continue
-        if key in (columns or {}) or key not in _MAY_BE_ABSENT:
-            raise _absent(f"columns[{key!r}]", column, metadata)
-        del names[key]
-    if compounds is None and "smiles" not in names:
-        msg = (
-            "metadata has no SMILES (column 'canonical_smiles'): name the column by "
-            "columns={'smiles': ...}, or give compounds=, SMILES by compound id."
-        )
-        raise InputError(msg)
-    return names
-
-
-def _read_choice(choice: Choice, metadata: pd.DataFrame, name: str) -> np.ndarray:
-    """Return the rows that are chosen, as a mask."""
-    if isinstance(choice, tuple) and len(choice) == 2 and isinstance(choice[0], str):
-        column, wanted = choice
-        if column not in metadata.columns:
-            raise _absent(name, column, metadata)
-        values = [wanted] if isinstance(wanted, str) else np.atleast_1d(wanted)
-        mask = metadata[column].isin(list(values)).to_numpy()
-    else:
-        if isinstance(choice, pd.Series):
-            choice = choice.reindex(metadata.index)
-        mask = np.asarray(choice)
-        if mask.dtype.kind != "b" or mask.shape != (len(metadata),):
-            msg = (
-                f"{name} must be (column, value) or one True or False for each of the "
-                f"{len(metadata)} rows of metadata."
-            )
-            raise InputError(msg)
-    if not mask.any():
-        msg = f"{name}={choice!r} chooses no row of metadata."
-        raise InputError(msg)
-    return mask
-
-
-def _read_batches(metadata: pd.DataFrame, batch: str | Sequence[str]) -> pd.Series:
-    """Return the batch of each row: the values of one column or of several."""
-    names = [batch] if isinstance(batch, str) else list(batch)
-    for name in names:
-        if name not in metadata.columns:
-            raise _absent("batch", name, metadata)
-    missing = metadata[names].isna().any(axis=1)
-    parts = [metadata[name].astype(str) for name in names]
-    joined = parts[0].astype(object)
-    for part in parts[1:]:
-        joined = joined + "|" + part
-    return joined.mask(missing, None)
-
-
-def _refuse_mixed_batches(wells: pd.DataFrame, batch: str | Sequence[str]) -> None:
-    """Refuse to average the controls of several cell lines."""
-    n_cells = wells.groupby("batch")["cell"].nunique()
-    mixed = n_cells.index[n_cells > 1]
-    if len(mixed):
-        msg = (
-            f"The controls of batch {list_offenders(map(repr, mixed))} are of more "
-            f"than one cell line. Add its column to batch={batch!r}."
-        )
-        raise InputError(msg)
-
-
-def _refuse_other_cells(
-    table: pd.DataFrame, wells: pd.DataFrame, batch: str | Sequence[str]
-) -> None:
-    """Refuse to pair a treated profile with another cell line."""
-    cells = table["batch"].map(wells.groupby("batch")["cell"].first())
-    other = table.index[(cells != table["cell"]).to_numpy()]
-    if len(other):
-        msg = (
-            f"Profiles {list_offenders(map(repr, other))} are of another cell line "
-            f"than the controls of their batch. Add its column to batch={batch!r}."
-        )
-        raise InputError(msg)
-
-
-def _describe_treated(
-    rows: pd.DataFrame,
-    names: dict[str, str],
-    batches: pd.Series,
-    compounds: CompoundTable | None,
-) -> tuple[pd.DataFrame, pd.Series]:
-    """Return the table of treatments, and why each cannot be used (or None)."""
-    compound = rows[names["compound"]].astype(object)
-    if compounds is None:
-        own = rows[names["smiles"]].astype(object)
-        found = find_smiles(own, {text: text for text in own.dropna().unique()})
-    else:
-        found = find_smiles(compound, compounds)
-    units = [rows[names[key]] if key in names else None for key in _UNITS]
-    table = pd.DataFrame(
-        {
-            "smiles": found["smiles"],
-            "dose": parse_doses(rows[names["dose"]], units[0]),
-            "time": parse_times(rows[names["time"]], units[1]),
-            "cell": rows[names["cell"]].astype(object),
-            "batch": batches[rows.index],
-            "compound": compound,
-            "n_replicates": 1,
-        },
-        index=rows.index,
-    )
-    reasons = found["problem"].copy()
-    for column, reason in (
-        ("dose", "no dose"),
-        ("time", "no time"),
-        ("cell", "no cell line"),
-        ("batch", "no batch"),
-    ):
-        reasons[table[column].isna() & reasons.isna()] = reason
-    return table, reasons
-
-
-_UNITS = ("dose_unit", "time_unit")
 
 
 def _assign_controls(
@@ -433,9 +277,3 @@ def _assign_controls(
     X = X.copy()
     X.insert(0, "cell_line", cell_line)
     return X, wells
-
-
-def _count(reasons: pd.Series) -> str:
-    """List the reasons with their numbers of profiles."""
-    counts = reasons.dropna().value_counts()
-    return ", ".join(f"{number}: {reason}" for reason, number in counts.items())

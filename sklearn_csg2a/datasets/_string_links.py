@@ -106,7 +106,7 @@ def read_string_links(
         source=edges["source"].mask(swap, edges["target"]),
         target=edges["target"].mask(swap, edges["source"]),
     )
-    return edges.groupby(["source", "target"], as_index=False, sort=True)["score"].max()
+    return edges.groupby(["source", "target"])["score"].max().reset_index()
 
 
 def _read_links(path: str | os.PathLike[str], threshold: float) -> pd.DataFrame:
@@ -116,7 +116,7 @@ def _read_links(path: str | os.PathLike[str], threshold: float) -> pd.DataFrame:
         separator = _check_header(lines, columns, path, _LINKS)
         try:
             kept = [
-                part[part["combined_score"] > threshold]
+                _choose(part, threshold, path)
                 for part in pd.read_csv(
                     lines,
                     sep=separator,
@@ -128,11 +128,22 @@ def _read_links(path: str | os.PathLike[str], threshold: float) -> pd.DataFrame:
         except ValueError as error:
             msg = f"{path}: {error}. {_LINKS} was expected; is it cut off?"
             raise DataFileError(msg) from error
-    links = pd.concat(kept, ignore_index=True)
-    if links.isna().to_numpy().any() or not links["combined_score"].le(1000).all():
-        msg = f"{path}: a link without a protein or with a score above 1000."
+    return pd.concat(kept, ignore_index=True)
+
+
+def _choose(
+    part: pd.DataFrame, threshold: float, path: str | os.PathLike[str]
+) -> pd.DataFrame:
+    """Return the links above a score; refuse what is no link."""
+    wrong = part.isna().any(axis=1) | ~part["combined_score"].between(0, 1000)
+    if wrong.any():
+        row = int(part.index[wrong.to_numpy()][0])
+        msg = (
+            f"{path}, line {row + 2}: no link of two proteins with a score up to 1000. "
+            f"{_LINKS} was expected; is it cut off?"
+        )
         raise DataFileError(msg)
-    return links
+    return part[part["combined_score"] > threshold]
 
 
 def _check_header(
@@ -166,7 +177,8 @@ def _read_symbols(path: str | os.PathLike[str]) -> pd.Series:
         return table["preferred_name"].groupby(level=0).first()
     if {"alias", "source"} <= set(table.columns):
         rank = table["source"].map({s: i for i, s in enumerate(_SYMBOL_SOURCES)})
-        best = table[rank.notna()].assign(rank=rank).sort_values("rank", kind="stable")
+        ranked = table.assign(rank=rank.to_numpy())[rank.notna().to_numpy()]
+        best = ranked.sort_values("rank", kind="stable")
         return best["alias"].groupby(level=0).first()
     msg = (
         f"{path} has the columns {list_offenders(map(repr, table.columns))}; {_NAMES} "

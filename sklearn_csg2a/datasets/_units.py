@@ -110,7 +110,7 @@ def _parse(
     else:
         of_rows = pd.Series(list(units), index=texts.index).astype(object).map(_to_text)
     pairs = pd.Series(list(zip(texts, of_rows, strict=True)), dtype=object)
-    found = {pair: _convert(*pair, factors) for pair in pairs.unique()}
+    found = {pair: _convert(pair[0], pair[1], factors) for pair in pairs.unique()}
     wrong = pairs.map(lambda pair: found[pair] is None).to_numpy(dtype=bool)
     if wrong.any():
         rows = np.flatnonzero(wrong)

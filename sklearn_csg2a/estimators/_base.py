@@ -50,6 +50,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
         "attention": [StrOptions({"paper", "released", "off"})],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "gene_dropout": [Interval(Real, 0, 1, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [
             Interval(Integral, 2, None, closed="left"),

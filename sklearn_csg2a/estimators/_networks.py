@@ -43,6 +43,7 @@ def build_csg2a(
         hidden_dim=parameters["hidden_dim"],
         attention=parameters["attention"],
         dropout=parameters["dropout"],
+        gene_dropout=parameters["gene_dropout"],
     )
 
 
@@ -55,6 +56,7 @@ def csg2a_config(network: CSG2A) -> dict[str, Any]:
         "hidden_dim": network.attention.hidden_dim,
         "attention": network.attention.form,
         "dropout": network.dropout.p,
+        "gene_dropout": network.gene_dropout.p,
     }
 
 
@@ -75,6 +77,7 @@ def response_config(network: ResponseNetwork) -> dict[str, Any]:
         "csg2a": csg2a_config(network.csg2a),
         "widths": list(network.head.widths),
         "dropout": network.head.dropout.p,
+        "gene_dropout": network.gene_dropout.p,
         "freeze": network.freeze,
     }
 
@@ -87,6 +90,7 @@ def response_from_state(
         csg2a_from_state(config["csg2a"], arrays, prefix="csg2a."),
         tuple(config["widths"]),
         config["dropout"],
+        config["gene_dropout"],
         freeze=config["freeze"],
     )
 

@@ -54,6 +54,9 @@ class PerturbationRegressor(InspectableCSG2A):
         Width of a gene's query vector.
     dropout : float, default=0.1
         Probability that a hidden value is zeroed in training.
+    gene_dropout : float, default=0.0
+        Probability that a gene of a cell is hidden in training. About 0.5 keeps the
+        network from learning cell lines by heart, which helps with new ones.
     max_epochs : int, default=100
         Most epochs to train; the learning rate falls along half a cosine.
     batch_size : int or "auto", default="auto"
@@ -177,6 +180,7 @@ class PerturbationRegressor(InspectableCSG2A):
         attention: str = "paper",
         hidden_dim: int = 64,
         dropout: float = 0.1,
+        gene_dropout: float = 0.0,
         max_epochs: int = 100,
         batch_size: int | str = "auto",
         learning_rate: float = 3e-3,
@@ -203,6 +207,7 @@ class PerturbationRegressor(InspectableCSG2A):
         self.attention = attention
         self.hidden_dim = hidden_dim
         self.dropout = dropout
+        self.gene_dropout = gene_dropout
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate

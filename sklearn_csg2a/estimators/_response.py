@@ -84,6 +84,9 @@ class DrugResponseRegressor(InspectableCSG2A):
         Width of a gene's query vector.
     dropout : float, default=0.1
         Probability that a hidden value is zeroed in training.
+    gene_dropout : float, default=0.0
+        Probability that a gene of a cell is hidden in training. About 0.5 keeps the
+        network from learning cell lines by heart, which helps with new ones.
     max_epochs : int, default=100
         Most epochs to train; the learning rate falls along half a cosine.
     batch_size : int or "auto", default="auto"
@@ -221,6 +224,7 @@ class DrugResponseRegressor(InspectableCSG2A):
         attention: str = "paper",
         hidden_dim: int = 64,
         dropout: float = 0.1,
+        gene_dropout: float = 0.0,
         max_epochs: int = 100,
         batch_size: int | str = "auto",
         learning_rate: float = 3e-4,
@@ -251,6 +255,7 @@ class DrugResponseRegressor(InspectableCSG2A):
         self.attention = attention
         self.hidden_dim = hidden_dim
         self.dropout = dropout
+        self.gene_dropout = gene_dropout
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -406,7 +411,9 @@ class DrugResponseRegressor(InspectableCSG2A):
         else:
             csg2a = copy_csg2a(first)
         frozen = first is not None and self.freeze
-        return ResponseNetwork(csg2a, widths, self.dropout, freeze=frozen)
+        return ResponseNetwork(
+            csg2a, widths, self.dropout, self.gene_dropout, freeze=frozen
+        )
 
     def _tensors(
         self,

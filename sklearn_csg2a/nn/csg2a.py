@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["CSG2A", "CellTerms"]
 
 
+class CellInputs(NamedTuple):
+    """What the network sees of each cell."""
+
+    basal: Tensor  # (cells, genes)
+    interactome_term: Tensor  # (cells, genes), A_PPI g; (cells, 0) if unused
+
+
 class CellTerms(NamedTuple):
     """What the attention needs of each cell, computed once per cell."""
 
@@ -51,6 +58,8 @@ class CSG2A(nn.Module):
         See :class:`~sklearn_csg2a.nn.attention.GeneGeneAttention`.
     dropout : float, default=0.1
         In the condition encoder and before the last layer.
+    gene_dropout : float, default=0.0
+        Probability that a gene of a cell is hidden from the network in training.
     """
 
     def __init__(
@@ -62,6 +71,7 @@ class CSG2A(nn.Module):
         hidden_dim: int = 64,
         attention: str = "paper",
         dropout: float = 0.1,
+        gene_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.n_outputs = n_outputs
@@ -69,6 +79,7 @@ class CSG2A(nn.Module):
         self.attention = GeneGeneAttention(n_genes, hidden_dim, attention, interactome)
         self.norm = nn.LayerNorm(n_genes)
         self.dropout = Dropout(dropout)
+        self.gene_dropout = Dropout(gene_dropout)
         self.output = Dense(n_genes, n_outputs, bias=False)
         self.register_buffer("location", torch.zeros(n_outputs))
         self.register_buffer("scale", torch.ones(n_outputs))
@@ -82,6 +93,17 @@ class CSG2A(nn.Module):
         return self.condition(
             batch.compound, batch.dose, batch.time, batch.condition_counts
         )
+
+    def hide_genes(self, batch: TreatmentBatch, dropout: Dropout) -> CellInputs:
+        """Return the cells' expression and A_PPI g, some genes hidden in training.
+
+        One mask per cell and batch. It acts on a linear layer as a ridge penalty of
+        p / (1 - p) times the spread of each gene does.
+        """
+        if not dropout.training or dropout.p == 0:
+            return CellInputs(batch.basal, batch.interactome_term)
+        basal = dropout(batch.basal)
+        return CellInputs(basal, self.attention.interactome_term(basal))
 
     def cell_terms(self, basal: Tensor, interactome_term: Tensor) -> CellTerms:
         """Compute each cell's terms; both inputs are (cells, genes)."""
@@ -109,8 +131,9 @@ class CSG2A(nn.Module):
 
     def forward(self, batch: TreatmentBatch) -> Tensor:
         """Predict centred perturbed expression of a batch, (rows, outputs)."""
+        cells = self.hide_genes(batch, self.gene_dropout)
         return self.perturb(
-            self.cell_terms(batch.basal, batch.interactome_term),
+            self.cell_terms(*cells),
             self.encode_conditions(batch),
             batch.cell_index,
             batch.condition_index,

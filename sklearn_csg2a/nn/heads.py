@@ -160,17 +160,26 @@ class ResponseNetwork(nn.Module):
         Hidden widths of the head.
     dropout : float
         Dropout of the head.
+    gene_dropout : float, default=0.0
+        Probability that a gene of a cell is hidden from the network in training.
     freeze : bool
         Keep the whole of `csg2a` as it is: no gradient, batch-norm statistics
         fixed, dropout off.
     """
 
     def __init__(
-        self, csg2a: CSG2A, widths: tuple[int, ...], dropout: float, *, freeze: bool
+        self,
+        csg2a: CSG2A,
+        widths: tuple[int, ...],
+        dropout: float,
+        gene_dropout: float = 0.0,
+        *,
+        freeze: bool,
     ) -> None:
         super().__init__()
         self.csg2a = csg2a
         self.scaling = ScalingLayer()
+        self.gene_dropout = Dropout(gene_dropout)
         n_genes = csg2a.condition.project.out_features
         self.head = ResponseHead(n_genes, csg2a.n_outputs, widths, dropout)
         self.freeze = freeze
@@ -196,13 +205,14 @@ class ResponseNetwork(nn.Module):
     def forward(self, batch: TreatmentBatch) -> Tensor:
         """Predict the centred response of a batch, (rows, 1)."""
         conditions = self.csg2a.encode_conditions(batch)
-        cells = self.cell_terms(batch.basal, batch.interactome_term)
+        inputs = self.csg2a.hide_genes(batch, self.gene_dropout)
+        cells = self.cell_terms(*inputs)
         perturbed = self.csg2a.perturb(
             cells, conditions, batch.cell_index, batch.condition_index
         )
         of_basal, of_perturbed, of_compound = self.head.first_blocks()
         codes = EntityCodes(
-            self.head.code_cells(batch.basal, of_basal, batch.cell_counts),
+            self.head.code_cells(inputs.basal, of_basal, batch.cell_counts),
             self.head.code_conditions(conditions, of_compound, batch.condition_counts),
         )
         return self.head(
