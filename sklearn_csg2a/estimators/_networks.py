@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "build_csg2a",
+    "build_response",
     "csg2a_config",
     "csg2a_from_state",
-    "read_widths",
     "response_config",
     "response_from_state",
 ]
@@ -44,6 +44,21 @@ def build_csg2a(
         attention=parameters["attention"],
         dropout=parameters["dropout"],
         gene_dropout=parameters["gene_dropout"],
+    )
+
+
+def build_response(
+    estimator: BaseCSG2A, csg2a: CSG2A, *, freeze: bool
+) -> ResponseNetwork:
+    """Return a new response head around a CSG2A network."""
+    parameters = estimator.get_params(deep=False)
+    return ResponseNetwork(
+        csg2a,
+        _read_widths(parameters["head_hidden"]),
+        parameters["dropout"],
+        parameters["gene_dropout"],
+        parameters["bilinear_dim"],
+        freeze=freeze,
     )
 
 
@@ -78,6 +93,7 @@ def response_config(network: ResponseNetwork) -> dict[str, Any]:
         "widths": list(network.head.widths),
         "dropout": network.head.dropout.p,
         "gene_dropout": network.gene_dropout.p,
+        "bilinear_dim": network.head.bilinear_dim,
         "freeze": network.freeze,
     }
 
@@ -91,11 +107,12 @@ def response_from_state(
         tuple(config["widths"]),
         config["dropout"],
         config["gene_dropout"],
+        config["bilinear_dim"],
         freeze=config["freeze"],
     )
 
 
-def read_widths(head_hidden: Any) -> tuple[int, ...]:
+def _read_widths(head_hidden: Any) -> tuple[int, ...]:
     """Return the hidden widths of a head, at least one."""
     widths = tuple(head_hidden)
     if not widths or any(not isinstance(w, Integral) or w < 1 for w in widths):

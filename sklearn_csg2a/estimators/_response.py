@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import clone
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._inference import (
@@ -18,7 +20,7 @@ from sklearn_csg2a._inference import (
 from sklearn_csg2a.estimators._inspection import InspectableCSG2A
 from sklearn_csg2a.estimators._networks import (
     build_csg2a,
-    read_widths,
+    build_response,
     response_config,
     response_from_state,
 )
@@ -72,6 +74,9 @@ class DrugResponseRegressor(InspectableCSG2A):
         z-score. None takes expression as it is.
     head_hidden : tuple of int, default=(512, 64)
         Hidden widths of the response head.
+    bilinear_dim : int, default=0
+        Width of a bilinear term of basal expression and condition in the head; 0 as
+        published. About 64, with `gene_dropout`, helps with new cell lines.
     interactome : DataFrame, array, sparse array or None, default=None
         Edges (columns source, target and optionally score between 0 and 1), or a
         symmetric (n_genes, n_genes) adjacency in gene order. None: self loops only.
@@ -207,6 +212,7 @@ class DrugResponseRegressor(InspectableCSG2A):
         "freeze": ["boolean"],
         "expression_scaler": "no_validation",
         "head_hidden": ["array-like"],
+        "bilinear_dim": [Interval(Integral, 0, None, closed="left")],
         "interactome": "no_validation",
         "compound_encoder": "no_validation",
     }
@@ -219,6 +225,7 @@ class DrugResponseRegressor(InspectableCSG2A):
         freeze: bool = True,
         expression_scaler: Any = None,
         head_hidden: tuple[int, ...] = (512, 64),
+        bilinear_dim: int = 0,
         interactome: Any = None,
         compound_encoder: Any = "auto",
         attention: str = "paper",
@@ -250,6 +257,7 @@ class DrugResponseRegressor(InspectableCSG2A):
         self.freeze = freeze
         self.expression_scaler = expression_scaler
         self.head_hidden = head_hidden
+        self.bilinear_dim = bilinear_dim
         self.interactome = interactome
         self.compound_encoder = compound_encoder
         self.attention = attention
@@ -404,16 +412,11 @@ class DrugResponseRegressor(InspectableCSG2A):
     ) -> ResponseNetwork:
         """Return a new head on the pretrained or a new CSG2A."""
         del n_outputs
-        widths = read_widths(self.head_hidden)
-        first = self._pretrained
-        if first is None:
-            csg2a = build_csg2a(self, treatments, compound_dim, treatments.n_genes)
-        else:
-            csg2a = copy_csg2a(first)
-        frozen = first is not None and self.freeze
-        return ResponseNetwork(
-            csg2a, widths, self.dropout, self.gene_dropout, freeze=frozen
-        )
+        if self._pretrained is not None:
+            csg2a = copy_csg2a(self._pretrained)
+            return build_response(self, csg2a, freeze=self.freeze)
+        csg2a = build_csg2a(self, treatments, compound_dim, treatments.n_genes)
+        return build_response(self, csg2a, freeze=False)
 
     def _tensors(
         self,

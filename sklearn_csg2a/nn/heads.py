@@ -58,10 +58,14 @@ class _Projection(nn.Module):
 
 
 class EntityCodes(NamedTuple):
-    """What the head adds for each cell and condition before the first activation."""
+    """What the head needs of each cell and condition, computed once for each.
 
-    cells: Tensor  # (cells, width)
-    conditions: Tensor  # (conditions, width)
+    The first `width` columns are added before the first activation, the others are
+    the factors of the bilinear term.
+    """
+
+    cells: Tensor  # (cells, width + bilinear)
+    conditions: Tensor  # (conditions, width + bilinear)
 
 
 class ResponseHead(nn.Module):
@@ -80,6 +84,11 @@ class ResponseHead(nn.Module):
         Hidden widths.
     dropout : float, default=0.1
         After each hidden layer.
+    bilinear_dim : int, default=0
+        Width of a product of two linear maps, of basal expression and of condition,
+        that is added to the response: a linear model of expression for each
+        compound, which dense layers on concatenated inputs are slow to learn. 0, as
+        published, leaves it out.
     """
 
     def __init__(
@@ -88,6 +97,7 @@ class ResponseHead(nn.Module):
         n_perturbed: int,
         widths: tuple[int, ...] = (512, 64),
         dropout: float = 0.1,
+        bilinear_dim: int = 0,
     ) -> None:
         super().__init__()
         self.widths = widths
@@ -102,6 +112,11 @@ class ResponseHead(nn.Module):
             _Projection(n_in, n_out, dropout) for n_in, n_out in pairwise(widths)
         )
         self.output = Dense(widths[-1], 1)
+        self.bilinear_dim = bilinear_dim
+        if bilinear_dim:
+            self.cell_factors = Dense(n_genes, bilinear_dim, bias=False)
+            self.condition_factors = Dense(n_genes, bilinear_dim, bias=False)
+            nn.init.zeros_(self.condition_factors.weight)  # the term starts at zero
         # zero weights: the first prediction is the mean of y for every row
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
@@ -117,14 +132,20 @@ class ResponseHead(nn.Module):
     def code_cells(
         self, basal: Tensor, block: Tensor, counts: Tensor | None = None
     ) -> Tensor:
-        """Return what each cell (cells, genes) adds to the first layer."""
-        return dense(self.basal(basal, counts), block, self.first.bias)
+        """Return the codes of cells; `basal` is (cells, genes)."""
+        added = dense(self.basal(basal, counts), block, self.first.bias)
+        if not self.bilinear_dim:
+            return added
+        return torch.cat([added, self.cell_factors(basal)], dim=1)
 
     def code_conditions(
         self, conditions: Tensor, block: Tensor, counts: Tensor | None = None
     ) -> Tensor:
-        """Return what each condition (conditions, genes) adds to the first layer."""
-        return dense(self.compound(conditions, counts), block)
+        """Return the codes of conditions (conditions, genes)."""
+        added = dense(self.compound(conditions, counts), block)
+        if not self.bilinear_dim:
+            return added
+        return torch.cat([added, self.condition_factors(conditions)], dim=1)
 
     def forward(
         self,
@@ -138,15 +159,21 @@ class ResponseHead(nn.Module):
 
         `perturbed` is (rows, genes), `block` its part of the first layer.
         """
-        x = (
-            dense(self.perturbed(perturbed), block)
-            + codes.cells.index_select(0, cell_index)
-            + codes.conditions.index_select(0, condition_index)
-        )  # (rows, width)
-        x = self.dropout(torch.relu(self.first_norm(x)))
+        sizes = [self.widths[0], self.bilinear_dim]
+        of_cell, cell_factors = codes.cells.index_select(0, cell_index).split(
+            sizes, dim=1
+        )
+        of_condition, condition_factors = codes.conditions.index_select(
+            0, condition_index
+        ).split(sizes, dim=1)
+        x = dense(self.perturbed(perturbed), block) + of_cell + of_condition
+        x = self.dropout(torch.relu(self.first_norm(x)))  # (rows, width)
         for layer in self.hidden:
             x = layer(x)
-        return self.output(x)  # (rows, 1)
+        response = self.output(x)  # (rows, 1)
+        if not self.bilinear_dim:
+            return response
+        return response + (cell_factors * condition_factors).sum(1, keepdim=True)
 
 
 class ResponseNetwork(nn.Module):
@@ -162,6 +189,8 @@ class ResponseNetwork(nn.Module):
         Dropout of the head.
     gene_dropout : float, default=0.0
         Probability that a gene of a cell is hidden from the network in training.
+    bilinear_dim : int, default=0
+        Width of the head's bilinear term.
     freeze : bool
         Keep the whole of `csg2a` as it is: no gradient, batch-norm statistics
         fixed, dropout off.
@@ -173,6 +202,7 @@ class ResponseNetwork(nn.Module):
         widths: tuple[int, ...],
         dropout: float,
         gene_dropout: float = 0.0,
+        bilinear_dim: int = 0,
         *,
         freeze: bool,
     ) -> None:
@@ -181,7 +211,9 @@ class ResponseNetwork(nn.Module):
         self.scaling = ScalingLayer()
         self.gene_dropout = Dropout(gene_dropout)
         n_genes = csg2a.condition.project.out_features
-        self.head = ResponseHead(n_genes, csg2a.n_outputs, widths, dropout)
+        self.head = ResponseHead(
+            n_genes, csg2a.n_outputs, widths, dropout, bilinear_dim
+        )
         self.freeze = freeze
         if freeze:
             csg2a.requires_grad_(requires_grad=False)
