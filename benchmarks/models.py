@@ -56,19 +56,24 @@ NOVELTY_SETTINGS: dict[str, Any] = {
     "dropout": 0.3,
     "gene_dropout": 0.5,
 }
+SCHEME_SETTINGS: dict[str, dict[str, Any]] = {
+    "mixed": CSG2A_SETTINGS,
+    "cell": {**NOVELTY_SETTINGS, "bilinear_dim": 64},
+    "drug": NOVELTY_SETTINGS,
+    "disjoint": NOVELTY_SETTINGS,
+}
 
 
 def make_csg2a(
     data: Bunch, scheme: str, seed: int, **settings: Any
 ) -> DrugResponseRegressor:
     """Make CSG2A without pretraining; stopped early on rows held out alike."""
-    defaults = CSG2A_SETTINGS if scheme == "mixed" else NOVELTY_SETTINGS
     return DrugResponseRegressor(
         expression=data.expression,
         interactome=data.interactome,
         validation=validation_splitter(scheme),
         random_state=seed,
-        **{**defaults, **settings},
+        **{**SCHEME_SETTINGS[scheme], **settings},
     )
 
 
