@@ -91,7 +91,7 @@ def test_split_naive_model_has_no_skill_over_itself(benchmark):
 
 def test_network_is_stopped_early_on_rows_held_out_alike(benchmark, monkeypatch):
     settings = {"max_epochs": 1, "hidden_dim": 4, "head_hidden": (8,)}
-    monkeypatch.setattr(models, "CSG2A_SETTINGS", settings)
+    monkeypatch.setitem(models.SCHEME_SETTINGS, "drug", settings)
     benchmark("--schemes", "drug", "--models", "csg2a", "--folds", 1)
     (row,) = _rows(benchmark.folder)
     assert row["epochs"] == row["best_epoch"] == "1"
