@@ -107,7 +107,7 @@ class RandomForestResponse(_TreeResponse):
         Most levels of a tree; None grows it until the leaves cannot be split.
     min_samples_leaf : int, default=1
         Fewest rows in a leaf.
-    max_features : float, int, {"sqrt", "log2"} or None, default=1/3
+    max_features : float, int, {"sqrt", "log2"} or None, default=0.1
         Columns looked at for a split, as in scikit-learn.
     max_samples : float, int or None, default=0.5
         Rows drawn, with replacement, for each tree; None draws as many as there are.
@@ -146,9 +146,10 @@ class RandomForestResponse(_TreeResponse):
     constant over the training compounds or cells, or equal to an earlier one, cannot
     change a split and are left out.
 
-    scikit-learn's own defaults (all columns, as many rows as there are) take hours on
-    75,000 rows; `max_features` and `max_samples` are what makes a forest of 100 trees
-    a matter of minutes.
+    scikit-learn's own defaults look at all columns for a split and draw as many rows
+    as there are. The time of a fit is about proportional to `max_features` times
+    `max_samples`; the smaller defaults here are meant for tens of thousands of rows,
+    and a small table may want more of both.
 
     Examples
     --------
@@ -189,7 +190,7 @@ class RandomForestResponse(_TreeResponse):
         n_estimators: int = 100,
         max_depth: int | None = None,
         min_samples_leaf: int = 1,
-        max_features: float | str | None = 1 / 3,
+        max_features: float | str | None = 0.1,
         max_samples: float | None = 0.5,
         columns: Mapping[str, str] | None = None,
         missing_genes: str = "error",

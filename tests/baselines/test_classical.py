@@ -31,7 +31,10 @@ from sklearn_csg2a.exceptions import (
 
 # Small models, and a parameter of each to search over.
 MODELS = {
-    "forest": (RandomForestResponse(n_estimators=10), {"max_depth": [1, None]}),
+    "forest": (
+        RandomForestResponse(n_estimators=10, max_features=1 / 3),
+        {"max_depth": [1, None]},
+    ),
     "boosting": (
         GradientBoostingResponse(max_iter=20, min_samples_leaf=5),
         {"max_leaf_nodes": [2, 8]},

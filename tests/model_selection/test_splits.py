@@ -107,7 +107,7 @@ def _test_fold(cv, X, **kwargs):
         (ClusterBlindKFold(2, by="scaffold", random_state=0), {"drug", "pair"}),
         (ClusterBlindKFold(2, by="tissue", random_state=0), {"drug", "tissue"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 @settings(max_examples=25)
 @given(X=screens())
