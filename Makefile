@@ -23,10 +23,10 @@ demo: $(VENV)/.demo-installed ## Pretrain, transfer and judge on a simulated scr
 	@$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev-installed ## Run the tests, the slow ones left out
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.dev-installed ## Run all tests
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "" $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev-installed ## Check style, format, types and spelling
 	@failed=0; \
