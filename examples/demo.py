@@ -58,7 +58,12 @@ def main() -> None:
         **tables, max_epochs=20, batch_size=128, random_state=0, verbose=1
     )
     perturbation.fit(screen.perturbation.X, screen.perturbation.Y)
-    settings = {"max_epochs": 25, "batch_size": 128, "random_state": 0}
+    settings = {
+        "learning_rate": 1e-3,
+        "max_epochs": 15,
+        "batch_size": 128,
+        "random_state": 0,
+    }
     models = {
         "global mean": GlobalMean(),
         "drug mean": DrugMean(),
