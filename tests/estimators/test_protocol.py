@@ -27,6 +27,7 @@ OTHER_VALUES = {
     "attention": ["paper", "released", "off"],
     "hidden_dim": [1, 3],
     "dropout": [0.0, 0.5],
+    "gene_dropout": [0.0, 0.5],
     "max_epochs": [1],
     "batch_size": ["auto", 8],
     "learning_rate": [0.01],
@@ -50,6 +51,7 @@ OTHER_VALUES = {
     "freeze": [False],
     "expression_scaler": [StandardScaler()],
     "head_hidden": [(4,), [6, 3]],
+    "bilinear_dim": [0, 3],
 }
 ARGUMENTS = [
     (estimator, name)
