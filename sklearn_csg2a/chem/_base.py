@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -136,13 +137,13 @@ class SmilesEncoder(TransformerMixin, BaseEstimator):
         return np.asarray([f"{name}{column}" for column in range(width)], dtype=object)
 
     @property
+    @abstractmethod
     def _n_features_out(self) -> int:
         """Width of the encoding."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _encode(self, smiles: Sequence[str]) -> np.ndarray:
         """Encode distinct canonical SMILES: (n, n_features) float32."""
-        raise NotImplementedError
 
     def content(self) -> dict[str, Any]:
         """Return all that decides the encoding of a compound.

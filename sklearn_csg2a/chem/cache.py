@@ -96,6 +96,8 @@ class ArrayStore:
                 arrays = {name: file[name] for name in file.files}
         except (OSError, ValueError, KeyError, EOFError):
             return None
+        # A damaged byte can claim an unknown compression or a password: zipfile says
+        # so by the last two. The entry is then computed anew, like any damaged one.
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError):
             return None
         if str(arrays.pop("key", "")) != key:
