@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sklearn_csg2a._inference import interactome_terms
-from sklearn_csg2a.nn import CSG2A, TreatmentBatch
+from sklearn_csg2a.nn import CSG2A, Molecules, TreatmentBatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["Batches", "TreatmentDataset", "TreatmentTensors"]
+
+_ROWS_OF_A_COMPOUND = 8  # in a row, where compounds are encoded in every batch
 
 
 @dataclass
@@ -31,7 +33,7 @@ class TreatmentTensors:
 
     basal: Tensor  # (cells, genes)
     interactome_term: Tensor  # (cells, genes) or (cells, 0)
-    compounds: Tensor  # (compounds, compound_dim)
+    compounds: Tensor | Molecules  # (compounds, compound_dim), or to be encoded
     condition_compound: Tensor  # (conditions,)
     dose: Tensor  # (conditions,) uM
     time: Tensor  # (conditions,) hours
@@ -43,11 +45,11 @@ class TreatmentTensors:
     def build(
         cls,
         treatments: Treatments,
-        encodings: np.ndarray,
+        compounds: np.ndarray | Molecules,
         csg2a: CSG2A,
         device: torch.device,
     ) -> TreatmentTensors:
-        """Move treatments and compound `encodings` (compounds, dim) to a device."""
+        """Move treatments to a device; compounds are encodings or to be encoded."""
         compound_index = treatments.compound_index
         triples = np.column_stack(
             [compound_index.astype(float), treatments.dose, treatments.time]
@@ -57,7 +59,11 @@ class TreatmentTensors:
         return cls(
             basal=basal,
             interactome_term=interactome_terms(csg2a, basal),
-            compounds=torch.from_numpy(encodings).to(device),
+            compounds=(
+                compounds
+                if isinstance(compounds, Molecules)
+                else torch.from_numpy(compounds).to(device)
+            ),
             condition_compound=_index(conditions[:, 0], device),
             dose=torch.from_numpy(conditions[:, 1].astype(np.float32)).to(device),
             time=torch.from_numpy(conditions[:, 2].astype(np.float32)).to(device),
@@ -78,6 +84,23 @@ class TreatmentDataset(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def encodes_compounds(self) -> bool:
+        """Whether the network encodes the compounds of every batch."""
+        return isinstance(self.tensors.compounds, Molecules)
+
+    def order(self) -> Tensor:
+        """Return positions (rows,) in the order of an epoch."""
+        if self.encodes_compounds:
+            data = self.tensors
+            compound = data.condition_compound[data.condition_index[self.rows]]
+            order = _order_by_compound(compound.cpu(), self.generator)
+        elif self.generator is None:
+            order = torch.arange(len(self))
+        else:
+            order = torch.randperm(len(self), generator=self.generator)
+        return order.to(self.rows.device)
+
     def batch(self, positions: Tensor) -> tuple[TreatmentBatch, Tensor]:
         """Collate the rows at `positions` (batch,) of this data set."""
         data = self.tensors
@@ -86,7 +109,9 @@ class TreatmentDataset(Dataset):
             data.cell_index[rows], len(data.basal)
         )
         conditions, condition_index, condition_counts = _entities(
-            data.condition_index[rows], len(data.dose)
+            data.condition_index[rows],
+            len(data.dose),
+            present_alone=self.encodes_compounds,
         )
         encoded = data.encoded_conditions
         batch = TreatmentBatch(
@@ -109,6 +134,12 @@ class Batches:
 
     A last batch of one row is merged into the one before, because batch norm
     cannot train on it; no row is ever dropped.
+
+    Notes
+    -----
+    Where the network encodes compounds, which then is most of the work, rows of one
+    compound come in groups of about eight instead of one by one; see `train_encoder`
+    of the estimators.
     """
 
     def __init__(self, dataset: TreatmentDataset, batch_size: int) -> None:
@@ -117,11 +148,7 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[TreatmentBatch, Tensor]]:
         n_rows = len(self.dataset)
-        device = self.dataset.rows.device
-        if self.dataset.generator is None:
-            order = torch.arange(n_rows, device=device)
-        else:
-            order = torch.randperm(n_rows, generator=self.dataset.generator).to(device)
+        order = self.dataset.order()
         starts = list(range(0, n_rows, self.batch_size))
         if len(starts) > 1 and n_rows - starts[-1] == 1:
             starts.pop()
@@ -129,15 +156,40 @@ class Batches:
             yield self.dataset.batch(order[start:stop])
 
 
-def _entities(index: Tensor, n_entities: int) -> tuple[Tensor | slice, Tensor, Tensor]:
+def _entities(
+    index: Tensor, n_entities: int, *, present_alone: bool = False
+) -> tuple[Tensor | slice, Tensor, Tensor]:
     """Return the entities of a batch, each row's position among them, and counts.
 
     Where there are no more entities than rows, all are taken, some with a count of
-    zero: nothing is copied, and shapes stay the same from batch to batch.
+    zero: nothing is copied, and shapes stay the same from batch to batch. Not so if
+    `present_alone`, where an entity costs more than its copy.
     """
-    if n_entities <= len(index):
+    if n_entities <= len(index) and not present_alone:
         return slice(None), index, torch.bincount(index, minlength=n_entities)
     return torch.unique(index, return_inverse=True, return_counts=True)
+
+
+def _order_by_compound(compound: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Order rows so that few compounds meet in a batch; `compound` is (rows,).
+
+    With a generator, the rows of each compound are dealt at random into portions of
+    8 to 15 rows, fewer where it has no 8, and the portions are shuffled. A batch then
+    holds about an eighth as many compounds as rows; which rows meet changes from
+    epoch to epoch.
+    """
+    if generator is None:
+        return compound.argsort(stable=True)
+    order = torch.randperm(len(compound), generator=generator)
+    order = order[compound[order].argsort(stable=True)]  # by compound
+    counts = torch.bincount(compound)  # (compounds,)
+    n_portions = (counts // _ROWS_OF_A_COMPOUND).clamp(min=1)
+    ends, last_portions = counts.cumsum(0), n_portions.cumsum(0)
+    compound = compound[order]
+    place = torch.arange(len(order)) - (ends - counts)[compound]
+    portion = (last_portions - n_portions)[compound] + place % n_portions[compound]
+    shuffled = torch.randperm(int(last_portions[-1]), generator=generator)
+    return order[shuffled[portion].argsort(stable=True)]
 
 
 def _index(values: np.ndarray, device: torch.device) -> Tensor:

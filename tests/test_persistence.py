@@ -400,14 +400,19 @@ def test_callbacks_are_left_out_with_a_warning(path):
 
 
 def test_transformer_with_weights_of_its_own_comes_back(path):
-    encoder = MATEncoder(d_model=16, n_layers=1, max_attempts=2)
+    encoder = MATEncoder(weights=None, d_model=16, n_layers=1, max_attempts=2)
     model = _perturbation(compound_encoder=encoder)
+    _same(_round_trip(model, path).predict(LIGHT), model.predict(LIGHT))
+
+
+def test_transformer_with_the_weights_of_the_package_comes_back(path):
+    model = _perturbation(compound_encoder=MATEncoder(max_attempts=2))
     _same(_round_trip(model, path).predict(LIGHT), model.predict(LIGHT))
 
 
 def test_weight_file_of_the_transformer_must_be_there_unchanged(path, tmp_path):
     weights = tmp_path / "mat.pt"
-    network = MATEncoder(d_model=16, n_layers=1)._network()
+    network = MATEncoder(weights=None, d_model=16, n_layers=1)._network()
     torch.save(dict(network.state_dict()), weights)
     encoder = MATEncoder(weights=weights, n_heads=4, max_attempts=2)
     model = _perturbation(compound_encoder=encoder)

@@ -25,6 +25,7 @@ from sklearn_csg2a.chem.identity import (
     parent_smiles,
 )
 from sklearn_csg2a.chem.mat import MATEncoder
+from sklearn_csg2a.chem.pretraining import pretrain_mat
 from sklearn_csg2a.chem.similarity import (
     murcko_scaffold,
     nearest_tanimoto,
@@ -53,6 +54,7 @@ __all__ = [
     "nearest_tanimoto",
     "parent_smiles",
     "parse_smiles",
+    "pretrain_mat",
     "resolve_encoder",
     "smiles_problem",
     "tanimoto_clusters",

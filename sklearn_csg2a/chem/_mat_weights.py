@@ -32,6 +32,8 @@ __all__ = [
 _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 _EMBEDDING = "src_embed.lut.weight"
 _UNUSED = "generator"  # head of the pretraining task
+_SHIPPED = "shipped"
+_SHIPPED_FILE = Path(__file__).parent / "weights" / "mat.safetensors"
 _PUBLISHED_WIDTH = 1024
 _PUBLISHED_HEADS = 16
 
@@ -81,7 +83,8 @@ def load_network(
     """Return the network of a weight file or of weights, ready for inference."""
     if isinstance(weights, MATWeights):
         return _build_network(weights, n_heads)
-    return _load_network(Path(weights), _stamp(weights), n_heads)
+    path = _locate(weights)
+    return _load_network(path, _stamp(path), n_heads)
 
 
 def weights_digest(weights: str | os.PathLike[str] | MATWeights) -> str:
@@ -90,8 +93,14 @@ def weights_digest(weights: str | os.PathLike[str] | MATWeights) -> str:
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:
-    """Return the sha256 of a file."""
-    return _file_digest(Path(path), _stamp(path))
+    """Return the sha256 of a weight file."""
+    path = _locate(path)
+    return _file_digest(path, _stamp(path))
+
+
+def _locate(weights: str | os.PathLike[str]) -> Path:
+    """Return the path of a weight file; "shipped" is the one of the package."""
+    return _SHIPPED_FILE if weights == _SHIPPED else Path(weights)
 
 
 def _stamp(path: str | os.PathLike[str]) -> tuple[int, int]:

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from rdkit import Chem
 
 __all__ = [
+    "DUMMY_DISTANCE",
+    "FEATURE_GROUPS",
     "N_NODE_FEATURES",
     "MoleculeGraph",
+    "build_graph",
+    "check_elements",
     "molecule_graph",
     "molecule_graphs",
     "unsupported_elements",
@@ -40,9 +44,17 @@ _GROUPS = (_ELEMENTS, _DEGREES, _HYDROGENS, _CHARGES)
 _STARTS = (1, 12, 18, 23)  # column 0 marks the dummy node
 _RING_COLUMN = 26
 _AROMATIC_COLUMN = 27
-_DUMMY_DISTANCE = 1e6
 
+FEATURE_GROUPS = {
+    "element": slice(1, 12),
+    "degree": slice(12, 18),
+    "hydrogens": slice(18, 23),
+    "charge": slice(23, 26),
+    "ring": slice(_RING_COLUMN, _RING_COLUMN + 1),
+    "aromatic": slice(_AROMATIC_COLUMN, _AROMATIC_COLUMN + 1),
+}
 N_NODE_FEATURES = 28
+DUMMY_DISTANCE = 1e6
 
 
 @dataclass(frozen=True)
@@ -58,11 +70,14 @@ class MoleculeGraph:
         1 for bonds and on the diagonal of real atoms. The dummy's row is 0.
     distance : ndarray of shape (n_heavy + 1, n_heavy + 1), dtype float32
         Distances in angstrom; the dummy's row and column are 1e6.
+    timed_out : bool
+        As of the :class:`Conformer`: another run may find other distances.
     """
 
     node_features: np.ndarray
     adjacency: np.ndarray
     distance: np.ndarray
+    timed_out: bool = False
 
 
 def molecule_graph(mol: Chem.Mol, coordinates: np.ndarray) -> MoleculeGraph:
@@ -103,7 +118,7 @@ def molecule_graph(mol: Chem.Mol, coordinates: np.ndarray) -> MoleculeGraph:
     elements = unsupported_elements(mol)
     if elements:
         _warn_unsupported({"the molecule": elements})
-    return _build_graph(mol, coordinates)
+    return build_graph(mol, coordinates)
 
 
 def molecule_graphs(
@@ -160,17 +175,20 @@ def molecule_graphs(
         timeout=timeout,
         max_atoms=max_atoms,
     )
-    graphs: dict[str, MoleculeGraph] = {}
-    unsupported: dict[str, tuple[str, ...]] = {}
-    for one, conformer in zip(unique, conformers, strict=True):
-        mol = parse_smiles(one)
-        elements = unsupported_elements(mol)
-        if elements:
-            unsupported[repr(one)] = elements
-        graphs[one] = _build_graph(mol, conformer.coordinates)
+    graphs = {
+        one: build_graph(parse_smiles(one), conformer.coordinates, conformer.timed_out)
+        for one, conformer in zip(unique, conformers, strict=True)
+    }
+    check_elements(unique)
+    return [graphs[one] for one in canonical]
+
+
+def check_elements(smiles: Sequence[str]) -> None:
+    """Warn, once for all, of elements that share the class "other"."""
+    found = {repr(one): unsupported_elements(parse_smiles(one)) for one in smiles}
+    unsupported = {one: elements for one, elements in found.items() if elements}
     if unsupported:
         _warn_unsupported(unsupported)
-    return [graphs[one] for one in canonical]
 
 
 def unsupported_elements(mol: Chem.Mol) -> tuple[str, ...]:
@@ -212,7 +230,9 @@ def _warn_unsupported(found: Mapping[str, tuple[str, ...]]) -> None:
     )
 
 
-def _build_graph(mol: Chem.Mol, coordinates: np.ndarray) -> MoleculeGraph:
+def build_graph(
+    mol: Chem.Mol, coordinates: np.ndarray, timed_out: bool = False
+) -> MoleculeGraph:
     """Fill the three arrays of a graph."""
     heavy = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
     n_atoms = len(heavy)
@@ -234,10 +254,10 @@ def _build_graph(mol: Chem.Mol, coordinates: np.ndarray) -> MoleculeGraph:
         ]
         node_features[row] = _atom_features(atom, len(neighbors))
         adjacency[row, [row, *neighbors]] = 1.0
-    distance = np.full((n_atoms + 1, n_atoms + 1), _DUMMY_DISTANCE, dtype=np.float32)
+    distance = np.full((n_atoms + 1, n_atoms + 1), DUMMY_DISTANCE, dtype=np.float32)
     difference = coordinates[:, None, :] - coordinates[None, :, :]
     distance[1:, 1:] = np.sqrt((difference**2).sum(axis=-1))
-    return MoleculeGraph(node_features, adjacency, distance)
+    return MoleculeGraph(node_features, adjacency, distance, timed_out)
 
 
 def _atom_features(atom: Chem.Atom, degree: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import rdkit
 import torch
 from sklearn.utils._param_validation import Interval
 
@@ -17,8 +18,9 @@ from sklearn_csg2a.chem._mat_weights import (
     random_network,
     weights_digest,
 )
+from sklearn_csg2a.chem.cache import ArrayStore, MemoryCache, content_hash
 from sklearn_csg2a.chem.conformers import embed_conformers
-from sklearn_csg2a.chem.graphs import N_NODE_FEATURES, molecule_graphs
+from sklearn_csg2a.chem.graphs import N_NODE_FEATURES, check_elements, molecule_graphs
 from sklearn_csg2a.exceptions import InputError, ModelFileError
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["MATEncoder"]
 
 _DEFAULT_HEADS = 4
+_MEMORY = MemoryCache(max_bytes=64 * 2**20)
 
 
 class MATEncoder(SmilesEncoder):
@@ -37,17 +40,19 @@ class MATEncoder(SmilesEncoder):
 
     Parameters
     ----------
-    weights : path-like or MATWeights, default=None
-        State dictionary with the published names, a ``.safetensors`` file or
-        a ``.pt`` file that holds tensors only. The encoder of a model that
-        `load_published` read holds its weights itself. None gives a network
-        with random weights, the same for the same `random_state`.
+    weights : "shipped", path-like or MATWeights, default="shipped"
+        "shipped" stands for the weights that come with the package: width 256,
+        6 layers, trained by :func:`pretrain_mat`; ``chem/weights/README.md`` tells
+        on what and how well. A path is a state dictionary with the published
+        names, a ``.safetensors`` file or a ``.pt`` file that holds tensors only. The
+        encoder of a model that `load_published` read holds its weights itself. None
+        gives a network with random weights, the same for the same `random_state`.
     d_model : int, default=64
-        Width without `weights`; a file brings its own.
+        Width where `weights` is None; weights bring their own.
     n_layers : int, default=2
-        Number of layers without `weights`; a file brings its own.
+        Number of layers where `weights` is None; weights bring their own.
     n_heads : int, default=None
-        Number of attention heads. None is 4 without `weights`; otherwise the
+        Number of attention heads. None is 4 where `weights` is None; otherwise the
         entry "n_heads" in the metadata of the file, or 16 at width 1024.
     keep_salts : bool, default=True
         Whether to encode the whole compound as written. If False, only the
@@ -59,7 +64,8 @@ class MATEncoder(SmilesEncoder):
     max_atoms : int, default=200
         Largest number of heavy atoms accepted.
     cache_dir : path-like, default=None
-        Folder that keeps the coordinates.
+        Folder that keeps coordinates and encodings; without it they are kept in
+        memory, as long as the process lives.
     n_jobs : int, default=None
         Processes that search coordinates, as in joblib.
     random_state : int, default=0
@@ -67,6 +73,7 @@ class MATEncoder(SmilesEncoder):
 
     See Also
     --------
+    pretrain_mat : Train weights on molecules without labels.
     MorganEncoder : Encode compounds by fingerprints.
     embed_conformers : Coordinates and how they were found.
 
@@ -84,9 +91,9 @@ class MATEncoder(SmilesEncoder):
     Examples
     --------
     >>> from sklearn_csg2a.chem import MATEncoder
-    >>> encoding = MATEncoder(d_model=16, n_layers=1).transform(["CCO", "CCN"])
+    >>> encoding = MATEncoder().transform(["CCO", "CCN"])
     >>> encoding.shape, encoding.dtype
-    ((2, 16), dtype('float32'))
+    ((2, 256), dtype('float32'))
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -105,7 +112,7 @@ class MATEncoder(SmilesEncoder):
 
     def __init__(
         self,
-        weights: str | os.PathLike[str] | MATWeights | None = None,
+        weights: str | os.PathLike[str] | MATWeights | None = "shipped",
         d_model: int = 64,
         n_layers: int = 2,
         n_heads: int | None = None,
@@ -166,11 +173,26 @@ class MATEncoder(SmilesEncoder):
     def _encode(self, smiles: Sequence[str]) -> np.ndarray:
         """Run the network: (n, d_model) float32."""
         network = self._network()
-        graphs = molecule_graphs(smiles, **self._search_settings())
-        encoding = np.empty((len(graphs), network.d_model), dtype=np.float32)
-        for row, graph in enumerate(graphs):
-            encoding[row] = _pooled(network, graph)
-        return encoding
+        store = None if self.cache_dir is None else ArrayStore(self.cache_dir)
+        keys = {one: self._key(one) for one in smiles}
+        known: dict[str, np.ndarray] = {}
+        for one in smiles:
+            kept = _recall(keys[one], network.d_model, store)
+            if kept is not None:
+                known[one] = kept
+        check_elements(list(known))
+        missing = [one for one in smiles if one not in known]
+        graphs = molecule_graphs(missing, **self._search_settings())
+        for one, graph in zip(missing, graphs, strict=True):
+            known[one] = _pooled(network, graph)
+            if not graph.timed_out:
+                _keep(keys[one], known[one], store)
+        return np.stack([known[one] for one in smiles])
+
+    def _key(self, canonical: str) -> str:
+        """Return the sha256 that an encoding is kept under."""
+        content = {"smiles": canonical, "rdkit": rdkit.__version__, **self.content()}
+        return content_hash(content)
 
     def _search_settings(self) -> dict[str, Any]:
         """Return the keywords of the coordinate search."""
@@ -218,6 +240,27 @@ class MATEncoder(SmilesEncoder):
         if self.weights is not None:
             content["weights"] = weights_digest(self.weights)
         return content
+
+
+def _recall(key: str, width: int, store: ArrayStore | None) -> np.ndarray | None:
+    """Return a kept encoding if it is sound, from memory or from disk."""
+    kept = _MEMORY.get(key)
+    if kept is not None:
+        if store is not None and not store.path(key).exists():
+            store.store(key, {"encoding": kept})
+        return kept
+    encoding = ((store and store.load(key)) or {}).get("encoding")
+    if encoding is None or encoding.shape != (width,) or encoding.dtype != np.float32:
+        return None
+    return encoding if np.isfinite(encoding).all() else None
+
+
+def _keep(key: str, encoding: np.ndarray, store: ArrayStore | None) -> None:
+    """Keep an encoding in memory and on disk."""
+    encoding.flags.writeable = False
+    _MEMORY.put(key, encoding, encoding.nbytes + 256)
+    if store is not None:
+        store.store(key, {"encoding": encoding})
 
 
 def _pooled(network: MAT, graph: MoleculeGraph) -> np.ndarray:

@@ -24,6 +24,11 @@ from sklearn_csg2a.chem import encode_compounds, resolve_encoder
 from sklearn_csg2a.estimators._fingerprint import check_resumable, open_checkpoint
 from sklearn_csg2a.estimators._history import history_table
 from sklearn_csg2a.estimators._state import NetworkState
+from sklearn_csg2a.estimators._trained_encoder import (
+    keep_trained,
+    network_to_train,
+    read_molecules,
+)
 from sklearn_csg2a.estimators._training_rows import choose_batch_size, split_rows
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.nn import csg2a_part, set_dropout_generator
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from sklearn_csg2a._training import BestWeights, TrainingNet
+    from sklearn_csg2a.nn import MAT, Molecules
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["BaseCSG2A"]
@@ -45,8 +51,12 @@ _SEEDS = ("network", "batches", "dropout", "validation")
 class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
     """Fit and predict with a CSG2A network; see the two public estimators."""
 
+    encoder_: Any
+    _encoder_is_trained = False  # whether a fit changed the weights of `encoder_`
+
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "expression": [pd.DataFrame, None],
+        "train_encoder": ["boolean"],
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
         "attention": [StrOptions({"paper", "released", "off"})],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -126,12 +136,13 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         location, scale = _center_and_spread(response[train_rows])
         treatments = self._fit_scaler(treatments, train_rows)
         device = resolve_device(self.device)
-        encodings = self._fit_encoder(treatments, train_rows)
-        network = self._start_network(treatments, encodings, response, seeds)
+        compounds, width, mat = self._read_compounds(treatments, train_rows, device)
+        network = self._start_network(treatments, width, response, seeds)
+        csg2a_part(network).condition.mat = mat
         generators = _generators(seeds, device)
         set_dropout_generator(network, generators["dropout"])
         network.to(device)
-        tensors = self._tensors(treatments, encodings, network, device)
+        tensors = self._tensors(treatments, compounds, network, device)
         target = (response - location) / np.where(scale == 0, 1.0, scale)
         train = self._dataset(tensors, train_rows, target, generators["batches"])
         valid = (
@@ -153,6 +164,8 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         )
         net, best = train_network(network, train, valid, settings)
         set_dropout_generator(network, None)
+        if mat is not None:
+            self.encoder_ = keep_trained(self.encoder_, mat, net)
         self.genes_ = np.asarray(treatments.genes, dtype=object)
         self._remember(treatments, location, scale, net, best, seeds)
 
@@ -233,17 +246,28 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         del train_rows
         return treatments
 
-    def _fit_encoder(
-        self, treatments: Treatments, train_rows: np.ndarray
-    ) -> np.ndarray:
-        """Fit the encoder on the training rows; encode all, (compounds, dim)."""
+    def _read_compounds(
+        self, treatments: Treatments, train_rows: np.ndarray, device: torch.device
+    ) -> tuple[np.ndarray | Molecules, int, MAT | None]:
+        """Set the encoder; return encodings or graphs, their width, what is trained."""
         self._has_compounds = treatments.has_compounds
+        goes_on = self._continues and self._encoder_is_trained
+        if not (goes_on and treatments.has_compounds):
+            self.encoder_ = self._fit_encoder(treatments, train_rows)
+        self._encoder_is_trained = goes_on or self.train_encoder
+        if not self.train_encoder:
+            encodings = self._encode(treatments)
+            return encodings, encodings.shape[1], None
+        mat = network_to_train(self.encoder_)
+        molecules = read_molecules(self.encoder_, treatments.smiles, device)
+        return molecules, mat.d_model, mat
+
+    def _fit_encoder(self, treatments: Treatments, train_rows: np.ndarray) -> Any:
+        """Return the encoder, fitted on the training rows; None without compounds."""
         if not treatments.has_compounds:
-            self.encoder_ = None
-            return np.zeros((1, 0), dtype=np.float32)
+            return None
         encoder = resolve_encoder(self.compound_encoder)
-        self.encoder_ = encoder.fit(list(treatments.take(train_rows).smiles))
-        return self._encode(treatments)
+        return encoder.fit(list(treatments.take(train_rows).smiles))
 
     def _encode(self, treatments: Treatments) -> np.ndarray:
         """Return one encoding per compound, a single empty one without any."""
@@ -254,7 +278,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
     def _start_network(
         self,
         treatments: Treatments,
-        encodings: np.ndarray,
+        compound_dim: int,
         response: np.ndarray,
         seeds: dict[str, int],
     ) -> nn.Module:
@@ -266,7 +290,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
             network = copy.deepcopy(self.net_.module_)
             condition = csg2a_part(network).condition
             first = len(self._location), condition.compound_dim
-            now = response.shape[1], encodings.shape[1]
+            now = response.shape[1], compound_dim
             if first != now:
                 msg = (
                     "warm_start=True needs the outputs and the compound encoding of "
@@ -276,20 +300,18 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
                 raise InputError(msg)
             return network
         with seeded_initialisation(seeds["network"]):
-            return self._build_network(
-                treatments, encodings.shape[1], response.shape[1]
-            )
+            return self._build_network(treatments, compound_dim, response.shape[1])
 
     def _tensors(
         self,
         treatments: Treatments,
-        encodings: np.ndarray,
+        compounds: np.ndarray | Molecules,
         network: nn.Module,
         device: torch.device,
     ) -> TreatmentTensors:
         """Move the treatments to the device, by unique cell and condition."""
         return TreatmentTensors.build(
-            treatments, encodings, csg2a_part(network), device
+            treatments, compounds, csg2a_part(network), device
         )
 
     @staticmethod

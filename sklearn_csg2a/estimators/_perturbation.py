@@ -47,6 +47,9 @@ class PerturbationRegressor(InspectableCSG2A):
         symmetric (n_genes, n_genes) adjacency in gene order. None: self loops only.
     compound_encoder : {"auto", "morgan", "mat"} or transformer, default="auto"
         From a list of SMILES to a 2-D array. "auto" is the Morgan fingerprint.
+    train_encoder : bool, default=False
+        Train the network of a `MATEncoder` along with the rest; `compound_encoder`
+        is "mat" or a MATEncoder, whose weights are where it starts.
     attention : {"paper", "released", "off"}, default="paper"
         How the attention acts: the matrix-vector product of the paper, the row-sum
         gate of the published code, or not at all.
@@ -116,7 +119,8 @@ class PerturbationRegressor(InspectableCSG2A):
     net_ : skorch.NeuralNetRegressor
         The trained net; ``net_.module_`` is the torch module.
     encoder_ : transformer or None
-        The fitted compound encoder.
+        The fitted compound encoder. With `train_encoder`, a MATEncoder that holds
+        the trained weights.
     history_ : DataFrame of shape (n_iter_, n_columns)
         One row per epoch: train_loss and valid_loss in squared units of y,
         learning_rate, seconds.
@@ -145,6 +149,11 @@ class PerturbationRegressor(InspectableCSG2A):
     ``Q = diag(g) W_gene + diag(D) W_comp`` (paper, Appendix A.1). A is never built;
     see :class:`sklearn_csg2a.nn.GeneGeneAttention`. The loss is the mean squared
     error over all outputs.
+
+    With `train_encoder`, each compound of a batch is encoded once, whatever the
+    number of its cells, doses and times. To have fewer compounds than rows in a
+    batch, rows of one compound are dealt at random into groups of about eight, and
+    batches are made of such groups.
 
     References
     ----------
@@ -177,6 +186,7 @@ class PerturbationRegressor(InspectableCSG2A):
         expression: pd.DataFrame | None = None,
         interactome: Any = None,
         compound_encoder: Any = "auto",
+        train_encoder: bool = False,
         attention: str = "paper",
         hidden_dim: int = 64,
         dropout: float = 0.1,
@@ -204,6 +214,7 @@ class PerturbationRegressor(InspectableCSG2A):
         self.expression = expression
         self.interactome = interactome
         self.compound_encoder = compound_encoder
+        self.train_encoder = train_encoder
         self.attention = attention
         self.hidden_dim = hidden_dim
         self.dropout = dropout

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import clone
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,6 +15,7 @@ from sklearn_csg2a._inference import (
     predict_perturbed,
     predict_response,
 )
+from sklearn_csg2a.estimators._expression_scaler import fit_scaler, scale_expression
 from sklearn_csg2a.estimators._inspection import InspectableCSG2A
 from sklearn_csg2a.estimators._networks import (
     build_csg2a,
@@ -30,6 +29,7 @@ from sklearn_csg2a.estimators._pretrained import (
     find_pretrained,
     genes_of,
 )
+from sklearn_csg2a.estimators._trained_encoder import check_not_frozen
 from sklearn_csg2a.estimators._uncertainty import dropout_spread
 from sklearn_csg2a.nn import ResponseNetwork
 from sklearn_csg2a.treatments import read_response
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from sklearn_csg2a._batches import TreatmentTensors
+    from sklearn_csg2a.nn import Molecules
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["DrugResponseRegressor"]
@@ -82,6 +83,10 @@ class DrugResponseRegressor(InspectableCSG2A):
         symmetric (n_genes, n_genes) adjacency in gene order. None: self loops only.
     compound_encoder : {"auto", "morgan", "mat"} or transformer, default="auto"
         From a list of SMILES to a 2-D array. "auto" is the Morgan fingerprint.
+    train_encoder : bool, default=False
+        Train the network of a `MATEncoder` along with the rest, as
+        :class:`PerturbationRegressor` does. With `pretrained` it is that model's
+        encoder, and needs ``freeze=False``.
     attention : {"paper", "released", "off"}, default="paper"
         How the attention acts: the matrix-vector product of the paper, the row-sum
         gate of the published code, or not at all.
@@ -151,7 +156,8 @@ class DrugResponseRegressor(InspectableCSG2A):
     net_ : skorch.NeuralNetRegressor
         The trained net; ``net_.module_`` is the torch module.
     encoder_ : transformer or None
-        The fitted compound encoder.
+        The fitted compound encoder. With `train_encoder`, a MATEncoder that holds
+        the trained weights.
     history_ : DataFrame of shape (n_iter_, n_columns)
         One row per epoch: train_loss and valid_loss in squared units of y,
         learning_rate, seconds.
@@ -228,6 +234,7 @@ class DrugResponseRegressor(InspectableCSG2A):
         bilinear_dim: int = 0,
         interactome: Any = None,
         compound_encoder: Any = "auto",
+        train_encoder: bool = False,
         attention: str = "paper",
         hidden_dim: int = 64,
         dropout: float = 0.1,
@@ -260,6 +267,7 @@ class DrugResponseRegressor(InspectableCSG2A):
         self.bilinear_dim = bilinear_dim
         self.interactome = interactome
         self.compound_encoder = compound_encoder
+        self.train_encoder = train_encoder
         self.attention = attention
         self.hidden_dim = hidden_dim
         self.dropout = dropout
@@ -359,20 +367,19 @@ class DrugResponseRegressor(InspectableCSG2A):
 
     def _read_for_fit(self, X: Any) -> Treatments:
         """Find the pretrained model, then read X with its genes."""
+        check_not_frozen(self)
         self._pretrained = find_pretrained(self.pretrained)
         return super()._read_for_fit(X)
 
     def _fit_scaler(self, treatments: Treatments, train_rows: np.ndarray) -> Treatments:
         """Fit the expression scaler on the unique cells that train; apply it to all."""
-        self.scaler_ = None
-        if self.expression_scaler is not None:
-            self.scaler_ = clone(self.expression_scaler)
-            self.scaler_.fit(treatments.take(train_rows).basal_expression)
-        return self._scale_expression(treatments)
+        self.scaler_ = fit_scaler(self.expression_scaler, treatments, train_rows)
+        return scale_expression(self.scaler_, treatments)
 
     def _read_for_predict(self, X: Any) -> Treatments:
         """Read X and apply the fitted scaler."""
-        return self._scale_expression(super()._read_for_predict(X))
+        treatments = super()._read_for_predict(X)
+        return scale_expression(self.scaler_, treatments)
 
     def _genes_to_read(self, *, plain: bool) -> tuple[str, ...] | None:
         """Return the genes of the first fit or the pretraining, which fit must find."""
@@ -381,24 +388,11 @@ class DrugResponseRegressor(InspectableCSG2A):
             return known
         return genes_of(self._pretrained, plain=plain and self.expression is None)
 
-    def _scale_expression(self, treatments: Treatments) -> Treatments:
-        """Apply the expression scaler to the unique cells."""
-        if self.scaler_ is None:
-            return treatments
-        scaled = np.asarray(self.scaler_.transform(treatments.basal_expression))
-        return replace(treatments, basal_expression=scaled.astype(np.float32))
-
-    def _fit_encoder(
-        self, treatments: Treatments, train_rows: np.ndarray
-    ) -> np.ndarray:
+    def _fit_encoder(self, treatments: Treatments, train_rows: np.ndarray) -> Any:
         """Take the encoder of the pretraining, or fit a new one."""
         if self._pretrained is None:
             return super()._fit_encoder(treatments, train_rows)
-        self._has_compounds = treatments.has_compounds
-        self.encoder_ = encoder_of(
-            self._pretrained, has_compounds=treatments.has_compounds
-        )
-        return self._encode(treatments)
+        return encoder_of(self._pretrained, has_compounds=treatments.has_compounds)
 
     def _read_target(self, y: Any, treatments: Treatments) -> np.ndarray:
         """Read the response, one number per treatment."""
@@ -421,12 +415,12 @@ class DrugResponseRegressor(InspectableCSG2A):
     def _tensors(
         self,
         treatments: Treatments,
-        encodings: np.ndarray,
+        compounds: np.ndarray | Molecules,
         network: nn.Module,
         device: torch.device,
     ) -> TreatmentTensors:
         """Move the treatments to the device; encode conditions once if frozen."""
-        tensors = super()._tensors(treatments, encodings, network, device)
+        tensors = super()._tensors(treatments, compounds, network, device)
         if isinstance(network, ResponseNetwork) and network.freeze:
             network.eval()
             tensors.encoded_conditions = encode_conditions(network.csg2a, tensors)

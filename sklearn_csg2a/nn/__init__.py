@@ -14,6 +14,7 @@ from sklearn_csg2a.nn.heads import (
 )
 from sklearn_csg2a.nn.layers import Dropout, EntityBatchNorm, set_dropout_generator
 from sklearn_csg2a.nn.mat import MAT
+from sklearn_csg2a.nn.molecules import MoleculeBatch, Molecules
 
 __all__ = [
     "CSG2A",
@@ -24,6 +25,8 @@ __all__ = [
     "Dropout",
     "EntityBatchNorm",
     "GeneGeneAttention",
+    "MoleculeBatch",
+    "Molecules",
     "ResponseHead",
     "ResponseNetwork",
     "ScalingLayer",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from sklearn_csg2a.nn.molecules import MoleculeBatch
+
 __all__ = ["TreatmentBatch"]
 
 
@@ -20,7 +22,7 @@ class TreatmentBatch:
 
     basal: Tensor  # (cells, genes)
     interactome_term: Tensor  # (cells, genes), A_PPI g; (cells, 0) where unused
-    compound: Tensor  # (conditions, compound_dim)
+    compound: Tensor | MoleculeBatch  # (conditions, compound_dim), or to be encoded
     dose: Tensor  # (conditions,) uM
     time: Tensor  # (conditions,) hours
     cell_counts: Tensor  # (cells,) rows of each cell in the batch

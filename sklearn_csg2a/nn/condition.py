@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from sklearn_csg2a.nn.layers import Dense, Dropout, EntityBatchNorm
+from sklearn_csg2a.nn.molecules import MoleculeBatch
+
+if TYPE_CHECKING:
+    from sklearn_csg2a.nn.mat import MAT
 
 __all__ = ["DOSE_SCALE", "TIME_SCALE", "ChemicalConditionEncoder"]
 
@@ -29,7 +35,15 @@ class ChemicalConditionEncoder(nn.Module):
         Width of the output.
     dropout : float
         Probability that a value of the output is zeroed in training.
+
+    Attributes
+    ----------
+    mat : MAT or None
+        Encodes molecules that come as graphs; set while it is trained along. Each
+        molecule goes through it once per batch, whatever its doses and times.
     """
+
+    mat: MAT | None
 
     def __init__(self, compound_dim: int, n_genes: int, dropout: float) -> None:
         super().__init__()
@@ -39,15 +53,23 @@ class ChemicalConditionEncoder(nn.Module):
         self.project = Dense(compound_dim + 4, n_genes, bias=False)
         self.norm = EntityBatchNorm(n_genes)
         self.dropout = Dropout(dropout)
+        self.register_module("mat", None)
 
     def forward(
-        self, compound: Tensor, dose: Tensor, time: Tensor, counts: Tensor | None
+        self,
+        compound: Tensor | MoleculeBatch,
+        dose: Tensor,
+        time: Tensor,
+        counts: Tensor | None,
     ) -> Tensor:
         """Encode conditions.
 
-        `compound` (conditions, compound_dim), `dose` uM and `time` hours
-        (conditions,), `counts` rows per condition. Returns (conditions, genes).
+        `compound` (conditions, compound_dim) or the molecules that `mat` encodes,
+        `dose` uM and `time` hours (conditions,), `counts` rows per condition.
+        Returns (conditions, genes).
         """
+        if self.mat is not None and isinstance(compound, MoleculeBatch):
+            compound = compound.encode(self.mat)
         expanded = [
             compound,
             self.dose(dose.unsqueeze(-1) / DOSE_SCALE),

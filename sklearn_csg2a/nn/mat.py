@@ -8,6 +8,8 @@ layer and head and are computed once per batch.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -177,6 +179,7 @@ class MAT(nn.Module):
             )
         self.d_atom = d_atom
         self.d_model = d_model
+        self.n_heads = n_heads
         self.lambda_distance = lambda_distance
         self.lambda_adjacency = 1.0 - lambda_attention - lambda_distance
         rng = _private_generator(generator)
@@ -224,8 +227,9 @@ class MAT(nn.Module):
                 f"mask must be boolean (True for real nodes), got {mask.dtype}; "
                 f"convert it with mask.bool()."
             )
-        x = self.src_embed(node_features)  # (batch, atoms, d_model)
         dtype = node_features.dtype
+        # the residual path keeps its precision also under autocast
+        x = self.src_embed(node_features).to(dtype)  # (batch, atoms, d_model)
         fixed = self._fixed_attention(mask, adjacency.to(dtype), distance.to(dtype))
         return self.encoder(x, mask, fixed)
 
@@ -264,8 +268,10 @@ class _Norm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the shape of ``x``."""
-        std, mean = torch.std_mean(x, dim=-1, keepdim=True)
-        return self.a_2 * (x - mean) / (std + _EPS) + self.b_2
+        centered = x - x.mean(dim=-1, keepdim=True)
+        norm = torch.linalg.vector_norm(centered, dim=-1, keepdim=True)
+        std = norm / math.sqrt(x.shape[-1] - 1)
+        return self.a_2 * centered / (std + _EPS) + self.b_2
 
 
 class _MixedAttention(nn.Module):

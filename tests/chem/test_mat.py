@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,9 +9,15 @@ from safetensors.torch import save_file
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
-from sklearn_csg2a.chem import MATEncoder, encode_compounds
+from sklearn_csg2a.chem import MATEncoder, encode_compounds, molecule_graphs
+from sklearn_csg2a.chem.cache import MemoryCache
 from sklearn_csg2a.chem.conformers import _MEMORY
-from sklearn_csg2a.exceptions import InputError, InvalidSmilesError, ModelFileError
+from sklearn_csg2a.exceptions import (
+    InputError,
+    InvalidSmilesError,
+    ModelFileError,
+    UnsupportedElementWarning,
+)
 from sklearn_csg2a.nn.mat import MAT
 
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)Oc1ccccc1C(=O)O", "[Na+].[Cl-]"]
@@ -20,7 +28,8 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def _small(**changes):
-    return MATEncoder(**{"d_model": 16, "n_layers": 2, "n_heads": 2, **changes})
+    sizes = {"weights": None, "d_model": 16, "n_layers": 2, "n_heads": 2}
+    return MATEncoder(**{**sizes, **changes})
 
 
 @pytest.fixture
@@ -51,10 +60,10 @@ def test_spellings_have_one_encoding():
     np.testing.assert_array_equal(one, other)
 
 
-def test_defaults_are_small_and_stateless():
+def test_the_default_are_the_weights_of_the_package_and_nothing_to_fit():
     encoder = MATEncoder()
-    assert encoder.transform(["CCO"]).shape == (1, 64)
-    assert len(encoder.get_feature_names_out()) == 64
+    assert encoder.transform(["CCO"]).shape == (1, 256)
+    assert len(encoder.get_feature_names_out()) == 256
     assert not get_tags(encoder).requires_fit
 
 
@@ -160,10 +169,11 @@ def test_P20_fallbacks_are_reported():
     assert np.isfinite(_small().transform([bridged])).all()
 
 
-def test_coordinates_are_kept_in_the_folder_given(tmp_path):
+def test_coordinates_are_kept_in_the_folder_given(tmp_path, monkeypatch):
     _MEMORY.clear()
+    monkeypatch.setattr("sklearn_csg2a.chem.mat._MEMORY", MemoryCache(10**6))
     _small(cache_dir=tmp_path).transform(["CCO", "CCN.Cl"])
-    assert len(list(tmp_path.glob("*.npz"))) == 2
+    assert len(list(tmp_path.glob("*.npz"))) == 4  # and the encodings
 
 
 def test_salts_are_kept_or_dropped():
@@ -177,3 +187,33 @@ def test_P21_compounds_too_large_and_invalid_ones_are_refused():
         _small(max_atoms=3).transform(["CCCC"])
     with pytest.raises(InvalidSmilesError, match="row 0"):
         _small().transform([""])
+
+
+def test_an_encoding_is_computed_once(tmp_path, monkeypatch):
+    first = _small(cache_dir=tmp_path).transform(SMILES)
+
+    def forbidden(*_):
+        raise AssertionError
+
+    monkeypatch.setattr("sklearn_csg2a.chem.mat._pooled", forbidden)
+    np.testing.assert_array_equal(_small().transform(SMILES), first)
+    monkeypatch.setattr("sklearn_csg2a.chem.mat._MEMORY", MemoryCache(10**6))
+    np.testing.assert_array_equal(_small(cache_dir=tmp_path).transform(SMILES), first)
+    with pytest.raises(AssertionError):
+        _small(random_state=1).transform(SMILES)
+
+
+def test_elements_without_a_column_are_named_also_when_kept():
+    for _ in range(2):
+        with pytest.warns(UnsupportedElementWarning, match="Pt"):
+            _small().transform(["N[Pt](N)(Cl)Cl"])
+
+
+def test_an_encoding_that_time_decided_is_not_kept(monkeypatch):
+    late = molecule_graphs(["CCCO"])[0]
+    graphs = lambda smiles, **_: [replace(late, timed_out=True) for _ in smiles]  # noqa: E731
+    monkeypatch.setattr("sklearn_csg2a.chem.mat.molecule_graphs", graphs)
+    memory = MemoryCache(10**6)
+    monkeypatch.setattr("sklearn_csg2a.chem.mat._MEMORY", memory)
+    _small().transform(["CCCO"])
+    assert len(memory) == 0

@@ -97,6 +97,8 @@ def test_P24_no_number_of_rows_is_in_the_way_of_batch_norm(small, screen, n_rows
 @pytest.mark.parametrize("n_rows", range(2, 18))
 def test_P24_no_row_is_dropped_and_no_batch_holds_a_single_row(batch_size, n_rows):
     class Positions(TreatmentDataset):
+        encodes_compounds = False
+
         def batch(self, positions):
             return None, positions
 

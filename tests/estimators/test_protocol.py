@@ -24,6 +24,7 @@ OTHER_VALUES = {
     "expression": [],  # filled from the screen
     "interactome": [pd.DataFrame({"source": ["TP53"], "target": ["MYC"]})],
     "compound_encoder": ["morgan", MorganEncoder(n_bits=16)],
+    "train_encoder": [False],  # True needs a MATEncoder: see test_train_encoder.py
     "attention": ["paper", "released", "off"],
     "hidden_dim": [1, 3],
     "dropout": [0.0, 0.5],
