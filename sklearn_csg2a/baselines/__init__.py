@@ -4,6 +4,10 @@ from sklearn_csg2a.baselines.classical import (
     GradientBoostingResponse,
     RandomForestResponse,
 )
+from sklearn_csg2a.baselines.deepcovdr import DeepCoVDR
+from sklearn_csg2a.baselines.deeptta import DeepTTA
+from sklearn_csg2a.baselines.drpreter import DRPreter
+from sklearn_csg2a.baselines.graphdrp import GraphDRP
 from sklearn_csg2a.baselines.kernel_ridge import PairwiseKernelRidge
 from sklearn_csg2a.baselines.mean_effects import MeanEffects
 from sklearn_csg2a.baselines.naive import (
@@ -13,15 +17,23 @@ from sklearn_csg2a.baselines.naive import (
     TissueDrugMean,
     TissueMean,
 )
+from sklearn_csg2a.baselines.pathdnn import PathDNN
+from sklearn_csg2a.baselines.precily import Precily
 from sklearn_csg2a.baselines.svm import SVMResponse
 
 __all__ = [
     "CellMean",
+    "DRPreter",
+    "DeepCoVDR",
+    "DeepTTA",
     "DrugMean",
     "GlobalMean",
     "GradientBoostingResponse",
+    "GraphDRP",
     "MeanEffects",
     "PairwiseKernelRidge",
+    "PathDNN",
+    "Precily",
     "RandomForestResponse",
     "SVMResponse",
     "TissueDrugMean",

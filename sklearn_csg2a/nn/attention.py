@@ -11,7 +11,7 @@ from sklearn_csg2a.nn.layers import dense
 
 __all__ = ["FORMS", "GeneGeneAttention"]
 
-FORMS = ("paper", "released", "off")
+FORMS = ("paper", "gated", "released", "off")
 
 
 class GeneGeneAttention(nn.Module):
@@ -30,8 +30,9 @@ class GeneGeneAttention(nn.Module):
         Number of genes.
     hidden_dim : int
         Width h of a gene's query vector.
-    form : {"paper", "released", "off"}
-        ``"paper"``: the matrix-vector product ``A g``. ``"released"``: the
+    form : {"paper", "gated", "released", "off"}
+        ``"paper"``: the matrix-vector product ``A g``. ``"gated"``: ``g + D`` plus
+        ``A g`` times a learned gate per gene, zero at first. ``"released"``: the
         row-sum gate ``g * A.sum(1)`` of the published code. ``"off"``:
         ``g + D``, no attention.
     interactome : tuple of (rows, columns, values)
@@ -55,6 +56,8 @@ class GeneGeneAttention(nn.Module):
         if form != "off":
             self.w_gene = nn.Parameter(torch.randn(n_genes, hidden_dim) * init_scale)
             self.w_comp = nn.Parameter(torch.randn(n_genes, hidden_dim) * init_scale)
+        if form == "gated":
+            self.gate = nn.Parameter(torch.zeros(n_genes))
         rows, columns, values = interactome
         self.register_buffer("edge_rows", rows.to(torch.int64))
         self.register_buffer("edge_columns", columns.to(torch.int64))
@@ -67,6 +70,11 @@ class GeneGeneAttention(nn.Module):
         )
         self.register_buffer("degree", degree)  # (genes,), row sums of A_PPI
         self.degree: Tensor
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether expression is multiplied by A, not by its row sums or not at all."""
+        return self.form in {"paper", "gated"}
 
     def adjacency(self) -> Tensor:
         """Return A_PPI as a dense (genes, genes) tensor."""
@@ -81,7 +89,7 @@ class GeneGeneAttention(nn.Module):
         It depends on the cell alone and not on any parameter, so callers
         compute it once per data set. `basal` is (cells, genes).
         """
-        if self.form != "paper":
+        if not self.multiplies:
             return basal.new_zeros(len(basal), 0)
         n_genes = len(self.degree)
         sparse = torch.sparse_coo_tensor(
@@ -94,7 +102,7 @@ class GeneGeneAttention(nn.Module):
 
     def cell_scores(self, basal: Tensor) -> Tensor:
         """Return the part of the scores that a cell alone decides: (cells, hidden)."""
-        if self.form == "paper":
+        if self.multiplies:
             return dense(basal.square(), self.w_gene.T)
         if self.form == "released":
             return dense(basal, self.w_gene.T)
@@ -117,12 +125,12 @@ class GeneGeneAttention(nn.Module):
         """Apply the attention to gathered rows.
 
         All inputs are (rows, ...): `basal` and `condition` (rows, genes),
-        `interactome_term` (rows, genes) in the paper's form, the scores
+        `interactome_term` (rows, genes) where A g is taken, the scores
         (rows, hidden). Returns (rows, genes).
         """
         if self.form == "off":
             return basal + condition
-        if self.form == "paper":
+        if self.multiplies:
             scores = cell_scores + dense(
                 basal * condition, self.w_comp.T
             )  # (rows, hidden)
@@ -134,6 +142,8 @@ class GeneGeneAttention(nn.Module):
         learned = basal * from_genes + condition * from_compound
         if self.form == "paper":
             return learned + interactome_term
+        if self.form == "gated":
+            return basal + condition + self.gate * (learned + interactome_term)
         return basal * (learned + self.degree)
 
     def queries(self, basal: Tensor, condition: Tensor) -> Tensor:

@@ -54,7 +54,7 @@ class CSG2A(nn.Module):
         Entries of the adjacency, the diagonal included.
     hidden_dim : int, default=64
         Width of the attention's queries.
-    attention : {"paper", "released", "off"}, default="paper"
+    attention : {"paper", "gated", "released", "off"}, default="paper"
         See :class:`~sklearn_csg2a.nn.attention.GeneGeneAttention`.
     dropout : float, default=0.1
         In the condition encoder and before the last layer.

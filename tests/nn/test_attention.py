@@ -141,6 +141,34 @@ def test_off_adds_condition_and_expression_and_has_no_weights():
     _close(case.factorized(case.basal, case.condition), expected)
 
 
+def test_gated_form_starts_without_attention_and_adds_what_the_gate_lets_through():
+    paper, gated = Case("paper"), Case("gated")
+    for name in ("w_gene", "w_comp"):
+        getattr(gated.layer, name).data.copy_(getattr(paper.layer, name).data)
+    g, d = paper.basal[paper.cell_index], paper.condition[paper.condition_index]
+    _close(gated.factorized(paper.basal, paper.condition), g + d)
+
+    gate = torch.linspace(-1, 1, GENES, dtype=torch.float64)
+    gated.layer.gate.data.copy_(gate)
+    attended = paper.factorized(paper.basal, paper.condition)
+    _close(gated.factorized(paper.basal, paper.condition), g + d + gate * attended)
+
+
+def test_gated_form_learns_its_gate_first_and_then_the_attention():
+    case = Case("gated")
+    weights = [case.layer.gate, case.layer.w_gene]
+
+    def gradients():
+        loss = case.factorized(case.basal, case.condition).square().sum()
+        return torch.autograd.grad(loss, weights)
+
+    gate, w_gene = gradients()
+    assert (gate != 0).all()
+    assert (w_gene == 0).all()
+    case.layer.gate.data.fill_(0.1)
+    assert (gradients()[1] != 0).all()
+
+
 def test_paper_form_mixes_genes_through_the_interactome_alone_without_weights():
     """What an edge adds to one gene is the expression of the other."""
     case = Case("paper")

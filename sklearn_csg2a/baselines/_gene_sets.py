@@ -1,0 +1,72 @@
+"""Gene sets as positions among the genes of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from sklearn_csg2a.exceptions import GeneMismatchError, InputError
+
+__all__ = ["find_gene_sets", "group_genes", "membership"]
+
+_GENES_PER_MODULE = 5  # at least, on average
+_FEW_MODULES = 20  # up to so many may be smaller
+
+
+def find_gene_sets(
+    gene_sets: Mapping[str, Iterable[str]], genes: Iterable[str], min_genes: int
+) -> dict[str, list[int]]:
+    """Return the positions of each set's genes; sets that are too small are left out.
+
+    No set of the size asked for is an error that shows a gene of either side.
+    """
+    position = {gene: i for i, gene in enumerate(genes)}
+    found: dict[str, list[int]] = {}
+    for name, members in gene_sets.items():
+        if isinstance(members, str):
+            msg = (
+                f"gene_sets[{name!r}] is the single text {members!r}; give a list of "
+                "gene symbols."
+            )
+            raise InputError(msg)
+        inside = {position[gene] for gene in members if gene in position}
+        if len(inside) >= min_genes:
+            found[str(name)] = sorted(inside)
+    if not found:
+        first = next((list(members)[:1] for members in gene_sets.values()), [])
+        msg = (
+            f"None of the {len(gene_sets)} gene_sets holds {min_genes} or more of the "
+            f"{len(position)} genes (a gene of the model: {next(iter(position))!r}; of "
+            f"a set: {first[0] if first else 'none'!r}). Use the same gene symbols, "
+            "or a smaller min_genes."
+        )
+        raise GeneMismatchError(msg)
+    return found
+
+
+def group_genes(
+    expression: np.ndarray, n_modules: int, seed: int
+) -> dict[str, list[int]]:
+    """Group genes that rise and fall together; `expression` is (cells, genes)."""
+    profiles = expression.T.astype(np.float64)  # (genes, cells)
+    profiles = profiles - profiles.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(profiles, axis=1, keepdims=True)
+    profiles = profiles / np.where(norms > 0, norms, 1.0)
+    n_distinct = len(np.unique(profiles, axis=0))
+    most = max(_FEW_MODULES, n_distinct // _GENES_PER_MODULE)
+    n_modules = min(n_modules, most, n_distinct)
+    kmeans: Any = KMeans(n_modules, n_init=1, random_state=seed)
+    labels = kmeans.fit_predict(profiles)
+    modules = [np.flatnonzero(labels == k).tolist() for k in range(n_modules)]
+    return {f"module{k}": one for k, one in enumerate(modules) if one}
+
+
+def membership(gene_sets: Mapping[str, list[int]], n_genes: int) -> np.ndarray:
+    """Return which set holds which gene, (sets, genes) of zeros and ones."""
+    table = np.zeros((len(gene_sets), n_genes), dtype=np.float32)
+    for row, members in zip(table, gene_sets.values(), strict=True):
+        row[members] = 1.0
+    return table

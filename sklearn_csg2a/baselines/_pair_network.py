@@ -1,0 +1,201 @@
+"""Networks with a tower for cells and one for compounds."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_csg2a.nn.layers import Dense, dense
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sklearn_csg2a.baselines._pairs import PairBatch, PairTensors
+
+__all__ = [
+    "AbsentCompound",
+    "Codes",
+    "ConcatenationNetwork",
+    "InputTower",
+    "PairDense",
+    "PairNetwork",
+    "predict_pairs",
+]
+
+# What a tower returns: tensors, all with the entities along the first axis.
+Codes = tuple[Tensor, ...]
+
+_CELLS = 64  # cells in a block
+_ROWS = 256  # rows in a block
+
+
+class PairNetwork(nn.Module):
+    """Predict rows from codes that are computed once per cell and per compound."""
+
+    @abstractmethod
+    def encode_cells(self, cells: Tensor, counts: Tensor | None = None) -> Codes:
+        """Run the tower of cells; `counts` (cells,) are rows of each in the batch."""
+
+    @abstractmethod
+    def encode_compounds(
+        self, compounds: tuple[Tensor, ...], counts: Tensor | None = None
+    ) -> Codes:
+        """Run the tower of compounds; the tuple is empty where there are none."""
+
+    @abstractmethod
+    def combine(
+        self,
+        cells: Codes,
+        compounds: Codes,
+        cell_index: Tensor,
+        compound_index: Tensor,
+    ) -> Tensor:
+        """Return the response of rows, (rows, 1)."""
+
+    def forward(self, batch: PairBatch) -> Tensor:
+        """Return the response of a batch, (rows, 1)."""
+        cells = self.encode_cells(batch.cells, batch.cell_counts)
+        compounds = self.encode_compounds(batch.compounds, batch.compound_counts)
+        response = self.combine(
+            cells, compounds, batch.cell_index, batch.compound_index
+        )
+        return response.float()
+
+
+class PairDense(Dense):
+    """A dense layer on a cell's vector and a compound's, concatenated.
+
+    Its two blocks are applied once per cell and once per compound; their sum, once
+    gathered for the rows, equals the layer on the concatenation.
+    """
+
+    def __init__(self, cell_width: int, compound_width: int, width: int) -> None:
+        super().__init__(cell_width + compound_width, width)
+        self.cell_width = cell_width
+
+    def of_cells(self, x: Tensor) -> Tensor:
+        """Return the terms of cells, bias included: (cells, width)."""
+        return dense(x, self.weight[:, : self.cell_width], self.bias)
+
+    def of_compounds(self, x: Tensor) -> Tensor:
+        """Return the terms of compounds (compounds, width)."""
+        return dense(x, self.weight[:, self.cell_width :])
+
+
+class AbsentCompound(nn.Module):
+    """Stands for a tower of compounds where there are none: one learned vector."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.vector = nn.Parameter(torch.zeros(1, width))
+
+    def forward(self, *_: object) -> Tensor:
+        """Return the vector, (1, width)."""
+        return self.vector
+
+
+class InputTower(nn.Module):
+    """A tower that passes on the vectors it is given."""
+
+    def forward(
+        self, x: Tensor | tuple[Tensor, ...], counts: Tensor | None = None
+    ) -> Tensor:
+        """Return the vectors, (entities, width)."""
+        del counts
+        return x[0] if isinstance(x, tuple) else x
+
+
+class ConcatenationNetwork(PairNetwork):
+    """A dense head on the concatenation of two towers.
+
+    Parameters
+    ----------
+    cell_tower, compound_tower : nn.Module
+        From inputs and counts to (entities, width).
+    first : PairDense
+        First layer of the head.
+    rest : nn.Module
+        What follows it, from (rows, width) to (rows, 1).
+    """
+
+    def __init__(
+        self,
+        cell_tower: nn.Module,
+        compound_tower: nn.Module,
+        first: PairDense,
+        rest: nn.Module,
+    ) -> None:
+        super().__init__()
+        self.cell_tower = cell_tower
+        self.compound_tower = compound_tower
+        self.first = first
+        self.rest = rest
+
+    def encode_cells(self, cells: Tensor, counts: Tensor | None = None) -> Codes:
+        """Return the cells' terms of the first layer, (cells, width)."""
+        return (self.first.of_cells(self.cell_tower(cells, counts)),)
+
+    def encode_compounds(
+        self, compounds: tuple[Tensor, ...], counts: Tensor | None = None
+    ) -> Codes:
+        """Return the compounds' terms of the first layer, (compounds, width)."""
+        return (self.first.of_compounds(self.compound_tower(compounds, counts)),)
+
+    def combine(
+        self,
+        cells: Codes,
+        compounds: Codes,
+        cell_index: Tensor,
+        compound_index: Tensor,
+    ) -> Tensor:
+        """Return the response of rows, (rows, 1)."""
+        of_cell = cells[0].index_select(0, cell_index)
+        return self.rest(of_cell + compounds[0].index_select(0, compound_index))
+
+
+@torch.no_grad()
+def predict_pairs(network: PairNetwork, data: PairTensors) -> Tensor:
+    """Return the response of all rows, (rows, 1).
+
+    A row's result must not depend on the rows beside it, and matrix products of
+    different shapes may round differently. So cells and rows come in blocks of one
+    size, and compounds, whose inputs differ in size, come one by one.
+    """
+    cells = _join(
+        tuple(part[:kept] for part in network.encode_cells(data.cells[index]))
+        for index, kept in _blocks(len(data.cells), _CELLS, data.cells.device)
+    )
+    compounds = _join(
+        network.encode_compounds(tuple(part[i : i + 1] for part in data.compounds))
+        for i in range(data.n_compounds)
+    )
+
+    def predict(rows: Tensor) -> Tensor:
+        return network.combine(
+            cells, compounds, data.cell_index[rows], data.compound_index[rows]
+        )
+
+    return _in_blocks(data.cell_index, _ROWS, predict).float()
+
+
+def _join(blocks: Iterator[Codes]) -> Codes:
+    """Join the codes of blocks along the entities."""
+    return tuple(torch.cat(parts) for parts in zip(*blocks, strict=True))
+
+
+def _in_blocks(like: Tensor, size: int, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """Apply `function` to blocks of the positions along `like`, join the results."""
+    blocks = _blocks(len(like), size, like.device)
+    return torch.cat([function(index)[:kept] for index, kept in blocks])
+
+
+def _blocks(n: int, size: int, device: torch.device) -> Iterator[tuple[Tensor, int]]:
+    """Yield (size,) positions, the last padded with 0, and how many are real."""
+    for start in range(0, n, size):
+        kept = min(size, n - start)
+        index = torch.zeros(size, dtype=torch.int64, device=device)
+        index[:kept] = torch.arange(start, start + kept, device=device)
+        yield index, kept

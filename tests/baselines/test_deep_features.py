@@ -1,0 +1,226 @@
+"""What the deep baselines make of compounds, gene sets and expression."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_csg2a.baselines import DeepTTA, DRPreter, GraphDRP, PathDNN, Precily
+from sklearn_csg2a.baselines._gene_sets import find_gene_sets, group_genes
+from sklearn_csg2a.baselines._pathway_scores import WordVectors, score_gene_sets
+from sklearn_csg2a.baselines._subwords import Subwords
+from sklearn_csg2a.chem.atom_features import atom_graph
+from sklearn_csg2a.chem.bond_features import bond_graph
+from sklearn_csg2a.exceptions import DataFileError, GeneMismatchError, InputError
+
+GENES = [f"g{i}" for i in range(12)]
+SMILES = np.array(["CCO", "c1ccccc1", "CC(=O)O", "CCCCN"])
+
+
+@pytest.fixture
+def screen():
+    rng = np.random.default_rng(0)
+    expression = pd.DataFrame(rng.normal(size=(6, 12)), list("abcdef"), GENES)
+    cell, drug = np.divmod(np.arange(24), 4)
+    X = pd.DataFrame({"cell_line": expression.index[cell], "smiles": SMILES[drug]})
+    return X, drug + expression["g0"].to_numpy()[cell], expression
+
+
+def test_atoms_of_graphdrp_are_groups_that_sum_to_one():
+    features = atom_graph("c1ccccc1O", "graphdrp").features
+    assert features.shape == (7, 78)
+    np.testing.assert_allclose(features.sum(axis=1), 1, rtol=1e-6)
+    carbon, oxygen = features[0], features[6]
+    # carbon, two neighbors, one hydrogen, implicit valence one, aromatic
+    assert carbon.nonzero()[0].tolist() == [0, 44 + 2, 55 + 1, 66 + 1, 77]
+    assert oxygen.nonzero()[0].tolist() == [2, 44 + 1, 55 + 1, 66 + 1]
+    unknown = atom_graph("[Xe]", "graphdrp").features[0]
+    assert unknown.nonzero()[0][0] == 43
+
+
+def test_atoms_of_drpreter_leave_unlisted_values_empty():
+    features = atom_graph("C[N+](C)(C)C", "drpreter").features
+    assert features.shape == (5, 77)
+    nitrogen = features[1]
+    # nitrogen, four neighbors, implicit valence none, charge, sp3, no hydrogen
+    expected = [1, 43 + 4, 54, 61, 63 + 2, 69]
+    assert nitrogen.nonzero()[0].tolist() == expected
+    assert not atom_graph("[Xe]", "drpreter").features[0, :43].any()
+    right, left = (
+        atom_graph(f"C[C@{turn}H](N)O", "drpreter").features[1, -2:]
+        for turn in ("", "@")
+    )
+    assert sorted([right.tolist(), left.tolist()]) == [[0, 1], [1, 0]]
+
+
+def test_bonds_come_in_both_directions():
+    graph = bond_graph("C=CC#N")
+    assert graph.atoms.shape == (4, 133)
+    assert graph.bonds.shape == (6, 14)
+    np.testing.assert_array_equal(graph.bonds[0::2], graph.bonds[1::2])
+    assert graph.begin.tolist() == [0, 1, 1, 2, 2, 3]
+    for atom, bonds in enumerate(graph.incoming):
+        for bond in bonds[bonds >= 0]:
+            assert graph.begin[bond ^ 1] == atom
+    alone = bond_graph("C")
+    assert alone.bonds.shape == (0, 14)
+    assert alone.incoming.tolist() == [[-1]]
+
+
+def test_gene_sets_are_found_by_name():
+    found = find_gene_sets(
+        {"a": ["g3", "g1", "g1"], "b": ["g1", "other"], "c": []}, GENES, 1
+    )
+    assert found == {"a": [1, 3], "b": [1]}
+    assert list(find_gene_sets({"a": ["g3", "g1"], "b": ["g1"]}, GENES, 2)) == ["a"]
+    with pytest.raises(GeneMismatchError, match=r"None of the 1 gene_sets.*'ENSG1'"):
+        find_gene_sets({"a": ["ENSG1"]}, GENES, 1)
+    with pytest.raises(InputError, match="is the single text 'TP53'"):
+        find_gene_sets({"a": "TP53"}, GENES, 1)
+
+
+def test_genes_that_rise_and_fall_together_make_a_module():
+    rng = np.random.default_rng(0)
+    groups = rng.permutation(np.repeat(np.arange(3), 10))
+    expression = rng.normal(size=(40, 3))[:, groups] + 0.1 * rng.normal(size=(40, 30))
+    modules = group_genes(expression, n_modules=3, seed=0)
+    assert sorted(gene for one in modules.values() for gene in one) == list(range(30))
+    assert all(len(set(groups[one])) == 1 for one in modules.values())
+    assert len(modules) == 3
+
+
+def test_scores_of_gene_sets_follow_the_running_sum():
+    rng = np.random.default_rng(0)
+    expression = rng.normal(size=(3, 20))
+    members = (rng.random((4, 20)) < 0.3).astype(np.float32)
+    scores = score_gene_sets(expression, members)
+    for i, sample in enumerate(expression):
+        order = np.argsort(-sample)
+        ranks = 20.0 - np.arange(20)
+        for j, one in enumerate(members):
+            inside = one[order] > 0
+            hits = np.cumsum(inside * ranks**0.25) / (inside * ranks**0.25).sum()
+            misses = np.cumsum(~inside) / (~inside).sum()
+            assert scores[i, j] == pytest.approx((hits - misses).mean(), rel=1e-4)
+
+
+def test_a_sample_is_scored_alike_whatever_is_beside_it():
+    expression = np.random.default_rng(0).normal(size=(5, 20))
+    members = np.eye(3, 20, dtype=np.float32)
+    np.testing.assert_array_equal(
+        score_gene_sets(expression, members)[:2],
+        score_gene_sets(expression[:2], members),
+    )
+
+
+def test_a_compound_is_the_mean_of_its_words_and_unknown_words_are_zero():
+    vectors = WordVectors(["CCCCCCCCO", "CCCCCCCCN", "c1ccccc1CC"], 3, seed=0)
+    known = vectors.encode(["CCCCCCCC"])  # a single word
+    half = vectors.encode(["CCCCCCCCF"])  # the word, and one that is new
+    np.testing.assert_allclose(half, known / 2, rtol=1e-5)
+    assert not vectors.encode(["[Na+].[Cl-]"]).any()
+    assert known.shape == (1, 3)
+    assert vectors.encode(["CCO"]).shape == (1, 3)  # shorter than a word
+
+
+def test_frequent_pairs_are_joined_until_they_are_too_rare():
+    corpus = ["CCO", "CCN", "CCO", "CCCC"]
+    subwords = Subwords.learn(corpus, min_frequency=2)
+    assert subwords.merges[0] == ("C", "C")
+    assert subwords.split("CCO") == ["CCO"]
+    assert subwords.split("CCCCO") == ["CC", "CCO"]
+    assert subwords.split("NCC") == ["N", "C", "C"]  # the last one is marked
+    assert subwords.tokens.index("CC") == 94
+    assert Subwords.learn(corpus, min_frequency=10).merges == []
+    again = Subwords.learn(corpus[::-1], min_frequency=2)
+    assert again.merges == subwords.merges
+
+
+def test_a_vocabulary_is_read_with_the_bonds_that_look_like_comments(tmp_path, screen):
+    codes, table = tmp_path / "codes.txt", tmp_path / "map.csv"
+    codes.write_text("#version: 0.2\nC C\n# N</w>\nCC O</w>\n")
+    table.write_text("index,frequency\nC,0\nO,0\nN,0\n#,0\nCC,9\n#N,5\nCCO,4\n")
+    subwords = Subwords.read(codes, table)
+    numbers, lengths = subwords.encode(["CCO", "CC#N"], max_tokens=50)
+    assert numbers.tolist() == [[6, 0], [4, 5]]
+    assert lengths.tolist() == [1, 2]
+    assert subwords.encode(["CCCCCC#N"], max_tokens=2)[0].tolist() == [[4, 4]]
+    with pytest.raises(InputError, match="lacks 'F'"):
+        subwords.encode(["CCF"], max_tokens=50)
+    X, y, expression = screen
+    model = DeepTTA(
+        expression=expression, vocabulary=(codes, table), n_layers=1, max_epochs=1
+    )
+    with pytest.raises(InputError, match="lacks 'c'"):
+        model.fit(X, y)
+    table.write_text("token\nC\n")
+    with pytest.raises(DataFileError, match="column 'index'"):
+        Subwords.read(codes, table)
+
+
+def test_the_response_is_squashed_and_back(screen):
+    X, y, expression = screen
+    model = GraphDRP(expression=expression, max_epochs=1, random_state=0).fit(X, y)
+    wide = np.array([-50.0, -3.0, 0.0, 2.0, 80.0])
+    squashed = model._fit_target(wide, np.arange(5))
+    np.testing.assert_allclose(squashed, 1 / (1 + np.exp(wide) ** -0.1), rtol=1e-12)
+    np.testing.assert_allclose(model._to_units(squashed), wide, rtol=1e-9)
+    assert np.isfinite(model._to_units(np.array([0.0, 1.0]))).all()
+    with np.errstate(over="raise"):
+        model._fit_target(np.array([-1e6, 1e6]), np.arange(2))
+
+
+@pytest.mark.parametrize("kind", [DRPreter, PathDNN, Precily])
+def test_gene_sets_are_used_and_remembered(kind, screen):
+    X, y, expression = screen
+    sets = {"one": GENES[:6], "two": [*GENES[4:10], "other"], "small": GENES[:1]}
+    model = kind(
+        expression=expression, gene_sets=sets, max_epochs=1, random_state=0
+    ).fit(X, y)
+    assert model.gene_sets_ == {"one": GENES[:6], "two": GENES[4:10]}
+    expected = model.predict(X)
+    model.set_params(expression=expression.assign(g11=9.0))  # in no set
+    if kind is not Precily:  # whose ranks are among all genes
+        np.testing.assert_array_equal(model.predict(X), expected)
+    with pytest.raises(GeneMismatchError, match="same gene symbols"):
+        model.set_params(gene_sets={"one": ["ENSG1"]}).fit(X, y)
+
+
+def test_edges_of_the_interactome_join_genes_of_a_pathway(screen):
+    X, y, expression = screen
+    edges = pd.DataFrame(
+        {"source": ["g0", "g0", "g7"], "target": ["g1", "g7", "g6"]}, dtype=object
+    )
+    sets = {"one": GENES[:5], "two": GENES[5:10]}
+    model = DRPreter(
+        expression=expression,
+        gene_sets=sets,
+        interactome=edges,
+        max_epochs=1,
+        random_state=0,
+    ).fit(X, y)
+    # the genes of the second pathway are nodes 5 to 9
+    assert sorted(model._edges) == [(0, 1), (1, 0), (6, 7), (7, 6)]
+
+
+def test_targets_join_compounds_to_pathways(screen):
+    X, y, expression = screen
+    sets = {"one": [*GENES[:6], "T1"], "two": [*GENES[6:], "T2"]}
+    targets = {"OCC": ["T1", "elsewhere"], "c1ccccc1": ["T2"]}  # in any spelling
+    model = PathDNN(
+        expression=expression,
+        gene_sets=sets,
+        targets=targets,
+        max_epochs=1,
+        random_state=0,
+    ).fit(X, y)
+    assert model.targets_ == ["T1", "T2"]
+    same = [model.predict(X.assign(smiles=one)) for one in ("CC(=O)O", "CCCCN")]
+    np.testing.assert_array_equal(*same)  # neither has a target
+    assert not np.array_equal(model.predict(X.assign(smiles="CCO")), same[0])
+    with pytest.raises(InputError, match="targets needs gene_sets"):
+        model.set_params(gene_sets=None).fit(X, y)
+    model.set_params(gene_sets=sets, targets={"CCO": ["elsewhere"]})
+    with pytest.raises(InputError, match="No training compound has a target"):
+        model.fit(X, y)
