@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from sklearn_csg2a.datasets import load_gdsc2, load_interactome, make_screen
+from benchmarks._nci60 import load_nci60_alone, load_nci60_transfer
+from sklearn_csg2a.datasets import (
+    load_gdsc2,
+    load_gene_sets,
+    load_interactome,
+    make_screen,
+)
+
+GENE_SETS = ("hallmark", "pid", "reactome", "wikipathways_2023")
 
 
 def load_screen(data_home: str | None) -> Bunch:
@@ -35,8 +43,25 @@ def load_gdsc2_with_interactome(data_home: str | None) -> Bunch:
     return data
 
 
+def with_gene_sets(
+    load: Callable[[str | None], Bunch],
+) -> Callable[[str | None], Bunch]:
+    """Return a loader that adds collections of gene sets, by name."""
+
+    def load_both(data_home: str | None) -> Bunch:
+        data = load(data_home)
+        data.gene_sets = {
+            name: load_gene_sets(name, data_home=data_home) for name in GENE_SETS
+        }
+        return data
+
+    return load_both
+
+
 LOADERS: dict[str, Callable[[str | None], Bunch]] = {
-    "gdsc2": load_gdsc2_with_interactome,
+    "gdsc2": with_gene_sets(load_gdsc2_with_interactome),
+    "nci60": with_gene_sets(load_nci60_alone),
+    "nci60_transfer": with_gene_sets(load_nci60_transfer),
     "screen": load_screen,
 }
 
@@ -45,7 +70,9 @@ LOADERS: dict[str, Callable[[str | None], Bunch]] = {
 def load_data(name: str, data_home: str | None = None) -> Bunch:
     """Load a data set: X, y, expression, interactome and a hash of X and y.
 
-    Rows of unknown tissue get the tissue "unknown", a level like any other.
+    One that is only to be split in certain ways has `splits`, {scheme: (train, test)};
+    `expression_scaler` is for models that take expression as it is. Rows of unknown
+    tissue get the tissue "unknown", a level like any other.
     """
     data = LOADERS[name](data_home)
     tissue = data.X["tissue"].astype(object)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 import sklearn_csg2a
 from benchmarks import models
 from benchmarks._data import load_data
-from benchmarks._manifest import SPLIT_NAIVE, Fold
+from benchmarks._manifest import SPLIT_NAIVE, Fold, LastRows
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import (
@@ -32,6 +32,7 @@ from sklearn_csg2a.metrics import (
     within_group_correlation,
 )
 
+TUNED = "_tuned"  # after the name of a model whose settings were chosen in the fold
 KEY = ("scheme", "n_splits", "fold", "model", "seed")
 COLUMNS = (
     "data",
@@ -58,6 +59,10 @@ COLUMNS = (
     "epochs",
     "best_epoch",
     "device",
+    "n_candidates",
+    "candidate",
+    "inner_rmse",
+    "tuning_seconds",
     "settings",
     "versions",
 )
@@ -73,6 +78,8 @@ class Task:
     model: str
     seed: int
     hashes: dict[str, str]  # data_hash, split_hash, config_hash
+    changes: Mapping[str, Any] = field(default_factory=dict)  # parameters chosen
+    choice: Mapping[str, Any] = field(default_factory=dict)  # columns: how
 
     def as_row(self) -> dict[str, Any]:
         """Return what is known before the model is fitted."""
@@ -98,22 +105,55 @@ class Result:
 class Failure:
     """A task that ended with an error."""
 
-    task: Task
+    task: Any
     error: str
 
 
 def make_task(
-    data_name: str, data_home: str | None, fold: Fold, model: str, seed: int
+    data_name: str,
+    data_home: str | None,
+    fold: Fold,
+    model: str,
+    seed: int,
+    changes: Mapping[str, Any] | None = None,
+    config_hash: str | None = None,
 ) -> Task:
     """Describe a task; its hashes say when a stored result is still valid."""
     data = load_data(data_name, data_home)
-    estimator = models.MODELS[model](data, fold.scheme, seed)
+    if config_hash is None:
+        estimator = make_estimator(data, fold, model, seed, changes)
+        config_hash = models.config_hash(estimator)
     hashes = {
         "data_hash": data.hash,
         "split_hash": fold.split_hash,
-        "config_hash": models.config_hash(estimator),
+        "config_hash": config_hash,
     }
-    return Task(data_name, data_home, fold, model, seed, hashes)
+    return Task(data_name, data_home, fold, model, seed, hashes, changes or {})
+
+
+def make_estimator(
+    data: Bunch,
+    fold: Fold,
+    model: str,
+    seed: int,
+    changes: Mapping[str, Any] | None = None,
+) -> BaseEstimator:
+    """Make a model for a fold, with changes of its parameters.
+
+    One that is stopped early is judged on the validation rows of a fold that has some.
+    """
+    make = models.MODELS[model.removesuffix(TUNED)]
+    estimator = make(data, fold.scheme, seed).set_params(**(changes or {}))
+    if fold.valid is not None and getattr(estimator, "early_stopping", False):
+        estimator.set_params(validation=LastRows(len(fold.valid)))
+    return estimator
+
+
+def training_rows(estimator: BaseEstimator, fold: Fold) -> np.ndarray:
+    """Return the rows to fit on; last the validation rows, if it takes them."""
+    if isinstance(getattr(estimator, "validation", None), LastRows):
+        return np.concatenate([fold.train, fold.valid])
+    return fold.train
 
 
 def evaluate(task: Task, threads: int = 1) -> Result | Failure:
@@ -128,8 +168,8 @@ def evaluate(task: Task, threads: int = 1) -> Result | Failure:
 def _evaluate(task: Task) -> Result:
     """Fit, predict and measure."""
     data = load_data(task.data, task.data_home)
-    train, test = task.fold.train, task.fold.test
-    model = models.MODELS[task.model](data, task.fold.scheme, task.seed)
+    model = make_estimator(data, task.fold, task.model, task.seed, task.changes)
+    train, test = training_rows(model, task.fold), task.fold.test
     settings = models.list_settings(model)
     start = perf_counter()
     model.fit(data.X.iloc[train], data.y.iloc[train])
@@ -143,9 +183,10 @@ def _evaluate(task: Task) -> Result:
         **measure(data, task.fold, predicted),
         "fit_seconds": fitted - start,
         "predict_seconds": end - fitted,
-        **_describe_fit(model),
+        **describe_fit(model),
+        **task.choice,
         "settings": settings,
-        "versions": _versions(),
+        "versions": describe_versions(),
     }
     true = data.y.iloc[test].to_numpy(dtype=float)
     arrays = {"row": test, "y_true": true, "y_pred": predicted}
@@ -197,20 +238,22 @@ def _within(
     return found.mean, found.n_groups
 
 
-def _describe_fit(model: BaseEstimator) -> dict[str, Any]:
-    """Say how large a network is and how long it was trained; nothing for others."""
+def describe_fit(model: BaseEstimator) -> dict[str, Any]:
+    """Count what a network learned and how long it took; nothing for others."""
     net = getattr(model, "net_", None)
     if net is None:
         return {}
     return {
-        "n_parameters": sum(p.numel() for p in net.module_.parameters()),
+        "n_parameters": sum(
+            p.numel() for p in net.module_.parameters() if p.requires_grad
+        ),
         "epochs": model.n_iter_,
         "best_epoch": model.best_epoch_,
         "device": model.device_,
     }
 
 
-def _versions() -> str:
+def describe_versions() -> str:
     """Name the versions that a result depends on."""
     return (
         f"sklearn_csg2a {sklearn_csg2a.__version__}, torch {torch.__version__}, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -17,6 +17,7 @@ from sklearn_csg2a.model_selection import (
     DisjointKFold,
     DrugBlindKFold,
     MixedKFold,
+    train_valid_test_split,
 )
 
 SPLITTERS: dict[str, type[BaseCrossValidator]] = {
@@ -26,21 +27,53 @@ SPLITTERS: dict[str, type[BaseCrossValidator]] = {
     "disjoint": DisjointKFold,
 }
 
+# The protocol of published comparisons on GDSC2: of all pairs, drawn at random, 8 parts
+# train, 1 validates and 1 tests; "fold" k is the draw with seed k.
+RANDOM_811 = "random811"
+SCHEMES = (*SPLITTERS, RANDOM_811)
+
 # What a model has to beat: the best that knows which ids are in the training set.
 SPLIT_NAIVE = {
     "mixed": "MeanEffects",
     "cell": "DrugMean",
     "drug": "CellMean",
     "disjoint": "GlobalMean",
+    RANDOM_811: "MeanEffects",
 }
 
 TEST_SEED = 0
 VALIDATION_SEED = 1
+TUNING_SEED = 2
+
+
+class LastRows(BaseCrossValidator):
+    """Hold out the last rows: the validation rows of a fold that has its own.
+
+    Its name tells nothing of their number, which the hash of the fold covers.
+    """
+
+    def __init__(self, n_rows: int) -> None:
+        self.n_rows = n_rows
+
+    def __repr__(self) -> str:
+        """Say what is held out."""
+        return "validation rows of the fold"
+
+    def split(
+        self, X: Any, y: Any = None, groups: Any = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Generate the one split: the first rows and the last ones."""
+        rows = np.arange(len(X))
+        yield rows[: -self.n_rows], rows[-self.n_rows :]
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Return 1."""
+        return 1
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One training and one test set."""
+    """One training and one test set; in some schemes, validation rows beside them."""
 
     scheme: str
     n_splits: int
@@ -48,6 +81,7 @@ class Fold:
     split_hash: str
     train: np.ndarray = field(repr=False)  # (n_train,) row positions
     test: np.ndarray = field(repr=False)  # (n_test,) row positions
+    valid: np.ndarray | None = field(default=None, repr=False)  # (n_valid,)
 
     def as_row(self) -> dict[str, Any]:
         """Return what the files of results say about the fold."""
@@ -58,35 +92,80 @@ class Fold:
             "split_hash": self.split_hash,
             "n_train": len(self.train),
             "n_test": len(self.test),
+            "n_valid": None if self.valid is None else len(self.valid),
         }
 
 
 def make_folds(
     data: Bunch, schemes: Iterable[str], n_splits: int, n_folds: int
 ) -> list[Fold]:
-    """Split the data by each scheme; keep the first `n_folds` of `n_splits`."""
+    """Split the data by each scheme; keep the first `n_folds` of `n_splits`.
+
+    Data with `splits` of their own, {scheme: (train, test)}, have one fold a scheme.
+    """
     return [
-        Fold(scheme, n_splits, index, hash_split(data.ids, train, test), train, test)
+        fold
         for scheme in schemes
-        for index, (train, test) in enumerate(
-            islice(
-                SPLITTERS[scheme](n_splits, random_state=TEST_SEED).split(data.X),
-                n_folds,
-            )
-        )
+        for fold in islice(_folds_of(data, scheme, n_splits), n_folds)
     ]
 
 
-def hash_split(ids: np.ndarray, train: np.ndarray, test: np.ndarray) -> str:
-    """Hash the ids of both sets; the order of the rows does not matter."""
-    return hash_parts(np.sort(ids[train]), np.sort(ids[test]))
+def list_schemes(data: Bunch) -> list[str]:
+    """Return the schemes that the data can be split by, without the random draws."""
+    return list(data.get("splits", SPLITTERS))
+
+
+def inner_fold(data: Bunch, fold: Fold) -> Fold:
+    """Split the training rows of a fold as the scheme splits all rows, for tuning.
+
+    Its test rows are those that candidates are judged on: the validation rows of a
+    fold that has some. No test row of the fold is in it.
+    """
+    if fold.valid is not None:
+        parts = fold.train, fold.valid, fold.valid
+    else:
+        splitter = SPLITTERS[fold.scheme](10, random_state=TUNING_SEED)
+        first = next(iter(splitter.split(data.X.iloc[fold.train])))
+        parts = tuple(fold.train[rows] for rows in first)
+    return _make_fold(data, fold.scheme, fold.n_splits, fold.index, *parts)
+
+
+def _folds_of(data: Bunch, scheme: str, n_splits: int) -> Iterator[Fold]:
+    """Generate the folds of a scheme."""
+    if "splits" in data:
+        yield _make_fold(data, scheme, 1, 0, *data.splits[scheme])
+        return
+    if scheme == RANDOM_811:
+        for seed in range(10):
+            train, valid, test = train_valid_test_split(
+                data.X, scheme="mixed", sizes=(0.8, 0.1, 0.1), random_state=seed
+            )
+            yield _make_fold(data, scheme, 10, seed, train, test, valid)
+        return
+    splitter = SPLITTERS[scheme](n_splits, random_state=TEST_SEED)
+    for index, rows in enumerate(splitter.split(data.X)):
+        yield _make_fold(data, scheme, n_splits, index, *rows)
+
+
+def _make_fold(
+    data: Bunch, scheme: str, n_splits: int, index: int, *parts: np.ndarray
+) -> Fold:
+    """Put a fold together: training, test and, where there are some, valid rows."""
+    return Fold(scheme, n_splits, index, hash_split(data.ids, *parts), *parts)
+
+
+def hash_split(ids: np.ndarray, *parts: np.ndarray) -> str:
+    """Hash the ids of each set; the order of the rows does not matter."""
+    return hash_parts(*(np.sort(ids[rows]) for rows in parts))
 
 
 def validation_splitter(scheme: str) -> BaseCrossValidator:
     """Return what holds out validation rows as the scheme holds out test rows.
 
     A twentieth of the pairs is enough to choose an epoch by; of cells and compounds,
-    of which there are few, it takes a tenth.
+    of which there are few, it takes a tenth. A fold with validation rows of its own
+    gives those to a network instead.
     """
-    n_splits = 20 if scheme == "mixed" else 10
-    return SPLITTERS[scheme](n_splits, random_state=VALIDATION_SEED)
+    if scheme in {"mixed", RANDOM_811}:
+        return MixedKFold(20, random_state=VALIDATION_SEED)
+    return SPLITTERS[scheme](10, random_state=VALIDATION_SEED)

@@ -6,9 +6,9 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from time import monotonic
-from typing import TextIO
+from typing import Any, TextIO
 
-from benchmarks._evaluate import Failure, Result, Task
+from benchmarks._evaluate import Failure
 
 
 class Progress:
@@ -16,7 +16,7 @@ class Progress:
 
     def __init__(
         self,
-        tasks: Iterable[Task],
+        tasks: Iterable[Any],
         stored: Iterable[Mapping[str, str]],
         *,
         jobs: int = 1,
@@ -32,15 +32,16 @@ class Progress:
             if row["fit_seconds"]:
                 self.seconds[row["model"]].append(float(row["fit_seconds"]))
 
-    def show(self, result: Result | Failure) -> None:
+    def show(self, result: Any) -> None:
         """Count a task that has ended and write the line anew."""
         self.pending.remove(result.task.model)
         if isinstance(result, Failure):
             self.say(f"{result.task} failed. {result.error}")
             said = "failed"
         else:
-            self.seconds[result.task.model].append(result.row["fit_seconds"])
-            said = f"RMSE {result.row['rmse']:.3f}, skill {result.row['skill']:+.3f}"
+            if "fit_seconds" in result.row:
+                self.seconds[result.task.model].append(result.row["fit_seconds"])
+            said = describe(result.row)
         done = self.total - len(self.pending)
         line = f"{done}/{self.total}, {self.time_left()}; {result.task}: {said}"
         is_terminal = self.stream.isatty()
@@ -63,6 +64,14 @@ class Progress:
         erase = "\r\033[K" if self.stream.isatty() else ""
         self.stream.write(f"{erase}{message}\n")
         self.stream.flush()
+
+
+def describe(row: Mapping[str, Any]) -> str:
+    """Say how good a model is; a candidate has no skill, and one may have diverged."""
+    if "rmse" not in row:
+        return "diverged"
+    skill = f", skill {row['skill']:+.3f}" if "skill" in row else ""
+    return f"RMSE {row['rmse']:.3f}{skill}"
 
 
 def _clock(seconds: float) -> str:

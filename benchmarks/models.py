@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,13 @@ import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import FeatureUnion
 from sklearn.utils import Bunch
 
+from benchmarks._ablations import rewire, shuffle_cells, shuffled_encoder
 from benchmarks._data import hash_parts
 from benchmarks._manifest import validation_splitter
+from benchmarks.deep import DEEP
 from sklearn_csg2a import DrugResponseRegressor
 from sklearn_csg2a.baselines import (
     CellMean,
@@ -38,6 +42,7 @@ from sklearn_csg2a.baselines import (
     TissueDrugMean,
     TissueMean,
 )
+from sklearn_csg2a.chem import MATEncoder, MorganEncoder
 
 Factory = Callable[[Bunch, str, int], BaseEstimator]
 
@@ -63,6 +68,7 @@ SCHEME_SETTINGS: dict[str, dict[str, Any]] = {
     "cell": {**NOVELTY_SETTINGS, "bilinear_dim": 64},
     "drug": NOVELTY_SETTINGS,
     "disjoint": NOVELTY_SETTINGS,
+    "random811": CSG2A_SETTINGS,
 }
 
 
@@ -70,13 +76,14 @@ def make_csg2a(
     data: Bunch, scheme: str, seed: int, **settings: Any
 ) -> DrugResponseRegressor:
     """Make CSG2A without pretraining; stopped early on rows held out alike."""
-    return DrugResponseRegressor(
-        expression=data.expression,
-        interactome=data.interactome,
-        validation=validation_splitter(scheme),
-        random_state=seed,
-        **{**SCHEME_SETTINGS[scheme], **settings},
-    )
+    given = {
+        "expression": data.expression,
+        "expression_scaler": data.get("expression_scaler"),
+        "interactome": data.interactome,
+        "validation": validation_splitter(scheme),
+        "random_state": seed,
+    }
+    return DrugResponseRegressor(**{**given, **SCHEME_SETTINGS[scheme], **settings})
 
 
 def _naive(kind: type[BaseEstimator]) -> Factory:
@@ -127,15 +134,48 @@ CLASSICAL: dict[str, Factory] = {
     "PairwiseKernelRidge": make_kernel_ridge,
 }
 
+# What else could encode the compounds; "csg2a" itself takes the fingerprint.
+ENCODERS: dict[str, Any] = {
+    "mat": MATEncoder(),
+    "mat_untrained": MATEncoder(weights=None, d_model=256, n_layers=6, n_heads=8),
+    "morgan_and_mat": FeatureUnion(
+        [("morgan", MorganEncoder()), ("mat", MATEncoder())]
+    ),
+}
+
+# CSG2A with something taken away. What is random is drawn anew for each seed.
+ABLATIONS: dict[str, Factory] = {
+    "csg2a_released": partial(make_csg2a, attention="released"),
+    "csg2a_no_interactome": partial(make_csg2a, interactome=None),
+    "csg2a_rewired": lambda data, scheme, seed: make_csg2a(
+        data, scheme, seed, interactome=rewire(data.interactome, seed)
+    ),
+    "csg2a_shuffled_cells": lambda data, scheme, seed: make_csg2a(
+        data, scheme, seed, expression=shuffle_cells(data.expression, seed)
+    ),
+    "csg2a_shuffled_compounds": lambda data, scheme, seed: make_csg2a(
+        data, scheme, seed, compound_encoder=shuffled_encoder(data.X, seed)
+    ),
+}
+
 MODELS: dict[str, Factory] = {
     **NAIVE,
     **CLASSICAL,
+    **DEEP,
     "csg2a": lambda *given: make_csg2a(*given, attention="paper"),
     "csg2a_off": lambda *given: make_csg2a(*given, attention="off"),
+    **{
+        f"csg2a_{name}": partial(make_csg2a, compound_encoder=encoder)
+        for name, encoder in ENCODERS.items()
+    },
+    **ABLATIONS,
 }
 
 GROUPS: dict[str, list[str]] = {
+    "ablations": ["csg2a", "csg2a_off", *ABLATIONS],
     "classical": list(CLASSICAL),
+    "deep": list(DEEP),
+    "encoders": ["csg2a", *(f"csg2a_{name}" for name in ENCODERS)],
     "naive": list(NAIVE),
 }
 
@@ -144,6 +184,14 @@ WITHOUT_SEED = frozenset({*NAIVE, "SVM", "GradientBoosting", "PairwiseKernelRidg
 
 # What changes how a model is computed, and not the model.
 _NOT_THE_MODEL = frozenset({"checkpoint", "device", "n_jobs", "verbose"})
+
+# Parameters that an estimator got when results of it were stored already, each with
+# the value at which it computes what it did before. At this value, which need not be
+# the default, a parameter is left out of the hash, and those results stay valid.
+ADDED_LATER: dict[str, dict[str, Any]] = {
+    "DrugResponseRegressor": {"compile": False, "train_encoder": False},
+    "PerturbationRegressor": {"compile": False, "train_encoder": False},
+}
 
 
 def expand_names(names: Iterable[str]) -> list[str]:
@@ -169,7 +217,7 @@ def list_settings(estimator: BaseEstimator) -> str:
     chosen = {
         name: _describe(value)
         for name, value in estimator.get_params(deep=False).items()
-        if not isinstance(value, pd.DataFrame | np.ndarray)
+        if not isinstance(value, pd.DataFrame | np.ndarray | dict)
         and repr(value) != repr(defaults[name].default)
     }
     return json.dumps(chosen, sort_keys=True)
@@ -183,13 +231,18 @@ def _describe(value: Any) -> Any:
     if isinstance(value, FrozenEstimator):
         msg = "Give a pretrained model as the path of a file, which can be hashed."
         raise TypeError(msg)
+    if hasattr(value, "content"):  # an encoder that knows what decides its output
+        return {"class": type(value).__qualname__, **_describe(value.content())}
     if hasattr(value, "get_params"):
+        name_of_class = type(value).__qualname__
+        as_before = ADDED_LATER.get(name_of_class, {}).items()
         found = {
             name: _describe(of_it)
             for name, of_it in value.get_params(deep=False).items()
             if name not in _NOT_THE_MODEL
         }
-        return {"class": type(value).__qualname__, **found}
+        kept = {item for item in found if (item, found[item]) not in as_before}
+        return {"class": name_of_class, **{name: found[name] for name in kept}}
     return _describe_content(value)
 
 

@@ -1,17 +1,21 @@
 """How fast training runs, beside a textbook implementation and the hardware's rate.
 
     python benchmarks/speed/steps.py finetune pretrain train_encoder epoch wide
+    python benchmarks/speed/steps.py all --device cuda
 
 Each measure alternates what it compares in one process and reports the median of the
 ratios, because the absolute times of a machine drift. `finetune`, `pretrain` and
 `train_encoder` take minutes: the textbook step is slow. Sizes are those of the
-published landmark model; `epoch` has the shape of GDSC2. All data are random.
+published landmark model; `epoch` has the shape of GDSC2. All data are random. Each
+measure also reports treatments per second, and the share of the rate at which the same
+device multiplies square matrices in float32.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import platform
 import resource
 import sys
 import time
@@ -31,6 +35,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.speed import textbook
 from sklearn_csg2a._batches import Batches, TreatmentDataset, TreatmentTensors
+from sklearn_csg2a._device import resolve_device
 from sklearn_csg2a._inference import encode_conditions
 from sklearn_csg2a.nn import (
     CSG2A,
@@ -79,7 +84,7 @@ def random_interactome(
     return torch.tensor(rows), torch.tensor(columns), torch.ones(len(rows))
 
 
-def random_molecules(n_molecules: int) -> Molecules:
+def random_molecules(n_molecules: int, device: torch.device) -> Molecules:
     """Return the graphs that the textbook's batches are made of, padding cut off."""
     batch = textbook.random_batch(textbook.Sizes(batch_size=n_molecules))
     graphs = []
@@ -92,7 +97,7 @@ def random_molecules(n_molecules: int) -> Molecules:
                 distance=distance[:n, :n],
             )
         )
-    return Molecules.join(graphs, torch.device("cpu"))
+    return Molecules.join(graphs, device)
 
 
 class Trainer:
@@ -105,6 +110,7 @@ class Trainer:
         n_edges: int,
         batch_size: int,
         *,
+        device: torch.device,
         response: bool,
         freeze: bool = False,
         train_encoder: bool = False,
@@ -118,13 +124,13 @@ class Trainer:
         network: nn.Module = csg2a
         if response:
             network = ResponseNetwork(csg2a, (512, 64), 0.1, freeze=freeze)
-        set_dropout_generator(network, torch.Generator().manual_seed(0))
-        device = torch.device("cpu")
+        set_dropout_generator(network, torch.Generator(device).manual_seed(0))
+        network.to(device)
         encodings = np.random.default_rng(2).normal(
             size=(treatments.n_compounds, compound_dim)
         )
         compounds = (
-            random_molecules(treatments.n_compounds)
+            random_molecules(treatments.n_compounds, device)
             if train_encoder
             else encodings.astype(np.float32)
         )
@@ -132,14 +138,15 @@ class Trainer:
         if freeze:
             tensors.encoded_conditions = encode_conditions(csg2a, tensors)
         width = 1 if response else n_genes
-        rows = torch.arange(treatments.n_rows)
-        target = torch.randn(treatments.n_rows, width)
+        rows = torch.arange(treatments.n_rows, device=device)
+        target = torch.randn(treatments.n_rows, width, device=device)
         generator = torch.Generator().manual_seed(0)
         self.dataset = TreatmentDataset(tensors, rows, target, generator)
         self.network = network.train()
         trained = [p for p in network.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(trained, fused=True)
         self.batch_size = batch_size
+        self.device = device
         self._batches = iter(Batches(self.dataset, batch_size))
 
     def step(self) -> None:
@@ -156,29 +163,74 @@ class Trainer:
 
 def seconds(function: Callable[[], object], repeats: int = 1) -> float:
     """Return the time of one call, averaged over `repeats`."""
+    wait_for_gpu()
     start = time.perf_counter()
     for _ in range(repeats):
         function()
+    wait_for_gpu()
     return (time.perf_counter() - start) / repeats
 
 
-def measure_finetune(rounds: int = 3) -> dict[str, float]:
+def wait_for_gpu() -> None:
+    """Wait until a GPU, if this process uses one, has done what it was given."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def device_name(device: torch.device) -> str:
+    """Return the model of a GPU, or of the processor."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text("utf-8").splitlines() if info.exists() else []
+    models = [line.split(":")[1].strip() for line in lines if "model name" in line]
+    return models[0] if models else platform.processor()
+
+
+def count_products(step: Callable[[], object]) -> int:
+    """Return the floating-point operations in the matrix products of a step."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return counter.get_total_flops()
+
+
+def matrix_product_rate(device: torch.device) -> float:
+    """Return operations per second in the product of two square float32 matrices."""
+    size = 8192 if device.type == "cuda" else 2048
+    left, right = torch.randn(2, size, size, device=device)
+    times = [seconds(lambda: left @ right, 3) for _ in range(4)]
+    return 2 * size**3 / min(times[1:])
+
+
+def speed(
+    trainer: Trainer, step_seconds: float, n_flop: int, rate: float
+) -> dict[str, float]:
+    """Return what every measure reports of our steps."""
+    return {
+        "step_seconds": step_seconds,
+        "treatments_per_second": trainer.batch_size / step_seconds,
+        "gflop_per_step": n_flop / 1e9,
+        "matrix_product_gflops": rate / 1e9,
+        "share_of_matrix_product_rate": n_flop / step_seconds / rate,
+    }
+
+
+def measure_finetune(device: torch.device, rounds: int = 3) -> dict[str, float]:
     """Compare a fine-tuning step with the textbook's; compounds cached."""
     ours = Trainer(
         random_treatments(4096, 580, 170, SIZES.n_genes),
         SIZES.mat_width,
         1771,
         SIZES.batch_size,
+        device=device,
         response=True,
         freeze=True,
     )
-    arguments = textbook.setup_finetuning(SIZES)
-    return _against_textbook(
-        ours.step, lambda: textbook.finetune_step(*arguments), rounds
-    )
+    arguments = textbook.setup_finetuning(SIZES, device=str(device))
+    return _against_textbook(ours, lambda: textbook.finetune_step(*arguments), rounds)
 
 
-def measure_pretrain(rounds: int = 3) -> dict[str, float]:
+def measure_pretrain(device: torch.device, rounds: int = 3) -> dict[str, float]:
     """Compare a pretraining step; the textbook trains its transformer along, we do not.
 
     Encodings come from a transformer as it is; `train_encoder` trains ours too.
@@ -188,15 +240,14 @@ def measure_pretrain(rounds: int = 3) -> dict[str, float]:
         SIZES.mat_width,
         1771,
         SIZES.batch_size,
+        device=device,
         response=False,
     )
-    arguments = textbook.setup_pretraining(SIZES)
-    return _against_textbook(
-        ours.step, lambda: textbook.pretrain_step(*arguments), rounds
-    )
+    arguments = textbook.setup_pretraining(SIZES, device=str(device))
+    return _against_textbook(ours, lambda: textbook.pretrain_step(*arguments), rounds)
 
 
-def measure_train_encoder(rounds: int = 3) -> dict[str, float]:
+def measure_train_encoder(device: torch.device, rounds: int = 3) -> dict[str, float]:
     """Compare a pretraining step that trains the transformer, with the textbook's.
 
     Both have the published size, 8 layers of 1,024, and molecules of the same sizes.
@@ -208,6 +259,7 @@ def measure_train_encoder(rounds: int = 3) -> dict[str, float]:
         SIZES.mat_width,
         1771,
         SIZES.batch_size,
+        device=device,
         response=False,
         train_encoder=True,
     )
@@ -215,82 +267,90 @@ def measure_train_encoder(rounds: int = 3) -> dict[str, float]:
         len(batch.compound.chosen)
         for batch, _ in Batches(ours.dataset, SIZES.batch_size)
     ]
-    arguments = textbook.setup_pretraining(SIZES)
+    arguments = textbook.setup_pretraining(SIZES, device=str(device))
     found = _against_textbook(
-        ours.step, lambda: textbook.pretrain_step(*arguments), rounds, repeats=2
+        ours, lambda: textbook.pretrain_step(*arguments), rounds, repeats=2
     )
     return found | {"compounds_per_batch": mean(n_compounds)}
 
 
 def _against_textbook(
-    ours: Callable[[], object],
+    ours: Trainer,
     theirs: Callable[[], object],
     rounds: int,
     repeats: int = 20,
 ) -> dict[str, float]:
     """Alternate both and return medians."""
+    n_flop = count_products(ours.step)
     for _ in range(5):
-        ours()
+        ours.step()
+    if ours.device.type == "cuda":  # its first step loads libraries
+        theirs()
     times = []
     for _ in range(rounds):
-        fast = seconds(ours, repeats)
+        fast = seconds(ours.step, repeats)
         slow = seconds(theirs)
-        times.append((slow, (fast + seconds(ours, repeats)) / 2))
-    return {
-        "treatments_per_second": SIZES.batch_size / median(fast for _, fast in times),
+        times.append((slow, (fast + seconds(ours.step, repeats)) / 2))
+    rate = matrix_product_rate(ours.device)
+    return speed(ours, median(fast for _, fast in times), n_flop, rate) | {
         "textbook_seconds": median(slow for slow, _ in times),
-        "step_seconds": median(fast for _, fast in times),
         "times_faster": median(slow / fast for slow, fast in times),
     }
 
 
-def measure_epoch(steps: int = 24, rounds: int = 5) -> dict[str, float]:
+def measure_epoch(
+    device: torch.device, steps: int = 24, rounds: int = 5
+) -> dict[str, float]:
     """Compare training at batch 1024, in GDSC2's shape, with matrix products.
 
     The share is (multiplications of the step per second) / (those of a product of
-    two square matrices of 2,048), both float32 and in this process. Only executed
-    products are counted, and cells and conditions are computed once per batch.
+    two square matrices of 2,048, on a GPU 8,192), both float32 and in this process.
+    Only executed products are counted, and cells and conditions are computed once
+    per batch.
     """
     trainer = Trainer(
-        random_treatments(74_500, 580, 170, 706), 2048, 1827, 1024, response=True
+        random_treatments(74_500, 580, 170, 706),
+        2048,
+        1827,
+        1024,
+        device=device,
+        response=True,
     )
-    with FlopCounterMode(display=False) as counter:
-        trainer.step()
-    per_step = counter.get_total_flops()
-    left, right = torch.randn(2, 2048, 2048)
+    n_flop = count_products(trainer.step)
     for _ in range(3):
         trainer.step()
-        left @ right
-    shares, rates, times = [], [], []
+    rates, times = [], []
     for _ in range(rounds):
-        product = min(seconds(lambda: left @ right, 3) for _ in range(3))
-        step = seconds(trainer.step, steps // rounds + 1)
-        rates.append(2 * 2048**3 / product)
-        times.append(step)
-        shares.append(per_step / step / rates[-1])
+        rates.append(matrix_product_rate(device))
+        times.append(seconds(trainer.step, steps // rounds + 1))
+    shares = [n_flop / t / rate for t, rate in zip(times, rates, strict=True)]
     n_steps = -(-74_500 // 1024)
-    return {
-        "gflop_per_step": per_step / 1e9,
-        "step_seconds": median(times),
+    return speed(trainer, median(times), n_flop, median(rates)) | {
         "epoch_seconds": median(times) * n_steps,
-        "matrix_product_gflops": median(rates) / 1e9,
         "share_of_matrix_product_rate": median(shares),
     }
 
 
-def measure_wide() -> dict[str, float]:
+def measure_wide(device: torch.device) -> dict[str, float]:
     """Take pretraining steps at 10,167 genes, batch 128, and report the peak."""
     trainer = Trainer(
-        random_treatments(1024, 64, 64, 10_167), 2048, 57_092, 128, response=False
+        random_treatments(1024, 64, 64, 10_167),
+        2048,
+        57_092,
+        128,
+        device=device,
+        response=False,
     )
-    trainer.step()
-    return {
-        "step_seconds": seconds(trainer.step, 3),
-        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
-    }
+    n_flop = count_products(trainer.step)
+    step = seconds(trainer.step, 3)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    if device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated(device) / 1e9
+    rate = matrix_product_rate(device)
+    return speed(trainer, step, n_flop, rate) | {"peak_gb": peak}
 
 
-MEASURES: dict[str, Callable[[], dict[str, float]]] = {
+MEASURES: dict[str, Callable[[torch.device], dict[str, float]]] = {
     "finetune": measure_finetune,
     "pretrain": measure_pretrain,
     "train_encoder": measure_train_encoder,
@@ -304,15 +364,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("measures", nargs="+", choices=[*MEASURES, "all"])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="auto", help="'cpu', 'cuda', 'cuda:1'")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
+    device = resolve_device(asked.device)
     names = list(MEASURES) if "all" in asked.measures else asked.measures
     kept = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     for name in names:
-        found = MEASURES[name]()
-        kept[name] = {key: float(f"{value:.4g}") for key, value in found.items()}
-        kept[name]["threads"] = asked.threads
-        print(name, kept[name], flush=True)
+        found = MEASURES[name](device)
+        row = {key: float(f"{value:.4g}") for key, value in found.items()}
+        row |= {"threads": asked.threads, "device": device_name(device)}
+        kept[name if device.type == "cpu" else f"{name} {device.type}"] = row
+        print(name, row, flush=True)
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
 
 

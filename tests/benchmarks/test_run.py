@@ -9,6 +9,8 @@ import json
 import numpy as np
 import pytest
 
+import sklearn_csg2a
+from sklearn_csg2a import baselines
 from sklearn_csg2a.baselines import GlobalMean
 from sklearn_csg2a.metrics import rmse
 
@@ -18,8 +20,8 @@ run = pytest.importorskip(
 data_module = pytest.importorskip("benchmarks._data")
 models = pytest.importorskip("benchmarks.models")
 progress = pytest.importorskip("benchmarks._progress")
+report_data = pytest.importorskip("benchmarks._report_data")
 store = pytest.importorskip("benchmarks._store")
-summary = pytest.importorskip("benchmarks.summary")
 
 LADDER = list(models.NAIVE)
 
@@ -50,20 +52,6 @@ def counted(monkeypatch):
         models.MODELS, "counted", lambda data, scheme, seed: CountedMean()
     )
     return CountedMean
-
-
-@pytest.fixture
-def benchmark(tmp_path):
-    """Run the program on the simulated screen, in folders of this test."""
-
-    def call(*arguments):
-        folders = ["--results", str(tmp_path / "results")]
-        folders += ["--predictions", str(tmp_path / "predictions")]
-        return run.main(["--data", "screen", *folders, *map(str, arguments)])
-
-    call.folder = tmp_path / "results"
-    call.predictions = tmp_path / "predictions" / "screen"
-    return call
 
 
 def _rows(folder):
@@ -148,7 +136,7 @@ def test_changed_folds_are_noticed_and_run_again(
     benchmark(*arguments)
     assert "mixed fold 0 of 10 is not the fold in" in capsys.readouterr().err
     assert counted.n_fits == 2
-    results, notes = summary.read_results(benchmark.folder, "screen")
+    results, notes = report_data.read_results(benchmark.folder, "screen")
     assert list(results["model"]) == ["counted"]
     assert notes[0].startswith("1 results are on folds that are no longer")
 
@@ -224,6 +212,33 @@ def test_pretrained_file_is_part_of_the_configuration(tmp_path):
         make = models.DrugResponseRegressor
         hashes.append(models.config_hash(make(pretrained=str(path))))
     assert hashes[0] == hashes[2] != hashes[1]
+
+
+# The hash of each estimator as it is made without arguments.
+HASHES = {
+    "DrugResponseRegressor": "bea169dfe801",
+    "PerturbationRegressor": "993592196dda",
+    "RandomForestResponse": "c353381eebee",
+    "SVMResponse": "347d321f5e89",
+    "GradientBoostingResponse": "066db5cab7e0",
+    "PairwiseKernelRidge": "71d8083211d1",
+}
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_configurations_are_those_of_the_stored_results(name):
+    """A new parameter or default changes them: see ADDED_LATER in models.py."""
+    owner = baselines if hasattr(baselines, name) else sklearn_csg2a
+    assert models.config_hash(getattr(owner, name)())[:12] == HASHES[name]
+
+
+def test_parameters_added_later_keep_results_valid(monkeypatch):
+    """Their former value is left out of the hash; any other value is in it."""
+    make = models.DrugResponseRegressor
+    with_it = models.config_hash(make())
+    assert models.config_hash(make(train_encoder=True)) != with_it
+    monkeypatch.setattr(models, "ADDED_LATER", {})
+    assert models.config_hash(make()) != with_it
 
 
 def test_time_left_is_what_each_model_took_so_far():

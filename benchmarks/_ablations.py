@@ -1,0 +1,97 @@
+"""What ablations take away from a model: true edges, true cells, true compounds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+
+from sklearn_csg2a.chem import MorganEncoder, compound_identities, encode_compounds
+
+_SWAPS_PER_EDGE = 10
+_TRIES_PER_SWAP = 20
+
+
+def rewire(edges: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Exchange the ends of random pairs of edges; every gene keeps its degree.
+
+    Edges have no direction. Loops and repeated edges are left out, and none arises.
+    """
+    pairs = np.sort(edges[["source", "target"]].to_numpy(dtype=str), axis=1)
+    pairs = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
+    ends = [tuple(pair) for pair in pairs.tolist()]
+    known = set(ends)
+    wanted = _SWAPS_PER_EDGE * len(ends)
+    rng = np.random.RandomState(seed)
+    for _ in range(_TRIES_PER_SWAP * wanted):
+        if wanted == 0:
+            break
+        one, other = rng.randint(len(ends), size=2)
+        (a, b), (c, d) = ends[one], ends[other]
+        if rng.randint(2):
+            c, d = d, c
+        new = {tuple(sorted((a, d))), tuple(sorted((c, b)))}
+        if one == other or a == d or c == b or len(new) < 2 or new & known:
+            continue
+        known -= {ends[one], ends[other]}
+        known |= new
+        ends[one], ends[other] = sorted(new)
+        wanted -= 1
+    return pd.DataFrame(ends, columns=["source", "target"])
+
+
+def derange(n_items: int, seed: int) -> np.ndarray:
+    """Return a random permutation that leaves no item in its place: (n_items,)."""
+    order = np.random.RandomState(seed).permutation(n_items)
+    taken = np.empty(n_items, dtype=np.int64)
+    taken[order] = np.roll(order, 1)
+    return taken
+
+
+def shuffle_cells(expression: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Give every cell line the expression of another one."""
+    values = expression.to_numpy()[derange(len(expression), seed)]
+    return pd.DataFrame(values, index=expression.index, columns=expression.columns)
+
+
+class ShuffledEncoder(TransformerMixin, BaseEstimator):
+    """The Morgan fingerprint of another compound of the data, always the same one.
+
+    `compounds` are all compounds of the data, (n_compounds,) SMILES. Spellings of one
+    compound stay one.
+    """
+
+    def __init__(self, compounds: np.ndarray, seed: int) -> None:
+        self.compounds = compounds
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any = None) -> ShuffledEncoder:
+        """Learn nothing."""
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Encode the compounds that stand for those given: (n, n_bits)."""
+        names, first = np.unique(
+            compound_identities(self.compounds).astype(str), return_index=True
+        )
+        instead = self.compounds[first][derange(len(names), self.seed)]
+        at = np.searchsorted(names, compound_identities(X).astype(str))
+        return encode_compounds(MorganEncoder(), [instead[k] for k in at])
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell that there is nothing to fit."""
+        return True
+
+    def __sklearn_tags__(self) -> Tags:
+        """Declare that there is no need of a fit."""
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags
+
+
+def shuffled_encoder(X: pd.DataFrame, seed: int) -> ShuffledEncoder:
+    """Return the encoder for the compounds of a table."""
+    return ShuffledEncoder(np.unique(X["smiles"].to_numpy(dtype=str)), seed)

@@ -1,0 +1,236 @@
+"""Tests over compounds and tables of how well the change is predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+REFERENCES = ("mean_change", "plate_mean")
+N_BOOTSTRAP = 5000
+TITLES = {"compound": "Split by compound", "plate": "Split by plate"}
+DESCRIPTIONS = {
+    "no_change": "no change",
+    "mean_change": "mean change of the training profiles",
+    "nearest_compound": "mean change of the nearest training compound",
+    "nearest_in_cell": "the same, of its profiles in the cell line",
+    "plate_mean": "mean change of the plate; of a new plate, of the cell line",
+    "kernel_ridge": "kernel ridge regression on top of plate_mean",
+    "csg2a_default": "one network with default settings, learns perturbed expression",
+    "csg2a_perturbed": "mean of five networks, learn perturbed expression",
+    "csg2a": "mean of five networks, learn the change",
+    "csg2a_off": "the same without attention",
+    "csg2a_on_plate": "mean of five networks, learn what plate_mean leaves",
+}
+INTRODUCTION = """\
+Predicted and measured change from control (log2 units of L1000, level 3) of LINCS
+profiles: correlation over the genes of each profile and RMSE, averaged over the
+profiles of a compound, then over compounds. A constant prediction has correlation 0.
+Skill is 1 - MSE / MSE of the mean change. "Raw r" correlates expression after treatment
+itself, which the control alone predicts well: it is shown for comparison and is no
+result.
+"""
+TEST_COLUMNS = [
+    "split",
+    "part",
+    "model",
+    "reference",
+    "measure",
+    "n_compounds",
+    "difference",
+    "low",
+    "high",
+    "share_higher",
+    "p_t",
+    "p_wilcoxon",
+]
+ALL_FOLDS, FIRST_FOLD = "all folds", "fold 0"
+
+
+def compare_models(scores: pd.DataFrame) -> pd.DataFrame:
+    """Compare each model with the references, paired over compounds.
+
+    `scores` holds one row per profile: split, fold, model, compound, pearson, rmse.
+    Returned are the mean difference of each measure, its 95 % bootstrap interval over
+    compounds, and the p-values of the paired t test and of Wilcoxon's.
+    """
+    rows = []
+    for split, of_split in scores.groupby("split", sort=False):
+        parts = {ALL_FOLDS: of_split}
+        if split == "compound":  # settings have not seen the compounds of its fold 0
+            parts[FIRST_FOLD] = of_split[of_split["fold"] == 0]
+        for name, part in parts.items():
+            rows += [{"split": split, "part": name, **row} for row in _compare(part)]
+    return pd.DataFrame(rows, columns=TEST_COLUMNS)
+
+
+def _compare(scores: pd.DataFrame) -> Iterator[dict[str, object]]:
+    """Yield the comparisons on some profiles."""
+    measures = ["pearson", "rmse"]
+    table = scores.pivot_table(measures, "compound", "model", aggfunc="mean")
+    models = list(scores["model"].unique())
+    for reference in REFERENCES:
+        if reference not in models:
+            continue
+        for model in models:
+            if model == reference:
+                continue
+            for measure in measures:
+                difference = table[measure, model] - table[measure, reference]
+                yield {
+                    "model": model,
+                    "reference": reference,
+                    "measure": measure,
+                    **describe_differences(difference.to_numpy()),
+                }
+
+
+def describe_differences(values: np.ndarray) -> dict[str, float]:
+    """Return mean, interval and p-values of paired differences (n_compounds,)."""
+    low, high = bootstrap_interval(values)
+    same = bool((values == values[0]).all())  # no test has an answer then
+    return {
+        "n_compounds": len(values),
+        "difference": float(np.mean(values)),
+        "low": low,
+        "high": high,
+        "share_higher": float(np.mean(values > 0)),
+        "p_t": np.nan if same else float(stats.ttest_1samp(values, 0.0).pvalue),
+        "p_wilcoxon": np.nan if same else float(stats.wilcoxon(values).pvalue),
+    }
+
+
+def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % percentile interval of the mean over compounds."""
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(len(values), size=(N_BOOTSTRAP, len(values)))
+    low, high = np.quantile(values[drawn].mean(axis=1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def by_plate(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean correlation of the profiles of each plate, by model and split."""
+    return scores.pivot_table(
+        "pearson", ["split", "model"], "plate", aggfunc="mean", sort=False
+    )
+
+
+def summarize(
+    results: pd.DataFrame,
+    tests: pd.DataFrame,
+    agreement: pd.DataFrame,
+    plates: pd.DataFrame,
+) -> str:
+    """Return the summary as Markdown."""
+    results = results.copy()
+    for name in ("fold", "n_test", "pearson", "rmse", "skill", "raw_pearson"):
+        results[name] = pd.to_numeric(results[name])
+    results["fit_seconds"] = pd.to_numeric(results["fit_seconds"])
+    parts = ["# Change of expression on LINCS", INTRODUCTION, _ceiling(agreement)]
+    for split, title in TITLES.items():
+        rows = results[results["split"] == split]
+        if not rows.empty:
+            parts += [f"## {title}", *_split_parts(rows, tests, split)]
+            parts += ["Mean r of the profiles of each plate:", _by_plate(plates, split)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _ceiling(agreement: pd.DataFrame) -> str:
+    """Say how well replicates agree."""
+    across = agreement[~agreement["same_control"]]
+    if across.empty:
+        return "There are no replicates across controls, so the ceiling is not known."
+    r = across["pearson"].mean()
+    by_compound = across.groupby("compound")["pearson"].mean().to_numpy()
+    low, high = bootstrap_interval(by_compound)
+    most = f"{np.sqrt(r):.2f}" if r > 0 else "0"
+    within = agreement[agreement["same_control"]]["pearson"]
+    beside = (
+        f" The {len(within)} pairs with one control agree at {within.mean():.3f}."
+        if len(within)
+        else ""
+    )
+    return (
+        f"Ceiling: replicates (same compound, dose, time and cell line, different "
+        f"controls) agree at r = {r:.3f} ({len(across)} pairs; mean over "
+        f"{len(by_compound)} compounds {by_compound.mean():.3f}, 95 % {low:.3f} to "
+        f"{high:.3f}). One well predicts another no better; a prediction without "
+        f"noise would reach about the square root, {most}, what all wells of a plate "
+        f"share included.{beside}"
+    )
+
+
+def _split_parts(rows: pd.DataFrame, tests: pd.DataFrame, split: str) -> Iterator[str]:
+    """Yield what there is to say about one kind of split."""
+    sizes = rows.drop_duplicates("fold")
+    yield (
+        f"{len(sizes)} folds, {sizes['n_test'].sum():,.0f} test profiles. Mean and "
+        "standard deviation over folds."
+    )
+    yield _as_table(
+        ["model", "", "r of the change", "RMSE", "skill", "raw r", "fit, s"],
+        [
+            [
+                model,
+                DESCRIPTIONS.get(model, ""),
+                *(_mean_and_sd(of_model[name]) for name in ("pearson", "rmse")),
+                *(f"{of_model[name].mean():.3f}" for name in ("skill", "raw_pearson")),
+                f"{of_model['fit_seconds'].mean():.1f}",
+            ]
+            for model, of_model in rows.groupby("model", sort=False)
+        ],
+    )
+    part = tests[tests["split"] == split]
+    for reference in REFERENCES:
+        of_reference = part[part["reference"] == reference]
+        if len(of_reference):
+            yield f"Difference of r from {reference}, paired over compounds:"
+            yield _test_table(of_reference[of_reference["measure"] == "pearson"])
+
+
+def _test_table(tests: pd.DataFrame) -> str:
+    """Write the tests of one measure against one reference."""
+    lines = [
+        [
+            row["model"],
+            row["part"],
+            str(row["n_compounds"]),
+            f"{row['difference']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f})",
+            f"{100 * row['share_higher']:.0f} %",
+            _as_p(row["p_t"]),
+            _as_p(row["p_wilcoxon"]),
+        ]
+        for row in tests.to_dict("records")
+    ]
+    header = ["model", "on", "compounds", "difference (95 %)", "higher in"]
+    return _as_table([*header, "p (t)", "p (Wilcoxon)"], lines)
+
+
+def _by_plate(plates: pd.DataFrame, split: str) -> str:
+    """Write the mean correlations on each plate."""
+    of_split = plates.loc[split]
+    lines = [
+        [str(model), *(f"{value:.3f}" for value in values)]
+        for model, values in zip(of_split.index, of_split.to_numpy(), strict=True)
+    ]
+    return _as_table(["model", *map(str, of_split.columns)], lines)
+
+
+def _as_p(value: float) -> str:
+    """Write a p-value."""
+    return "n/a" if np.isnan(value) else f"{value:.2g}"
+
+
+def _as_table(header: list[str], lines: list[list[str]]) -> str:
+    """Write a table in Markdown, the first column to the left."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *lines])
+
+
+def _mean_and_sd(values: pd.Series) -> str:
+    """Write mean and standard deviation, the latter from two folds on."""
+    if len(values) == 1:
+        return f"{values.iloc[0]:.3f}"
+    return f"{values.mean():.3f} ± {values.std():.3f}"

@@ -1,0 +1,98 @@
+"""Which models are tested against each other, and what the tests give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from benchmarks._report_data import MEASURES, Panel
+from benchmarks._report_statistics import (
+    LEVEL,
+    PairedTest,
+    RankTest,
+    adjust_holm,
+    compare_ranks,
+    corrected_t_test,
+)
+
+# With fewer folds, mean ranks say too little.
+LEAST_FOLDS_FOR_RANKS = 7
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model against another one on the folds that both have finished."""
+
+    model: str
+    reference: str
+    measure: str
+    n_better: int
+    test: PairedTest
+    p_holm: float = float("nan")
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the mean is better than that of the reference."""
+        sign = -1 if MEASURES[self.measure].best == "lowest" else 1
+        return sign * self.test.mean > 0
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the difference is significant after Holm's correction."""
+        return self.p_holm < LEVEL
+
+
+def compare_models(panel: Panel, measure: str) -> list[Comparison]:
+    """Test all pairs of interest on a measure; one family for Holm's correction.
+
+    They are each model that is not naive against the best naive one, and these
+    models against each other.
+    """
+    found = [_compare(panel, *pair, measure) for pair in _pairs(panel)]
+    adjusted = adjust_holm(np.array([comparison.test.p for comparison in found]))
+    return [
+        replace(comparison, p_holm=float(p))
+        for comparison, p in zip(found, adjusted, strict=True)
+    ]
+
+
+def _pairs(panel: Panel) -> Iterator[tuple[str, str]]:
+    """Yield model and reference."""
+    if panel.best_naive is not None:
+        for model in panel.others:
+            yield model, panel.best_naive
+    for reference, model in combinations(panel.others, 2):
+        yield model, reference
+
+
+def _compare(panel: Panel, model: str, reference: str, measure: str) -> Comparison:
+    """Compare two models fold by fold."""
+    differences = panel.of_model(model)[measure] - panel.of_model(reference)[measure]
+    values = differences.dropna().to_numpy()  # folds of one model only are NaN
+    sign = -1 if MEASURES[measure].best == "lowest" else 1
+    n_better = int((sign * values > 0).sum())
+    test = corrected_t_test(values, panel.test_to_train)
+    return Comparison(model, reference, measure, n_better, test)
+
+
+def rank_models(panel: Panel) -> tuple[list[str], RankTest] | None:
+    """Rank the best naive model and all others by RMSE, on the folds they share.
+
+    Models of fewer folds than are needed are left out; None if less than three models
+    are left.
+    """
+    candidates = [*filter(None, [panel.best_naive]), *panel.others]
+    finished = {model: set(panel.of_model(model).index) for model in candidates}
+    enough = [m for m, folds in finished.items() if len(folds) >= LEAST_FOLDS_FOR_RANKS]
+    if len(enough) < 3:
+        return None
+    folds = sorted(set.intersection(*(finished[model] for model in enough)))
+    if len(folds) < LEAST_FOLDS_FOR_RANKS:
+        return None
+    errors = np.column_stack(
+        [panel.of_model(model).loc[folds, "rmse"] for model in enough]
+    )
+    return enough, compare_ranks(errors)

@@ -1,0 +1,235 @@
+"""The stored results as panels: one for each scheme, with the folds to compare on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from benchmarks._evaluate import TUNED
+from benchmarks.models import CLASSICAL, MODELS, NAIVE
+from benchmarks.run import folds_table, results_table
+
+TITLES = {
+    "mixed": "Mixed: new pairs of known cell lines and compounds",
+    "random811": "Random 8:1:1: new pairs, drawn as in published comparisons",
+    "cell": "Cell-blind: new cell lines",
+    "drug": "Drug-blind: new compounds",
+    "disjoint": "Disjoint: new cell lines and new compounds",
+}
+
+
+class Measure(NamedTuple):
+    """How a column of the results is shown."""
+
+    title: str
+    digits: int
+    best: str | None  # "lowest", "highest" or None where no value is the best
+
+
+MEASURES = {
+    "rmse": Measure("RMSE", 3, "lowest"),
+    "pearson": Measure("PCC", 3, "highest"),
+    "spearman": Measure("Spearman", 3, "highest"),
+    "skill": Measure("skill", 3, "highest"),
+    "within_drug_pearson": Measure("within drug r", 3, "highest"),
+    "within_cell_pearson": Measure("within cell r", 3, "highest"),
+    "residual_pearson": Measure("residual r", 3, "highest"),
+    "fit_seconds": Measure("fit, s", 1, None),
+    "n_parameters": Measure("parameters", 0, None),
+}
+
+# The correlation that the naive model of the split cannot reach.
+OUT_OF_REACH = {
+    "mixed": "residual_pearson",
+    "random811": "residual_pearson",
+    "cell": "within_drug_pearson",
+    "drug": "within_cell_pearson",
+    "disjoint": "pearson",
+}
+
+SIZES = ("n_train", "n_test", "n_drugs", "n_cells", "n_candidates")
+NUMBERS = (*MEASURES, *SIZES, "n_splits", "fold", "seed")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The results of one scheme."""
+
+    scheme: str
+    n_splits: int
+    rows: pd.DataFrame  # as stored: one for each model, fold and seed
+    values: pd.DataFrame  # seeds averaged; the index is (model, fold)
+    folds: tuple[int, ...]  # those that models are compared on
+
+    @property
+    def title(self) -> str:
+        """Name the scheme in words."""
+        return TITLES.get(self.scheme, self.scheme)
+
+    @property
+    def name(self) -> str:
+        """Name the panel in headers of tables."""
+        return self.title.split(":", maxsplit=1)[0]
+
+    @property
+    def models(self) -> list[str]:
+        """All models, the naive ladder first."""
+        return list(dict.fromkeys(self.values.index.get_level_values("model")))
+
+    @property
+    def others(self) -> list[str]:
+        """All models that are not naive."""
+        return [model for model in self.models if model not in NAIVE]
+
+    @property
+    def own_naive(self) -> str:
+        """The naive model that skill is measured against."""
+        return str(self.rows["naive_model"].iloc[0])
+
+    @property
+    def correlation(self) -> str:
+        """The correlation that the naive model of the split cannot reach."""
+        return OUT_OF_REACH.get(self.scheme, "pearson")
+
+    @property
+    def test_to_train(self) -> float:
+        """Units that a fold tests per unit it trains on: the larger of two counts.
+
+        Rows, and parts of the split: a fold of disjoint tests a tenth of cell lines and
+        compounds, which are far fewer rows.
+        """
+        of_rows = float((self.rows["n_test"] / self.rows["n_train"]).mean())
+        of_parts = 1 / max(self.n_splits - 1, 1)
+        return float(np.nanmax([of_rows, of_parts]))
+
+    @property
+    def best_naive(self) -> str | None:
+        """The naive model of the lowest RMSE, None where none has been run."""
+        found = [m for m in self.models if m in NAIVE and self.is_complete(m)]
+        return min(found, key=self.mean_rmse, default=None)
+
+    def of_model(self, model: str) -> pd.DataFrame:
+        """Return all folds of a model, indexed by fold."""
+        return self.values.loc[model]
+
+    def compared(self, model: str) -> pd.DataFrame:
+        """Return the folds of a model among those compared, indexed by fold."""
+        values = self.of_model(model)
+        return values[values.index.isin(self.folds)]
+
+    def is_complete(self, model: str) -> bool:
+        """Whether a model has finished all folds that are compared."""
+        return len(self.compared(model)) == len(self.folds)
+
+    def mean_rmse(self, model: str) -> float:
+        """Return the mean RMSE over the folds compared."""
+        return float(self.compared(model)["rmse"].mean())
+
+    def ranked(self) -> list[str]:
+        """Return the complete models, the lowest RMSE first."""
+        complete = [model for model in self.models if self.is_complete(model)]
+        return sorted(complete, key=self.mean_rmse)
+
+
+def kind_of(model: str) -> str:
+    """Say what kind of model it is: naive, classical or network."""
+    base = model.removesuffix(TUNED)
+    if base in NAIVE:
+        return "naive"
+    return "classical" if base in CLASSICAL else "network"
+
+
+def read_results(folder: Path, data: str) -> tuple[pd.DataFrame, list[str]]:
+    """Read the results on the folds of the manifest; say what is left out."""
+    results = pd.DataFrame(results_table(folder, data).read().values())
+    if results.empty:
+        return results, []
+    manifest = folds_table(folder, data)
+    hash_of = {key: row["split_hash"] for key, row in manifest.read().items()}
+    keys = [manifest.key_of(row) for row in results.to_dict("records")]
+    valid = results["split_hash"] == [hash_of.get(key, "") for key in keys]
+    notes = []
+    if not valid.all():
+        notes.append(
+            f"{(~valid).sum()} results are on folds that are no longer those of the "
+            "manifest, and left out."
+        )
+    results = results[valid].copy()
+    same = ["scheme", "n_splits", "model", "seed"]
+    n_configs = results.groupby(same)["config_hash"].nunique()
+    notes += [
+        f"{model} in {scheme}: folds with different settings of the model; run them "
+        "again before you rely on the means."
+        for scheme, _, model, _ in n_configs.index[n_configs > 1]
+        if not model.endswith(TUNED)  # which has settings of its own in each fold
+    ]
+    for name in NUMBERS:
+        results[name] = pd.to_numeric(results[name])
+    return results, notes
+
+
+def make_panels(results: pd.DataFrame) -> list[Panel]:
+    """Return a panel for each scheme and number of folds, in the order of TITLES."""
+    known = list(TITLES)
+    schemes = sorted(
+        results["scheme"].unique(),
+        key=lambda name: (known.index(name) if name in known else len(known), name),
+    )
+    return [panel for scheme in schemes for panel in _panels_of(results, scheme)]
+
+
+def _panels_of(results: pd.DataFrame, scheme: str) -> Iterator[Panel]:
+    """Yield the panels of one scheme, one for each number of folds."""
+    of_scheme = results[results["scheme"] == scheme]
+    for n_splits, rows in of_scheme.groupby("n_splits"):
+        means = rows.groupby(["model", "fold"])[list(MEASURES)].mean()
+        present = set(means.index.get_level_values("model"))
+        order = sorted(present, key=_place)
+        finished = {
+            model: frozenset(int(fold) for fold in means.loc[model].index)
+            for model in order
+        }
+        values = means.reindex(order, level="model")
+        yield Panel(scheme, int(n_splits), rows, values, choose_folds(finished))
+
+
+def _place(model: str) -> tuple[bool, int, str]:
+    """Order models as the registry does, the naive ones first, tuned ones last."""
+    base = model.removesuffix(TUNED)
+    known = list(MODELS)
+    return (
+        model not in NAIVE,
+        known.index(base) if base in MODELS else len(known),
+        model,
+    )
+
+
+def choose_folds(finished: Mapping[str, frozenset[int]]) -> tuple[int, ...]:
+    """Choose the folds to compare on: those that the most results stand on.
+
+    Of the sets of folds that some model has finished, and of what all models share,
+    it is the one where folds times models that have finished all of them is highest,
+    and the one of more models where two are equal. Naive models are fitted in
+    seconds: they set no limit to the choice unless there is no other model, but
+    folds that one of them lacks are not chosen.
+    """
+    naive = [folds for model, folds in finished.items() if model in NAIVE]
+    others = [folds for model, folds in finished.items() if model not in NAIVE]
+    judged = others or naive
+    allowed = frozenset.intersection(*naive) if naive else frozenset.union(*others)
+    candidates = {folds & allowed for folds in judged}
+    candidates.add(frozenset.intersection(*judged) & allowed)
+    candidates.discard(frozenset())
+    if not candidates:  # the naive models and the others share no fold
+        candidates = set(judged)
+
+    def weigh(folds: frozenset[int]) -> tuple[int, int, list[int]]:
+        n_models = sum(folds <= found for found in judged)
+        return n_models * len(folds), n_models, sorted(-fold for fold in folds)
+
+    return tuple(sorted(max(candidates, key=weigh)))

@@ -1,0 +1,290 @@
+"""Figures of the report, as SVG data URIs that follow light and dark pages."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from benchmarks._report_comparisons import Comparison
+from benchmarks._report_data import Panel, kind_of
+from benchmarks._report_statistics import RankTest, find_cliques, t_interval
+
+# Drawn in this color, and written as the color of the text of the page.
+INK = "#010203"
+INK_STYLE = (
+    "<style>svg{color:#1f2328}"
+    "@media (prefers-color-scheme:dark){svg{color:#e6edf3}}</style>"
+)
+COLORS = {"naive": "#8a929c", "classical": "#1f9e89", "network": "#e0792b"}
+LEGEND = "naive models gray, classical ones green, networks orange"
+# Neither white nor black: it has to be seen on both.
+COUNTS = ListedColormap(mpl.colormaps["plasma"](np.linspace(0.12, 0.9, 200)))
+
+STYLE = {
+    "svg.fonttype": "path",
+    "svg.hashsalt": "report",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.constrained_layout.use": True,
+    "savefig.transparent": True,
+    "savefig.dpi": 150,
+}
+WIDTH = 9.6  # inches
+N_COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the page shows it."""
+
+    caption: str
+    alt: str
+    uri: str = field(repr=False)
+
+
+def _drawn(draw: Callable[..., tuple[Figure, str, str]]) -> Callable[..., Picture]:
+    """Draw in the style of the report and turn the figure into a picture."""
+
+    @wraps(draw)
+    def make(*args: object) -> Picture:
+        with mpl.rc_context(STYLE):
+            figure, caption, alt = draw(*args)
+            return Picture(caption, alt, as_uri(figure))
+
+    return make
+
+
+def as_uri(figure: Figure) -> str:
+    """Write a figure as an SVG data URI, the same bytes for the same figure."""
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(buffer, format="svg", metadata=nothing)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(r"(<svg[^>]*>)", rf"\1{INK_STYLE}", svg, count=1)
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+@_drawn
+def draw_folds(
+    panel: Panel, comparisons: Sequence[Comparison]
+) -> tuple[Figure, str, str]:
+    """Draw the RMSE of each fold, and the difference from the best naive model."""
+    models = [model for model in panel.models if panel.is_complete(model)]
+    against = {c.model: c for c in comparisons if c.reference == panel.best_naive}
+    n_axes = 2 if against else 1
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.3 * len(models)))
+    axes = np.atleast_1d(figure.subplots(1, n_axes, sharey=True))
+    for place, model in enumerate(models):
+        errors = panel.compared(model)["rmse"].to_numpy()
+        low, high = t_interval(errors, panel.test_to_train)
+        _mark(axes[0], place, errors, (float(errors.mean()), low, high), kind_of(model))
+        if model in against:
+            test = against[model].test
+            of_naive = panel.of_model(panel.best_naive)["rmse"]
+            values = (panel.of_model(model)["rmse"] - of_naive).dropna().to_numpy()
+            interval = (test.mean, test.low, test.high)
+            _mark(axes[1], place, values, interval, kind_of(model))
+    axes[0].set_yticks(range(len(models)), models)
+    axes[0].set_ylim(len(models) - 0.5, -0.5)
+    axes[0].set_xlabel("RMSE")
+    if against:
+        axes[1].axvline(0, color=INK, linewidth=0.8, linestyle="--")
+        axes[1].set_xlabel(f"RMSE minus that of {panel.best_naive}")
+        axes[1].tick_params(labelleft=False)
+    caption = (
+        "RMSE of each fold (dots), mean (bar) and its corrected 95 % interval (line); "
+        f"{LEGEND}"
+        + (
+            f". To the right, paired by fold, the difference from {panel.best_naive}: "
+            "left of the dashed line the model is better."
+            if against
+            else "."
+        )
+    )
+    return figure, caption, f"RMSE by fold of {len(models)} models"
+
+
+def _mark(
+    ax: Axes,
+    place: int,
+    values: np.ndarray,
+    interval: tuple[float, float, float],
+    kind: str,
+) -> None:
+    """Draw dots of folds, their mean and its interval in one line of a figure."""
+    mean, low, high = interval
+    color = COLORS[kind]
+    if not np.isnan(low):
+        ax.plot([low, high], [place, place], color=color, linewidth=1.6)
+    ax.plot([mean, mean], [place - 0.28, place + 0.28], color=color, linewidth=2.4)
+    ax.scatter(values, np.full(len(values), place), s=14, color=color, alpha=0.6)
+
+
+@_drawn
+def draw_ranks(models: Sequence[str], test: RankTest) -> tuple[Figure, str, str]:
+    """Draw mean ranks; a bar joins models that are not told apart."""
+    order = np.argsort(test.ranks, kind="stable")
+    ranks, names = test.ranks[order], [models[i] for i in order]
+    cliques = find_cliques(ranks, test.critical_difference)
+    n_models = len(names)
+    n_left = (n_models + 1) // 2
+    top = 0.3 * (len(cliques) + 1)
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.3 * (n_left + len(cliques))))
+    ax = figure.subplots()
+    ax.set_axis_off()
+    ax.set_xlim(1 - 0.45 * (n_models - 1), n_models + 0.45 * (n_models - 1))
+    ax.plot([1, n_models], [0, 0], color=INK, linewidth=1)
+    for rank in range(1, n_models + 1):
+        ax.plot([rank, rank], [0, 0.12], color=INK, linewidth=1)
+        ax.text(rank, 0.2, str(rank), ha="center", va="bottom")
+    for i, (rank, name) in enumerate(zip(ranks, names, strict=True)):
+        is_left = i < n_left
+        depth = -top - 0.4 * ((i if is_left else n_models - 1 - i) + 0.5)
+        edge = 0.9 if is_left else n_models + 0.1
+        color = COLORS[kind_of(name)]
+        ax.plot([rank, rank, edge], [0, depth, depth], color=color, linewidth=1)
+        text = f"{name} ({rank:.2f}) " if is_left else f" ({rank:.2f}) {name}"
+        ax.text(edge, depth, text, ha="right" if is_left else "left", va="center")
+    for i, (first, last) in enumerate(cliques):
+        y = -0.3 * (i + 0.7)
+        ax.plot([ranks[first] - 0.04, ranks[last] + 0.04], [y, y], color=INK, lw=3.5)
+    width = min(test.critical_difference, n_models - 1)
+    ax.plot([1, 1 + width], [0.85, 0.85], color=INK, linewidth=1.5)
+    ax.text(1, 0.92, f"critical difference {test.critical_difference:.2f}", va="bottom")
+    ax.set_ylim(-top - 0.4 * (n_left + 0.3), 1.35)
+    caption = (
+        f"Mean ranks by RMSE over {test.n_folds} folds, the best to the left. Models "
+        f"under one thick bar are not told apart (Nemenyi, 5 %); {LEGEND}."
+    )
+    return figure, caption, f"Critical-difference diagram of {n_models} models"
+
+
+@_drawn
+def draw_predicted(
+    panel: Panel, predictions: dict[str, pd.DataFrame]
+) -> tuple[Figure, str, str]:
+    """Draw predicted against measured values, a panel for each model."""
+    figure, axes = _grid(len(predictions), 2.35)
+    both = np.concatenate([f[["y_true", "y_pred"]] for f in predictions.values()])
+    margin = 0.03 * float(np.ptp(both))
+    low, high = float(both.min()) - margin, float(both.max()) + margin
+    all_bins = []
+    for ax, (model, found) in zip(axes, predictions.items(), strict=True):
+        all_bins.append(
+            ax.hexbin(
+                found["y_true"],
+                found["y_pred"],
+                gridsize=45,
+                extent=(low, high, low, high),
+                bins="log",
+                mincnt=1,
+                cmap=COUNTS,
+                linewidths=0,
+                rasterized=True,
+            )
+        )
+        ax.axline((0, 0), slope=1, color=INK, linewidth=0.8, linestyle="--")
+        ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+        ax.set_title(f"{model}\nRMSE {panel.mean_rmse(model):.3f}")
+    most = max(float(bins.get_array().max()) for bins in all_bins)
+    for bins in all_bins:
+        bins.set_clim(1, max(most, 2))
+    figure.supxlabel("measured", fontsize=9)
+    figure.supylabel("predicted", fontsize=9)
+    figure.colorbar(all_bins[0], ax=axes, shrink=0.7, aspect=25, label="test rows")
+    caption = (
+        "Predicted against measured values of all test rows of the folds compared, the "
+        "best naive model and all others that have predictions."
+    )
+    return figure, caption, f"Predicted against measured, {len(predictions)} models"
+
+
+@_drawn
+def draw_compound_correlations(
+    panel: Panel, of_model: dict[str, pd.DataFrame]
+) -> tuple[Figure, str, str]:
+    """Draw the distribution over compounds of the correlation within a compound."""
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.32 * len(of_model)))
+    ax = figure.subplots()
+    line = {"color": INK, "linewidth": 0.9}
+    boxes = ax.boxplot(
+        [found["r"].dropna() for found in of_model.values()],
+        orientation="horizontal",
+        widths=0.6,
+        patch_artist=True,
+        medianprops={"color": INK, "linewidth": 1.6},
+        whiskerprops=line,
+        capprops=line,
+        boxprops={"linewidth": 0.9, "edgecolor": INK},
+        flierprops={"marker": ".", "markersize": 3, "markeredgecolor": INK},
+    )
+    for box, model in zip(boxes["boxes"], of_model, strict=True):
+        box.set_facecolor((*mpl.colors.to_rgb(COLORS[kind_of(model)]), 0.55))
+    ax.set_yticks(range(1, len(of_model) + 1), list(of_model))
+    ax.invert_yaxis()
+    ax.axvline(0, color=INK, linewidth=0.8, linestyle="--")
+    ax.set_xlabel("correlation within a compound, over cell lines")
+    n_compounds = max(found["r"].notna().sum() for found in of_model.values())
+    caption = (
+        f"Correlation within each of {n_compounds} compounds: median, quartiles and "
+        "all compounds beyond 1.5 interquartile ranges. Predictions that are constant "
+        "within a compound count as 0."
+    )
+    return figure, caption, f"Correlation within compounds, {panel.title}"
+
+
+@_drawn
+def draw_compound_errors(
+    panel: Panel, of_model: dict[str, pd.DataFrame]
+) -> tuple[Figure, str, str]:
+    """Draw the RMSE of each compound against that of the best naive model."""
+    naive = of_model[panel.best_naive]["rmse"]
+    others = {m: found for m, found in of_model.items() if m != panel.best_naive}
+    figure, axes = _grid(len(others), 2.35)
+    high = 1.05 * max(found["rmse"].max() for found in of_model.values())
+    for ax, (model, found) in zip(axes, others.items(), strict=True):
+        errors = found["rmse"].reindex(naive.index)
+        ax.scatter(naive, errors, s=8, color=COLORS[kind_of(model)], alpha=0.6, lw=0)
+        ax.axline((0, 0), slope=1, color=INK, linewidth=0.8, linestyle="--")
+        ax.set(xlim=(0, high), ylim=(0, high), aspect="equal")
+        n_lower = int((errors < naive).sum())
+        ax.set_title(f"{model}\nlower for {n_lower} of {len(naive)}")
+    figure.supxlabel(f"RMSE of {panel.best_naive}", fontsize=9)
+    figure.supylabel("RMSE of the model", fontsize=9)
+    caption = (
+        f"RMSE of each compound against that of {panel.best_naive}, the best naive "
+        "model; below the dashed line the model is better."
+    )
+    return figure, caption, f"RMSE by compound, {len(others)} models"
+
+
+def _grid(n_panels: int, size: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure with so many square panels that share their axes."""
+    n_columns = min(n_panels, N_COLUMNS)
+    n_rows = -(-n_panels // n_columns)
+    figure = Figure(figsize=(0.8 + size * n_columns, 0.4 + (size + 0.3) * n_rows))
+    axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+    for ax in axes.flat[n_panels:]:
+        ax.remove()
+    return figure, list(axes.flat[:n_panels])

@@ -1,0 +1,43 @@
+"""What a reader has to know beside the numbers: methods, limits, how settings arose."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Texts of the report, each a sequence of paragraphs."""
+
+    methods: Sequence[str]
+    limits: Sequence[str]
+    settings: Sequence[str]
+    published: Sequence[str]
+
+
+def read_notes(data: str, settings: Sequence[str] = ()) -> Notes:
+    """Read the texts on a data set; `settings` takes the place of those stored."""
+    found = tomllib.loads((TEMPLATES / "notes.toml").read_text("utf-8"))
+    of_data = found.get(data, {})
+    return Notes(
+        _as_lines(found["methods"]),
+        _as_lines(of_data.get("limits", [])),
+        settings or _as_lines(of_data.get("settings", found["no_settings"])),
+        _as_lines(of_data.get("published", [])),
+    )
+
+
+def read_paragraphs(path: Path) -> list[str]:
+    """Read the paragraphs of a text file, each as one line."""
+    parts = path.read_text("utf-8").split("\n\n")
+    return _as_lines([part for part in parts if part.strip()])
+
+
+def _as_lines(texts: Sequence[str]) -> list[str]:
+    """Write each text in one line."""
+    return [" ".join(text.split()) for text in texts]

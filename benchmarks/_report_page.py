@@ -1,0 +1,210 @@
+"""What the report holds, and how it becomes Markdown and a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from benchmarks import _report_figures as figures
+from benchmarks import _report_tables as tables
+from benchmarks import _report_words as words
+from benchmarks._report_comparisons import compare_models, rank_models
+from benchmarks._report_data import Panel
+from benchmarks._report_notes import TEMPLATES, Notes, read_notes
+from benchmarks._report_predictions import (
+    Predictions,
+    per_compound,
+    read_compounds,
+    read_predictions,
+)
+
+N_WORST = 3
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the report takes what it says from."""
+
+    data: str
+    predictions: Path
+    data_home: str | None = None
+    settings: Sequence[str] = ()
+
+
+@dataclass
+class Section:
+    """What there is to say and show about one scheme."""
+
+    anchor: str
+    title: str
+    folds: str
+    findings: list[str]
+    tables: list[tables.Table]
+    pictures: list[figures.Picture] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the report says, before it is written in some form."""
+
+    data: str
+    warnings: Sequence[str]
+    overview: tables.Table
+    sections: Sequence[Section]
+    notes: Notes
+    versions: Sequence[str]
+
+
+def make_report(
+    panels: Sequence[Panel], warnings: Sequence[str], source: Source
+) -> Report:
+    """Put together tables, words and figures."""
+    rows = pd.concat([panel.rows for panel in panels])
+    return Report(
+        source.data,
+        warnings,
+        tables.make_overview(panels),
+        [_make_section(panel, source) for panel in panels],
+        read_notes(source.data, source.settings),
+        sorted(rows["versions"].unique()),
+    )
+
+
+def _make_section(panel: Panel, source: Source) -> Section:
+    """Make the section of one scheme."""
+    errors = compare_models(panel, "rmse")
+    correlations = compare_models(panel, panel.correlation)
+    ranked = rank_models(panel)
+    found = [
+        tables.make_measures(panel),
+        tables.make_cost(panel),
+        tables.make_all_folds(panel),
+        tables.make_tests(panel, errors),
+        tables.make_pairs(panel, errors),
+        tables.make_tests(panel, correlations),
+        tables.make_pairs(panel, correlations),
+        tables.make_ranks(*ranked) if ranked else None,
+    ]
+    section = Section(
+        f"{panel.scheme}-{panel.n_splits}",
+        panel.title,
+        words.describe_folds(panel),
+        list(words.say_findings(panel, errors, correlations)),
+        [table for table in found if table is not None],
+    )
+    section.pictures.append(figures.draw_folds(panel, errors))
+    if ranked is None:
+        section.remarks.append(words.say_why_no_ranks(panel))
+    else:
+        section.pictures.append(figures.draw_ranks(*ranked))
+        section.remarks += words.say_left_out_of_ranks(panel, ranked[0])
+    _add_predictions(section, panel, source)
+    return section
+
+
+def _add_predictions(section: Section, panel: Panel, source: Source) -> None:
+    """Add what the stored predictions show, or why there is nothing to show."""
+    found = read_predictions(source.predictions / source.data, panel)
+    shown = found.shown(panel)
+    section.remarks += _say_incomplete(found)
+    if not shown:
+        section.remarks.append(
+            "No predictions of the models compared are stored here, so there are no "
+            "plots of predicted against measured values and none by compound."
+        )
+        return
+    of_model = {model: found.of_model[model] for model in shown}
+    section.pictures.append(figures.draw_predicted(panel, of_model))
+    compounds, reason = read_compounds(
+        source.data, source.data_home, panel.rows["data_hash"].iloc[0]
+    )
+    if compounds is None:
+        section.remarks.append(f"No plots by compound: {reason}.")
+        return
+    identity = compounds["identity"].to_numpy()
+    scores = {m: per_compound(rows, identity) for m, rows in of_model.items()}
+    section.pictures.append(figures.draw_compound_correlations(panel, scores))
+    if panel.best_naive in scores and len(scores) > 1:
+        section.pictures.append(figures.draw_compound_errors(panel, scores))
+        names = compounds.drop_duplicates("identity").set_index("identity")["name"]
+        section.findings += _say_worst(panel, scores, names)
+
+
+def _say_incomplete(found: Predictions) -> Iterator[str]:
+    """Name the models whose predictions are not stored for all folds compared."""
+    if found.of_model and found.incomplete:
+        names = ", ".join(f"{model} ({n})" for model, n in found.incomplete.items())
+        yield (
+            "Not in the plots of predictions, for want of stored predictions that fit "
+            f"the results (folds that have them in brackets): {names}."
+        )
+
+
+def _say_worst(
+    panel: Panel, scores: dict[str, pd.DataFrame], names: pd.Series
+) -> Iterator[str]:
+    """Name the compounds on which models are farthest behind the best naive one."""
+    naive = scores[panel.best_naive]["rmse"]
+    for model, found in scores.items():
+        if model == panel.best_naive:
+            continue
+        behind = (found["rmse"] - naive).sort_values(ascending=False, kind="stable")
+        worst = behind[behind > 0].head(N_WORST)
+        text = (
+            f"By compound, {model} has a lower RMSE than {panel.best_naive} for "
+            f"{int((behind < 0).sum())} of {len(behind)}"
+        )
+        if len(worst):
+            listed = ", ".join(f"{names[i]} ({gap:+.2f})" for i, gap in worst.items())
+            text += f"; it is farthest behind for {listed}"
+        yield text + "."
+
+
+def as_markdown(report: Report) -> str:
+    """Write the report in Markdown, without its figures."""
+    parts = [f"# {report.data}", *report.warnings]
+    parts += ["## Overview", report.overview.as_markdown()]
+    for section in report.sections:
+        parts += [f"## {section.title}", section.folds, _as_list(section.findings)]
+        parts += [table.as_markdown() for table in section.tables]
+        if section.remarks:
+            parts.append(_as_list(section.remarks))
+    for title, items in list_notes(report):
+        parts += [f"## {title}", _as_list(items)]
+    return "\n\n".join(parts) + "\n"
+
+
+def as_html(report: Report) -> str:
+    """Write the report as one page that needs nothing from elsewhere."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    template = environment.get_template("report.html")
+    return template.render(report=report, notes=list_notes(report))
+
+
+def list_notes(report: Report) -> list[tuple[str, Sequence[str]]]:
+    """Return the titles and texts that follow the results; empty ones left out."""
+    every = [
+        ("What limits these data", report.notes.limits),
+        ("How the settings were chosen", report.notes.settings),
+        ("Published numbers", report.notes.published),
+        ("How to read the numbers", report.notes.methods),
+        ("Versions", report.versions),
+    ]
+    return [(title, items) for title, items in every if items]
+
+
+def _as_list(items: Sequence[str]) -> str:
+    """Write a list in Markdown."""
+    return "\n".join(f"- {item}" for item in items)

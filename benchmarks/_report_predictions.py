@@ -1,0 +1,118 @@
+"""Stored predictions of test rows, and what they give per compound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks._data import LOADERS, load_data
+from benchmarks._report_data import Panel, kind_of
+from sklearn_csg2a.chem import compound_identities
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.metrics import rmse, within_group_correlation
+
+# The results are stored with six digits.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions on the folds compared, of the models that have all of them."""
+
+    of_model: dict[str, pd.DataFrame] = field(repr=False)  # fold, row, y_true, y_pred
+    incomplete: dict[str, int]  # model: number of folds with predictions
+
+    def shown(self, panel: Panel) -> list[str]:
+        """Return the best naive model and all others, the lowest RMSE first."""
+        return [
+            model
+            for model in panel.ranked()
+            if model in self.of_model
+            and (kind_of(model) != "naive" or model == panel.best_naive)
+        ]
+
+
+def read_predictions(folder: Path, panel: Panel) -> Predictions:
+    """Read the predictions of the first seed; files that do not fit are not taken."""
+    found: dict[str, list[pd.DataFrame]] = {model: [] for model in panel.models}
+    compared = panel.rows[panel.rows["fold"].isin(panel.folds)]
+    first = compared.sort_values("seed").drop_duplicates(["model", "fold"])
+    for row in first.to_dict("records"):
+        values = _read(folder, row)
+        if values is not None:
+            found[row["model"]].append(values)
+    n_needed = len(panel.folds)
+    return Predictions(
+        {
+            model: pd.concat(parts, ignore_index=True)
+            for model, parts in found.items()
+            if len(parts) == n_needed
+        },
+        {model: len(parts) for model, parts in found.items() if len(parts) < n_needed},
+    )
+
+
+def _read(folder: Path, row: dict) -> pd.DataFrame | None:
+    """Read the predictions of one result; None if absent or of another result."""
+    path = folder / (
+        f"{row['scheme']}-{row['n_splits']}-fold{row['fold']}-{row['model']}"
+        f"-seed{row['seed']}-{row['config_hash'][:8]}.npz"
+    )
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        values = pd.DataFrame(
+            {name: arrays[name] for name in ("row", "y_true", "y_pred")}
+        )
+    if abs(rmse(values["y_true"], values["y_pred"]) / row["rmse"] - 1) > TOLERANCE:
+        return None
+    return values.assign(fold=row["fold"])
+
+
+def read_compounds(
+    data: str, data_home: str | None, data_hash: str
+) -> tuple[pd.DataFrame | None, str]:
+    """Return identity and name of the compound of each row of a data set.
+
+    None and the reason where the data set is not there or not the one of the results.
+    """
+    if data not in LOADERS:
+        return None, f"there is no loader of {data}"
+    try:
+        found = load_data(data, data_home)
+    except (OSError, ValueError) as error:
+        return None, f"the data set cannot be read ({type(error).__name__})"
+    if found.hash != data_hash:
+        return None, "the data set is not the one that the results are of"
+    identity = compound_identities(found.X["smiles"])
+    name = found.X.get("drug", identity)
+    return pd.DataFrame({"identity": identity, "name": np.asarray(name)}), ""
+
+
+def per_compound(predictions: pd.DataFrame, identity: np.ndarray) -> pd.DataFrame:
+    """Return RMSE and correlation of each compound, indexed by its identity.
+
+    The RMSE is over all its rows; the correlation is the mean over the folds in which
+    it has at least three, NaN where there is no such fold.
+    """
+    found = predictions.assign(
+        identity=identity[predictions["row"]],
+        squared=(predictions["y_true"] - predictions["y_pred"]) ** 2,
+    )
+    errors = np.sqrt(found.groupby("identity")["squared"].mean())
+    correlations = [_correlate(of_fold) for _, of_fold in found.groupby("fold")]
+    r = pd.concat(correlations).groupby(level=0).mean()
+    return pd.DataFrame({"rmse": errors}).assign(r=r)
+
+
+def _correlate(rows: pd.DataFrame) -> pd.Series:
+    """Return the correlation of each compound of a fold; none if all are too small."""
+    try:
+        return within_group_correlation(
+            rows["y_true"], rows["y_pred"], rows["identity"]
+        ).per_group
+    except InputError:
+        return pd.Series(dtype=float)

@@ -1,0 +1,222 @@
+"""An equal tuning budget: so many configurations of each model, judged in the fold.
+
+Every candidate is fitted to a part of a fold's training rows and judged on the others,
+split as the scheme splits all rows. The best one is then fitted to all training rows.
+No candidate sees a test row of the fold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from benchmarks import models
+from benchmarks._data import hash_parts, load_data
+from benchmarks._evaluate import (
+    TUNED,
+    Failure,
+    Task,
+    describe_versions,
+    limited_threads,
+    make_estimator,
+    make_task,
+    training_rows,
+)
+from benchmarks._manifest import Fold, inner_fold
+from benchmarks._store import Table
+from benchmarks.spaces import draw_candidates
+from sklearn_csg2a.exceptions import DivergedError
+from sklearn_csg2a.metrics import rmse
+
+KEY = ("scheme", "n_splits", "fold", "model", "seed", "candidate")
+COLUMNS = (
+    "data",
+    *KEY,
+    "data_hash",
+    "split_hash",
+    "config_hash",
+    "n_train",
+    "n_valid",
+    "rmse",
+    "fit_seconds",
+    "error",
+    "changes",
+    "versions",
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One configuration to judge in a fold. Its fold is the inner one."""
+
+    task: Task
+    number: int
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self.task.model
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Return what says whether a stored score is still valid."""
+        return self.task.hashes
+
+    def as_row(self) -> dict[str, Any]:
+        """Return what is known before the model is fitted."""
+        fold = self.task.fold
+        return {
+            **self.task.as_row(),
+            "candidate": self.number,
+            "n_train": len(fold.train),
+            "n_valid": len(fold.test),
+            "changes": json.dumps(dict(self.task.changes), sort_keys=True),
+        }
+
+    def __str__(self) -> str:
+        """Name the candidate in messages."""
+        return f"{self.task} candidate {self.number}"
+
+
+@dataclass(frozen=True)
+class Score:
+    """What came of a candidate: a row of the file of scores."""
+
+    task: Candidate
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Search:
+    """Candidates, and the task of fitting the best of them."""
+
+    task: Task
+    candidates: tuple[Candidate, ...]
+
+
+def plan_search(
+    data_name: str,
+    data_home: str | None,
+    folds: tuple[Fold, Fold],
+    model: str,
+    seed: int,
+    n_candidates: int,
+    known: dict[Any, str],
+) -> Search:
+    """Plan the search of a model in a fold and its inner one (`folds`).
+
+    `known` keeps the hashes of configurations, which are the same in all folds.
+    """
+    fold, inner = folds
+    name = model + TUNED
+    data = load_data(data_name, data_home)
+    candidates = []
+    for number, changes in enumerate(draw_candidates(model, n_candidates)):
+        key = fold.scheme, model, seed, number
+        task = make_task(
+            data_name, data_home, inner, name, seed, changes, known.get(key)
+        )
+        known[key] = task.hashes["config_hash"]
+        candidates.append(Candidate(task, number))
+    hashes = {
+        "data_hash": data.hash,
+        "split_hash": fold.split_hash,
+        "config_hash": hash_parts(
+            inner.split_hash, *(one.hashes["config_hash"] for one in candidates)
+        ),
+    }
+    task = Task(data_name, data_home, fold, name, seed, hashes)
+    return Search(task, tuple(candidates))
+
+
+def make_inner_fold(data_name: str, data_home: str | None, fold: Fold) -> Fold:
+    """Split the training rows of a fold."""
+    return inner_fold(load_data(data_name, data_home), fold)
+
+
+def scores_table(folder: Any, data: str) -> Table:
+    """Return the file with the score of every candidate on a data set."""
+    return Table(folder / f"{data}_tuning.csv", KEY, COLUMNS)
+
+
+def score(candidate: Candidate, threads: int = 1) -> Score | Failure:
+    """Fit a candidate and judge it. An error ends this candidate alone.
+
+    A loss that stops being finite is a property of the configuration, and kept as the
+    worst of scores; any other error is not, and the candidate is tried again.
+    """
+    try:
+        with limited_threads(threads):
+            return Score(candidate, _score(candidate))
+    except DivergedError as error:
+        return Score(candidate, {**_row(candidate), "error": str(error)})
+    except Exception as error:  # noqa: BLE001 (reported, and counted at the end)
+        return Failure(candidate, f"{type(error).__name__}: {error}")
+
+
+def _score(candidate: Candidate) -> dict[str, Any]:
+    """Fit a candidate to the inner training rows; return its row of scores."""
+    task = candidate.task
+    data = load_data(task.data, task.data_home)
+    model = make_estimator(data, task.fold, task.model, task.seed, task.changes)
+    train, valid = training_rows(model, task.fold), task.fold.test
+    start = perf_counter()
+    model.fit(data.X.iloc[train], data.y.iloc[train])
+    seconds = perf_counter() - start
+    if getattr(model, "interrupted_", False):
+        raise KeyboardInterrupt
+    predicted = np.asarray(model.predict(data.X.iloc[valid]), dtype=float)
+    found = rmse(data.y.iloc[valid].to_numpy(dtype=float), predicted)
+    return {**_row(candidate), "rmse": found, "fit_seconds": seconds}
+
+
+def _row(candidate: Candidate) -> dict[str, Any]:
+    """Return what every score says."""
+    return {**candidate.as_row(), "versions": describe_versions()}
+
+
+def choose(search: Search, table: Table) -> Task | Failure:
+    """Return the task of fitting the best candidate, once all of them are judged."""
+    stored = table.read()
+    rows = [stored.get(table.key_of(one.as_row())) for one in search.candidates]
+    judged = [
+        row
+        for one, row in zip(search.candidates, rows, strict=True)
+        if row is not None and is_valid(row, one.hashes)
+    ]
+    if len(judged) < len(search.candidates):
+        n_absent = len(search.candidates) - len(judged)
+        return Failure(
+            search.task,
+            f"{n_absent} of {len(search.candidates)} candidates have no score; start "
+            "again to try them once more.",
+        )
+    errors = [float(row["rmse"] or "inf") for row in judged]
+    best = int(np.argmin(errors))
+    if not np.isfinite(errors[best]):
+        return Failure(search.task, "No candidate has a finite error.")
+    return replace(
+        search.task,
+        changes=search.candidates[best].task.changes,
+        choice={
+            "n_candidates": len(judged),
+            "candidate": best,
+            "inner_rmse": errors[best],
+            "tuning_seconds": sum(float(row["fit_seconds"] or 0) for row in judged),
+        },
+    )
+
+
+def is_valid(row: Mapping[str, str], hashes: Mapping[str, str]) -> bool:
+    """Whether a stored row is of the same data, fold and configuration."""
+    return all(row[name] == value for name, value in hashes.items())
+
+
+def is_tunable(model: str) -> bool:
+    """Whether a model has settings to choose: all but the naive ones do."""
+    return model not in models.NAIVE

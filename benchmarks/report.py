@@ -1,0 +1,66 @@
+"""Turn stored results into tables, words and figures: Markdown and one HTML page.
+
+    python benchmarks/report.py --data gdsc2
+
+Writes <data>.md and <data>.html. See benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if not __package__:  # run as a script, whose own folder is first on the path
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from benchmarks._report_data import make_panels, read_results
+from benchmarks._report_notes import read_paragraphs
+from benchmarks._report_page import Source, as_html, as_markdown, make_report
+from benchmarks._store import replaced
+from benchmarks.models import NAIVE
+from benchmarks.run import RESULTS, cache_folder
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the report; return the exit status."""
+    options = parse_arguments(arguments)
+    results, warnings = read_results(options.results, options.data)
+    if options.models and not results.empty:
+        results = results[results["model"].isin([*NAIVE, *options.models])]
+    if results.empty:
+        sys.stderr.write(f"No results of {options.data} in {options.results}.\n")
+        return 1
+    source = Source(
+        options.data,
+        options.predictions,
+        options.data_home,
+        read_paragraphs(options.settings) if options.settings else (),
+    )
+    report = make_report(make_panels(results), warnings, source)
+    folder = options.output or options.results
+    for suffix, text in ((".md", as_markdown(report)), (".html", as_html(report))):
+        path = folder / f"{options.data}{suffix}"
+        with replaced(path) as part:
+            part.write_text(text, encoding="utf-8")
+        print(path)
+    return 0
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--data", default="gdsc2", help="data set (default gdsc2)")
+    add("--data-home", help="folder of the data (default: $SKLEARN_CSG2A_DATA)")
+    add("--results", type=Path, default=RESULTS, help="folder of the CSV files")
+    add("--predictions", type=Path, default=cache_folder(), help="folder of the rows")
+    add("--output", type=Path, help="folder to write to (default: that of the results)")
+    add("--models", nargs="+", help="only these and the naive ones")
+    add("--settings", type=Path, help="text file: how the settings were chosen")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""What is tried when a model is tuned: its search space, and random draws from it.
+
+The first candidate of a model is its default, the settings that models.py gives it.
+The others are drawn from its space, the same ones in every fold and for every seed; a
+larger budget adds candidates to those of a smaller one. All that begin with "csg2a"
+share one space and its draws.
+
+To tune a model of your own, enter its space in SPACES: a list of values for each
+parameter, or a LogUniform.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_TRIES = 1000
+
+
+@dataclass(frozen=True)
+class LogUniform:
+    """Any number between two bounds, each order of magnitude alike."""
+
+    low: float
+    high: float
+
+    def draw(self, rng: np.random.RandomState) -> float:
+        """Draw a number, with three digits."""
+        return float(f"{np.exp(rng.uniform(np.log(self.low), np.log(self.high))):.3g}")
+
+
+Space = Mapping[str, Sequence[Any] | LogUniform]
+
+
+def network_space(**own: Sequence[Any] | LogUniform) -> Space:
+    """Return the space of a deep baseline: what all of them have, and its own."""
+    return {
+        "learning_rate": LogUniform(3e-5, 3e-3),
+        "weight_decay": LogUniform(1e-6, 1e-2),
+        "dropout": [0.0, 0.1, 0.2, 0.3, 0.5],
+        "batch_size": [256, 512, 1024],
+        **own,
+    }
+
+
+SPACES: dict[str, Space] = {
+    "RandomForest": {
+        "n_estimators": [100, 200],
+        "max_depth": [None, 10, 20, 30],
+        "min_samples_leaf": [1, 2, 5, 10],
+        "max_features": [0.03, 0.1, 0.3],
+        "max_samples": [0.2, 0.5, 0.8],
+    },
+    "SVM": {
+        "C": LogUniform(0.3, 30.0),
+        "epsilon": LogUniform(0.01, 1.0),
+        "gamma": LogUniform(0.03, 3.0),
+    },
+    "GradientBoosting": {
+        "max_iter": [100, 200, 400, 800],
+        "learning_rate": LogUniform(0.03, 0.3),
+        "max_leaf_nodes": [15, 31, 63, 127],
+        "min_samples_leaf": [10, 20, 50, 100],
+        "max_features": [0.1, 0.3, 1.0],
+        "l2_regularization": LogUniform(1e-3, 10.0),
+    },
+    "PairwiseKernelRidge": {  # it chooses alpha by itself
+        "gamma": LogUniform(0.1, 10.0),
+        "compound_weight": LogUniform(0.03, 3.0),
+        "cell_weight": LogUniform(0.03, 3.0),
+    },
+    "csg2a": {
+        "learning_rate": LogUniform(1e-4, 1e-3),
+        "weight_decay": LogUniform(1e-5, 1e-1),
+        "batch_size": [256, 512, 1024],
+        "dropout": [0.0, 0.1, 0.3, 0.5],
+        "gene_dropout": [0.0, 0.3, 0.5, 0.7],
+        "hidden_dim": [32, 64, 128],
+        "head_hidden": [(256, 64), (512, 64), (1024, 128)],
+        "bilinear_dim": [0, 32, 64, 128],
+    },
+    "GraphDRP": network_space(conv=["gin", "gcn", "gat", "gat_gcn"]),
+    "PathDNN": network_space(hidden=[(128, 128), (256, 256), (512, 256)]),
+    "Precily": network_space(
+        hidden=[(140, 200), (256, 128), (512, 256)], n_components=[50, 100, 200]
+    ),
+    "DRPreter": network_space(),
+    "DeepCoVDR": network_space(n_layers=[1, 2, 4]),
+    "DeepTTA": network_space(n_layers=[2, 4, 8]),
+}
+
+
+def find_space(model: str) -> str | None:
+    """Return the name of the space of a model; None if it has none."""
+    if model in SPACES:
+        return model
+    return "csg2a" if model.startswith("csg2a_") else None
+
+
+def draw_candidates(model: str, n_candidates: int) -> list[dict[str, Any]]:
+    """Return what each candidate changes in a model; nothing for the first."""
+    name = find_space(model)
+    if name is None:
+        msg = f"{model} has no search space; enter one in benchmarks/spaces.py."
+        raise ValueError(msg)
+    rng = np.random.RandomState(zlib.crc32(name.encode()))
+    candidates: list[dict[str, Any]] = [{}]
+    for _ in range(_TRIES * n_candidates):
+        if len(candidates) == n_candidates:
+            return candidates
+        drawn = {
+            parameter: values.draw(rng)
+            if isinstance(values, LogUniform)
+            else values[rng.randint(len(values))]
+            for parameter, values in SPACES[name].items()
+        }
+        if drawn not in candidates:
+            candidates.append(drawn)
+    if len(candidates) == n_candidates:
+        return candidates
+    msg = (
+        f"The search space of {name} has fewer than {n_candidates - 1} configurations. "
+        "Ask for fewer candidates, or widen it in benchmarks/spaces.py."
+    )
+    raise ValueError(msg)
