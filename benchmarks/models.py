@@ -145,6 +145,7 @@ ENCODERS: dict[str, Any] = {
 
 # CSG2A with something taken away. What is random is drawn anew for each seed.
 ABLATIONS: dict[str, Factory] = {
+    "csg2a_gated": partial(make_csg2a, attention="gated"),
     "csg2a_released": partial(make_csg2a, attention="released"),
     "csg2a_no_interactome": partial(make_csg2a, interactome=None),
     "csg2a_rewired": lambda data, scheme, seed: make_csg2a(
@@ -189,7 +190,11 @@ _NOT_THE_MODEL = frozenset({"checkpoint", "device", "n_jobs", "verbose"})
 # the value at which it computes what it did before. At this value, which need not be
 # the default, a parameter is left out of the hash, and those results stay valid.
 ADDED_LATER: dict[str, dict[str, Any]] = {
-    "DrugResponseRegressor": {"compile": False, "train_encoder": False},
+    "DrugResponseRegressor": {
+        "compile": False,
+        "new_genes": "drop",
+        "train_encoder": False,
+    },
     "PerturbationRegressor": {"compile": False, "train_encoder": False},
 }
 

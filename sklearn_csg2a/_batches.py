@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,7 +105,7 @@ class TreatmentDataset(Dataset):
     def batch(self, positions: Tensor) -> tuple[TreatmentBatch, Tensor]:
         """Collate the rows at `positions` (batch,) of this data set."""
         data = self.tensors
-        rows = self.rows[positions]
+        rows = self.rows[positions]  # (batch,)
         cells, cell_index, cell_counts = _entities(
             data.cell_index[rows], len(data.basal)
         )
@@ -133,7 +134,8 @@ class Batches:
     """Iterate over a data set, shuffled where it has a generator.
 
     A last batch of one row is merged into the one before, because batch norm
-    cannot train on it; no row is ever dropped.
+    cannot train on it; no row is ever dropped. `share` is (which, of how many): with
+    it, only that part of each batch comes, of two rows at least.
 
     Notes
     -----
@@ -142,18 +144,28 @@ class Batches:
     of the estimators.
     """
 
-    def __init__(self, dataset: TreatmentDataset, batch_size: int) -> None:
+    def __init__(
+        self,
+        dataset: TreatmentDataset,
+        batch_size: int,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
+        self.share = share
+
+    def sizes(self) -> list[int]:
+        """Return the rows of each batch, those of all shares together."""
+        n_rows = len(self.dataset)
+        starts = list(range(0, n_rows, self.batch_size))
+        if len(starts) > 1 and n_rows - starts[-1] < 2 * self.share[1]:
+            starts.pop()
+        return [b - a for a, b in pairwise([*starts, n_rows])]
 
     def __iter__(self) -> Iterator[tuple[TreatmentBatch, Tensor]]:
-        n_rows = len(self.dataset)
-        order = self.dataset.order()
-        starts = list(range(0, n_rows, self.batch_size))
-        if len(starts) > 1 and n_rows - starts[-1] == 1:
-            starts.pop()
-        for start, stop in zip(starts, [*starts[1:], n_rows], strict=True):
-            yield self.dataset.batch(order[start:stop])
+        which, n_shares = self.share
+        for rows in self.dataset.order().split(self.sizes()):
+            yield self.dataset.batch(rows.tensor_split(n_shares)[which])
 
 
 def _entities(
@@ -165,9 +177,31 @@ def _entities(
     zero: nothing is copied, and shapes stay the same from batch to batch. Not so if
     `present_alone`, where an entity costs more than its copy.
     """
-    if n_entities <= len(index) and not present_alone:
-        return slice(None), index, torch.bincount(index, minlength=n_entities)
-    return torch.unique(index, return_inverse=True, return_counts=True)
+    if present_alone or (n_entities > len(index) and index.device.type == "cpu"):
+        return torch.unique(index, return_inverse=True, return_counts=True)
+    if n_entities > len(index):
+        return _distinct_padded(index)
+    return slice(None), index, _count(index, n_entities)
+
+
+def _distinct_padded(index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what torch.unique does, padded to as many entities as rows.
+
+    The shape does not depend on the values, so that a device need not be waited for.
+    Entity 0 with a count of zero fills up.
+    """
+    ascending, order = index.sort()
+    is_first = torch.ones_like(ascending)
+    is_first[1:] = ascending[1:] != ascending[:-1]
+    group = is_first.cumsum(0) - 1  # (batch,), of the rows in ascending order
+    entities = torch.zeros_like(index).scatter_(0, group, ascending)
+    position = torch.empty_like(index).scatter_(0, order, group)
+    return entities, position, _count(group, len(index))
+
+
+def _count(index: Tensor, n: int) -> Tensor:
+    """Count each of 0 to n - 1, as bincount does, but without waiting for a device."""
+    return index.new_zeros(n).index_add_(0, index, torch.ones_like(index))
 
 
 def _order_by_compound(compound: Tensor, generator: torch.Generator | None) -> Tensor:

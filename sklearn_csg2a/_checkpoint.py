@@ -89,9 +89,11 @@ class Checkpoint:
         }
         write_archive(self.path, manifest, arrays)
 
-    def resume(self, net: TrainingNet, best: BestWeights) -> None:
+    def resume(self, net: TrainingNet, best: BestWeights, n_processes: int = 1) -> None:
         """Bring `net` to the saved state; without a file, note where it starts."""
         self.fingerprint |= _starting_point(net)
+        if n_processes > 1:
+            self.fingerprint["processes"] = str(n_processes)
         if not self.path.exists():
             return
         try:

@@ -15,9 +15,15 @@ from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 
 from sklearn_csg2a._batches import Batches, TreatmentDataset
+from sklearn_csg2a._checkpoint import digest
+from sklearn_csg2a._compiled import compile_network, explain_compilation
+from sklearn_csg2a._processes import Processes
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
+from sklearn_csg2a.nn import Dropout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor, nn
 
     from sklearn_csg2a._checkpoint import Checkpoint
@@ -41,6 +47,8 @@ class TrainingSettings:
     verbose: int = 0
     callbacks: list[Any] = field(default_factory=list)
     checkpoint: Checkpoint | None = None
+    compile: bool = False
+    processes: Processes | None = None  # that train together; None is this one
 
 
 class TrainingNet(NeuralNetRegressor):
@@ -49,13 +57,18 @@ class TrainingNet(NeuralNetRegressor):
     low_precision = False
     stop_requested = False
     was_interrupted = False
+    compiled: Callable[[Any], Tensor] | None = None  # the module, for training steps
+    processes = Processes(torch.device("cpu"))
+    _last_finite_loss: float | None = None
 
     def infer(self, x: Any, **_: Any) -> Tensor:
         """Run the module on a batch; bf16 products in training, if asked for."""
-        low = self.low_precision and self.module_.training
+        training = self.module_.training
+        forward = self.compiled if training and self.compiled else self.module_
         kind = torch.device(self.device).type
+        low = self.low_precision and training
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=low):
-            return self.module_(x)
+            return forward(x)
 
     def get_loss(self, y_pred: Tensor, y_true: Tensor, *_: Any, **__: Any) -> Tensor:
         """Return the mean squared error; shapes must agree exactly."""
@@ -64,22 +77,73 @@ class TrainingNet(NeuralNetRegressor):
             raise AssertionError(msg)
         return torch.nn.functional.mse_loss(y_pred, y_true)
 
-    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Take one optimisation step, or stop at the first non-finite loss."""
-        step = super().train_step(batch, **fit_params)
-        loss = step["loss"].item()
-        if not math.isfinite(loss):
-            raise DivergedError(self._divergence(loss))
-        self._last_finite_loss = loss
+    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Compute loss and gradients; of the whole batch where processes share it."""
+        with explain_compilation(self.compiled):
+            step = super().train_step_single(batch, **fit_params)
+        rows, parameters = len(batch[1]), self.module_.parameters()
+        step["loss"] = self.processes.average(step["loss"], rows, parameters)
         return step
 
-    def _divergence(self, loss: float) -> str:
+    @property
+    def reads_losses_at_once(self) -> bool:
+        """Whether a loss is read before the next batch."""
+        on_cpu = torch.device(self.device).type == "cpu"
+        return on_cpu and not self.processes.are_several
+
+    def run_single_epoch(
+        self,
+        iterator: Any,
+        training: bool,
+        prefix: str,
+        step_fn: Callable[..., dict[str, Any]],
+        **fit_params: Any,
+    ) -> None:
+        """Take the batches of an epoch; no loss may be non-finite in training.
+
+        To read a number from a device is to wait until it has done all that it was
+        asked to. So the losses are read at once on a CPU, and at the end of the epoch
+        elsewhere, or where processes have to agree on them.
+        """
+        if iterator is None:
+            return
+        n_batches = 0
+        for batch, n_rows in zip(iterator, iterator.sizes(), strict=True):
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            loss = step["loss"].detach()
+            self.history.record_batch(f"{prefix}_loss", loss)
+            self.history.record_batch(f"{prefix}_batch_size", n_rows)
+            if self.reads_losses_at_once:
+                self._read_losses(prefix, self.history[-1]["batches"][-1:], training)
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+            n_batches += 1
+        if not self.reads_losses_at_once:
+            self._read_losses(prefix, self.history[-1]["batches"], training)
+        self.history.record(f"{prefix}_batch_count", n_batches)
+
+    def _read_losses(
+        self, prefix: str, batches: list[dict[str, Any]], training: bool
+    ) -> None:
+        """Turn losses into numbers; in training, stop at the first non-finite one."""
+        name = f"{prefix}_loss"
+        with_loss = [batch for batch in batches if name in batch]
+        losses = torch.stack([batch[name] for batch in with_loss])
+        self.processes.copy_first([losses])
+        for batch, loss in zip(with_loss, losses.tolist(), strict=True):
+            batch[name] = loss
+            if training and not math.isfinite(loss):
+                raise DivergedError(self._divergence(loss, batch))
+            self._last_finite_loss = loss if training else self._last_finite_loss
+
+    def _divergence(self, loss: float, batch: dict[str, Any]) -> str:
         """Say where the training diverged and what to do."""
-        last = getattr(self, "_last_finite_loss", None)
+        batches = self.history[-1]["batches"]
         learning_rate = self.optimizer_.param_groups[0]["lr"]
+        at = next(n for n, one in enumerate(batches, start=1) if one is batch)
         return (
             f"The training loss is {loss} at epoch {len(self.history)}, batch "
-            f"{len(self.history[-1]['batches'])} (last finite loss: {last}), with "
+            f"{at} (last finite loss: {self._last_finite_loss}), with "
             f"learning rate {learning_rate:.3g}. Use a smaller learning_rate, or look "
             "for extreme values in the expression or the response."
         )
@@ -100,6 +164,7 @@ class TrainingNet(NeuralNetRegressor):
                 self.run_single_epoch(
                     train, training=True, prefix="train", step_fn=self.train_step
                 )
+                self.processes.copy_first(self.module_.buffers())
                 self.run_single_epoch(
                     valid,
                     training=False,
@@ -126,6 +191,18 @@ class _CosineLearningRate(Callback):
         for group in net.optimizer_.param_groups:
             group["lr"] = rate
         net.history.record("learning_rate", rate)
+
+
+class _DropoutOfProcess(Callback):
+    """Give each process masks of its own, which follow from seed and epoch alone."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+        self.seed = generator.initial_seed()
+
+    def on_epoch_begin(self, net: TrainingNet, **_: Any) -> None:
+        seed = net.processes.seed_of_epoch(self.seed, len(net.history))
+        self.generator.manual_seed(seed)
 
 
 class BestWeights(Callback):
@@ -204,15 +281,9 @@ def train_network(
     settings: TrainingSettings,
 ) -> tuple[TrainingNet, BestWeights]:
     """Train `network` in place and leave the best weights in it."""
+    processes = settings.processes or Processes(settings.device)
+    processes.check_batches(settings.batch_size, len(train))
     best = BestWeights(settings.patience)
-    callbacks: list[Any] = [
-        ("learning_rate", _CosineLearningRate(settings.learning_rate)),
-        ("best_weights", best),
-    ]
-    if settings.checkpoint is not None:
-        callbacks.append(("checkpoint", settings.checkpoint.callback(best)))
-    if settings.verbose:
-        callbacks.append(("progress", _ProgressLine()))
     net = wrap_network(
         network,
         settings.device,
@@ -222,14 +293,24 @@ def train_network(
         lr=settings.learning_rate,
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,
+        iterator_train__share=(processes.rank, processes.count),
         iterator_valid__batch_size=max(1024, settings.batch_size),
         train_split=None if valid is None else predefined_split(valid),
-        callbacks=callbacks + list(settings.callbacks),
+        callbacks=_callbacks(network, settings, processes, best),
     )
     net.low_precision = settings.precision == "bf16"
+    net.processes = processes
+    if settings.compile:
+        net.compiled = compile_network(network)
     if settings.checkpoint is not None:
-        settings.checkpoint.resume(net, best)
+        settings.checkpoint.resume(net, best, n_processes=processes.count)
+    if processes.are_several:
+        processes.check_same(_what_all_share(net, train, valid))
+        processes.copy_first(net.module_.state_dict().values())
     net.partial_fit(train)
+    net.compiled = None
+    if net.was_interrupted and processes.are_several:
+        raise KeyboardInterrupt  # each is at a batch of its own
     best.restore(net.module_)
     net.module_.eval()
     if net.was_interrupted:
@@ -241,6 +322,38 @@ def train_network(
         )
     _check_finite(net, train)
     return net, best
+
+
+def _callbacks(
+    network: nn.Module,
+    settings: TrainingSettings,
+    processes: Processes,
+    best: BestWeights,
+) -> list[Any]:
+    """Return what is called during a training, in this order."""
+    callbacks: list[Any] = [
+        ("learning_rate", _CosineLearningRate(settings.learning_rate)),
+        ("best_weights", best),
+    ]
+    layers = [one for one in network.modules() if isinstance(one, Dropout)]
+    generators = [one.generator for one in layers if one.generator is not None]
+    if processes.are_several and generators:  # they are all the same
+        callbacks.append(("dropout", _DropoutOfProcess(generators[0])))
+    if settings.checkpoint is not None and processes.this_is_main:
+        callbacks.append(("checkpoint", settings.checkpoint.callback(best)))
+    if settings.verbose and processes.this_is_main:
+        callbacks.append(("progress", _ProgressLine()))
+    return callbacks + list(settings.callbacks)
+
+
+def _what_all_share(
+    net: TrainingNet, train: TreatmentDataset, valid: TreatmentDataset | None
+) -> str:
+    """Return a digest of rows, responses and how far the training is."""
+    counts = torch.tensor([net.batch_size, net.max_epochs, len(net.history)])
+    parts = [one for one in (train, valid) if one is not None]
+    tensors = [counts, *(part for one in parts for part in (one.rows, one.target))]
+    return digest(*(tensor.cpu().numpy() for tensor in tensors))
 
 
 def _describe_kept(best: BestWeights) -> str:

@@ -18,7 +18,10 @@ LAYERS = (
     ("chem",),
     ("_validation", "treatments"),
     ("metrics", "model_selection", "preprocessing"),
-    ("_archive", "_batches", "_checkpoint", "_inference", "_training"),
+    (
+        *("_archive", "_batches", "_checkpoint", "_compiled", "_inference"),
+        *("_processes", "_training"),
+    ),
     ("persistence",),
     ("estimators",),
     ("baselines",),

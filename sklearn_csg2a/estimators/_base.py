@@ -16,7 +16,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_csg2a._batches import TreatmentDataset, TreatmentTensors
-from sklearn_csg2a._device import resolve_device, use_one_thread_after_fork
+from sklearn_csg2a._device import use_one_thread_after_fork
+from sklearn_csg2a._processes import join_processes
 from sklearn_csg2a._random import draw_seeds, seeded_initialisation
 from sklearn_csg2a._training import TrainingSettings, train_network
 from sklearn_csg2a._validation import validate_plain
@@ -58,7 +59,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         "expression": [pd.DataFrame, None],
         "train_encoder": ["boolean"],
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
-        "attention": [StrOptions({"paper", "released", "off"})],
+        "attention": [StrOptions({"paper", "gated", "released", "off"})],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "gene_dropout": [Interval(Real, 0, 1, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
@@ -81,6 +82,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         "columns": [dict, None],
         "device": [str, torch.device],
         "precision": [StrOptions({"float32", "bf16"})],
+        "compile": ["boolean"],
         "warm_start": ["boolean"],
         "callbacks": [list, None],
         "checkpoint": [str, os.PathLike, None],
@@ -135,7 +137,8 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         )
         location, scale = _center_and_spread(response[train_rows])
         treatments = self._fit_scaler(treatments, train_rows)
-        device = resolve_device(self.device)
+        processes = join_processes(self.device, self.random_state)
+        device = processes.device
         compounds, width, mat = self._read_compounds(treatments, train_rows, device)
         network = self._start_network(treatments, width, response, seeds)
         csg2a_part(network).condition.mat = mat
@@ -161,6 +164,8 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
             verbose=int(self.verbose),
             callbacks=list(self.callbacks or []),
             checkpoint=open_checkpoint(self, treatments, response, seeds, generators),
+            compile=self.compile,
+            processes=processes,
         )
         net, best = train_network(network, train, valid, settings)
         set_dropout_generator(network, None)

@@ -50,9 +50,9 @@ class PerturbationRegressor(InspectableCSG2A):
     train_encoder : bool, default=False
         Train the network of a `MATEncoder` along with the rest; `compound_encoder`
         is "mat" or a MATEncoder, whose weights are where it starts.
-    attention : {"paper", "released", "off"}, default="paper"
-        How the attention acts: the matrix-vector product of the paper, the row-sum
-        gate of the published code, or not at all.
+    attention : {"paper", "gated", "released", "off"}, default="paper"
+        How the attention acts: the matrix-vector product of the paper, the same
+        beside a path around it, the row sums of the published code, or not at all.
     hidden_dim : int, default=64
         Width of a gene's query vector.
     dropout : float, default=0.1
@@ -92,11 +92,16 @@ class PerturbationRegressor(InspectableCSG2A):
         Dose and time under another name must be there in fit and may be absent in
         predict; the cell line may be absent wherever X has gene columns.
     device : str, default="auto"
-        "auto" takes CUDA where there is one.
+        "auto" takes CUDA where there is one. "accelerate" takes the device that
+        `accelerate launch` assigns and trains with all its processes, each on its
+        share of every batch; `random_state` must be an integer.
     precision : {"float32", "bf16"}, default="float32"
         "bf16" runs the matrix products of training in bfloat16, which is faster
         where the processor has such instructions. Weights, norms and predictions
         stay in float32.
+    compile : bool, default=False
+        Run training steps through `torch.compile`. Compiling takes a while at first,
+        so it is for long fits; on a CPU it needs a C++ compiler.
     warm_start : bool, default=False
         Start from a copy of the fitted weights instead of new ones; genes are
         matched to those of the first fit by name.
@@ -205,6 +210,7 @@ class PerturbationRegressor(InspectableCSG2A):
         columns: dict[str, str] | None = None,
         device: str = "auto",
         precision: str = "float32",
+        compile: bool = False,  # noqa: A002 (torch's name)
         warm_start: bool = False,
         callbacks: list[Any] | None = None,
         checkpoint: str | PathLike[str] | None = None,
@@ -233,6 +239,7 @@ class PerturbationRegressor(InspectableCSG2A):
         self.columns = columns
         self.device = device
         self.precision = precision
+        self.compile = compile
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.checkpoint = checkpoint

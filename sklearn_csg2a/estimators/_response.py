@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_csg2a._inference import (
-    encode_conditions,
-    predict_perturbed,
-    predict_response,
-)
+from sklearn_csg2a._inference import encode_conditions
 from sklearn_csg2a.estimators._expression_scaler import fit_scaler, scale_expression
-from sklearn_csg2a.estimators._inspection import InspectableCSG2A
+from sklearn_csg2a.estimators._gene_transfer import check_new_genes, move_to_genes
 from sklearn_csg2a.estimators._networks import (
     build_csg2a,
     build_response,
@@ -29,8 +24,8 @@ from sklearn_csg2a.estimators._pretrained import (
     find_pretrained,
     genes_of,
 )
+from sklearn_csg2a.estimators._response_predictions import PredictingResponse
 from sklearn_csg2a.estimators._trained_encoder import check_not_frozen
-from sklearn_csg2a.estimators._uncertainty import dropout_spread
 from sklearn_csg2a.nn import ResponseNetwork
 from sklearn_csg2a.treatments import read_response
 
@@ -46,10 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DrugResponseRegressor"]
 
-_DROPOUT_PASSES = 30
 
-
-class DrugResponseRegressor(InspectableCSG2A):
+class DrugResponseRegressor(PredictingResponse):
     """Predict drug response (ln IC50) of cells to compounds.
 
     The second step of CSG2A: a pretrained perturbation network, frozen, between a
@@ -69,6 +62,15 @@ class DrugResponseRegressor(InspectableCSG2A):
     freeze : bool, default=True
         Keep the pretrained part as it is: no gradient, batch-norm statistics fixed,
         dropout off. Without `pretrained` it has no effect.
+    new_genes : {"drop", "add"}, default="drop"
+        Genes of X that the pretrained model does not know. "drop" leaves them out:
+        the genes are those of the pretraining, matched by name; `missing_genes` says
+        what happens where X lacks one. "add" takes the genes of X instead, and needs
+        ``freeze=False``: shared genes keep what the pretraining learned of them, by
+        name, new ones start untrained and without effect on the perturbed
+        expression, and those that X lacks are left out of the input. `interactome`
+        then joins the genes of X; None keeps the edges between shared genes.
+        Without `pretrained` it has no effect.
     expression_scaler : transformer or None, default=None
         Fitted on the basal expression of the unique cells that train, those held
         out for early stopping aside, and applied to every cell, such as a robust
@@ -87,9 +89,9 @@ class DrugResponseRegressor(InspectableCSG2A):
         Train the network of a `MATEncoder` along with the rest, as
         :class:`PerturbationRegressor` does. With `pretrained` it is that model's
         encoder, and needs ``freeze=False``.
-    attention : {"paper", "released", "off"}, default="paper"
-        How the attention acts: the matrix-vector product of the paper, the row-sum
-        gate of the published code, or not at all.
+    attention : {"paper", "gated", "released", "off"}, default="paper"
+        How the attention acts: the matrix-vector product of the paper, the same
+        beside a path around it, the row sums of the published code, or not at all.
     hidden_dim : int, default=64
         Width of a gene's query vector.
     dropout : float, default=0.1
@@ -129,11 +131,16 @@ class DrugResponseRegressor(InspectableCSG2A):
         Dose and time under another name must be there in fit and may be absent in
         predict; the cell line may be absent wherever X has gene columns.
     device : str, default="auto"
-        "auto" takes CUDA where there is one.
+        "auto" takes CUDA where there is one. "accelerate" takes the device that
+        `accelerate launch` assigns and trains with all its processes, each on its
+        share of every batch; `random_state` must be an integer.
     precision : {"float32", "bf16"}, default="float32"
         "bf16" runs the matrix products of training in bfloat16, which is faster
         where the processor has such instructions. Weights, norms and predictions
         stay in float32.
+    compile : bool, default=False
+        Run training steps through `torch.compile`. Compiling takes a while at first,
+        so it is for long fits; on a CPU it needs a C++ compiler.
     warm_start : bool, default=False
         Start from a copy of the fitted weights instead of new ones; genes are
         matched to those of the first fit by name.
@@ -213,9 +220,10 @@ class DrugResponseRegressor(InspectableCSG2A):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **InspectableCSG2A._parameter_constraints,
+        **PredictingResponse._parameter_constraints,
         "pretrained": "no_validation",
         "freeze": ["boolean"],
+        "new_genes": [StrOptions({"drop", "add"})],
         "expression_scaler": "no_validation",
         "head_hidden": ["array-like"],
         "bilinear_dim": [Interval(Integral, 0, None, closed="left")],
@@ -229,6 +237,7 @@ class DrugResponseRegressor(InspectableCSG2A):
         expression: pd.DataFrame | None = None,
         pretrained: Any = None,
         freeze: bool = True,
+        new_genes: str = "drop",
         expression_scaler: Any = None,
         head_hidden: tuple[int, ...] = (512, 64),
         bilinear_dim: int = 0,
@@ -253,6 +262,7 @@ class DrugResponseRegressor(InspectableCSG2A):
         columns: dict[str, str] | None = None,
         device: str = "auto",
         precision: str = "float32",
+        compile: bool = False,  # noqa: A002 (torch's name)
         warm_start: bool = False,
         callbacks: list[Any] | None = None,
         checkpoint: str | PathLike[str] | None = None,
@@ -262,6 +272,7 @@ class DrugResponseRegressor(InspectableCSG2A):
         self.expression = expression
         self.pretrained = pretrained
         self.freeze = freeze
+        self.new_genes = new_genes
         self.expression_scaler = expression_scaler
         self.head_hidden = head_hidden
         self.bilinear_dim = bilinear_dim
@@ -286,88 +297,17 @@ class DrugResponseRegressor(InspectableCSG2A):
         self.columns = columns
         self.device = device
         self.precision = precision
+        self.compile = compile
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.checkpoint = checkpoint
         self.random_state = random_state
         self.verbose = verbose
 
-    def predict(
-        self,
-        X: Any,
-        return_std: bool = False,
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """Predict the response.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_treatments, n_columns)
-            Treatments.
-        return_std : bool, default=False
-            Whether to return the standard deviation over 30 passes with dropout
-            left on (Monte-Carlo dropout; off in a frozen pretrained part). It shows
-            where the model is unsure, and is not a calibrated interval.
-
-        Returns
-        -------
-        y : ndarray of shape (n_treatments,)
-            In the units of the y given to fit, ln uM for ln IC50. Does not depend
-            on the other rows of X, to the last bit.
-        std : ndarray of shape (n_treatments,)
-            Only if `return_std` is True. The passes are the same for all rows and
-            calls, so it does not depend on the other rows of X either.
-
-        Raises
-        ------
-        InputError
-            If X cannot be used; the message names row, column and value.
-        """
-        if not return_std:
-            return self._predict_rows(X, self._predict_treatments, 1)[:, 0]
-        values, std = self._predict_rows(X, self._predict_with_std, 2).T
-        return values.copy(), std.copy()
-
-    def predict_perturbation(self, X: Any) -> np.ndarray:
-        """Predict the perturbed expression on the way to the response.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_treatments, n_columns)
-            Treatments.
-
-        Returns
-        -------
-        Y : ndarray of shape (n_treatments, n_outputs)
-            In the units of the pretraining. Without pretraining it is a hidden
-            state of the network, not an expression.
-        """
-        check_is_fitted(self)
-        n_outputs = self.net_.module_.csg2a.n_outputs
-        return self._predict_rows(X, self._perturb_treatments, n_outputs)
-
-    def _predict_treatments(self, treatments: Treatments) -> np.ndarray:
-        """Predict validated treatments, (rows, 1)."""
-        tensors = self._predict_tensors(treatments)
-        return self._to_units(predict_response(self.net_.module_, tensors))
-
-    def _predict_with_std(self, treatments: Treatments) -> np.ndarray:
-        """Return prediction and standard deviation under dropout, (rows, 2)."""
-        tensors = self._predict_tensors(treatments)
-        network = self.net_.module_
-        values = self._to_units(predict_response(network, tensors))
-        spread = dropout_spread(network, tensors, _DROPOUT_PASSES, self._dropout_seed)
-        return np.hstack([values, self._scale * spread.cpu().numpy()])
-
-    def _perturb_treatments(self, treatments: Treatments) -> np.ndarray:
-        """Return perturbed expression of validated treatments, (rows, outputs)."""
-        network = self.net_.module_
-        centered = predict_perturbed(network, self._predict_tensors(treatments))
-        csg2a = network.csg2a
-        return (csg2a.location + csg2a.scale * centered).cpu().numpy().astype(float)
-
     def _read_for_fit(self, X: Any) -> Treatments:
         """Find the pretrained model, then read X with its genes."""
         check_not_frozen(self)
+        check_new_genes(self)
         self._pretrained = find_pretrained(self.pretrained)
         return super()._read_for_fit(X)
 
@@ -384,7 +324,7 @@ class DrugResponseRegressor(InspectableCSG2A):
     def _genes_to_read(self, *, plain: bool) -> tuple[str, ...] | None:
         """Return the genes of the first fit or the pretraining, which fit must find."""
         known = super()._genes_to_read(plain=plain)
-        if known is not None or self._pretrained is None:
+        if known is not None or self._pretrained is None or self.new_genes == "add":
             return known
         return genes_of(self._pretrained, plain=plain and self.expression is None)
 
@@ -408,6 +348,9 @@ class DrugResponseRegressor(InspectableCSG2A):
         del n_outputs
         if self._pretrained is not None:
             csg2a = copy_csg2a(self._pretrained)
+            if self.new_genes == "add":
+                known = tuple(self._pretrained.genes_)
+                csg2a = move_to_genes(csg2a, known, treatments, self.interactome)
             return build_response(self, csg2a, freeze=self.freeze)
         csg2a = build_csg2a(self, treatments, compound_dim, treatments.n_genes)
         return build_response(self, csg2a, freeze=False)

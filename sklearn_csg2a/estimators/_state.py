@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from sklearn.base import BaseEstimator
 
+from sklearn_csg2a._device import resolve_device
 from sklearn_csg2a._random import seeded_initialisation
 from sklearn_csg2a._training import wrap_network
 
@@ -69,7 +70,7 @@ class NetworkState(BaseEstimator):
             network = self._network_from_state(config, arrays)
         network.load_state_dict({k: torch.tensor(v) for k, v in arrays.items()})
         device = torch.device(getattr(self, "device_", "cpu"))
-        if device.type == "cuda" and not torch.cuda.is_available():
-            device = torch.device("cpu")
+        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+            device = resolve_device("auto")  # the first, if there is one
         self.device_ = str(device)
         self.net_ = wrap_network(network.eval(), device)

@@ -43,6 +43,7 @@ OTHER_VALUES = {
     "columns": [{"dose": "dose"}],
     "device": ["cpu"],
     "precision": ["float32"],
+    "compile": [False],  # True needs a C++ compiler: see test_devices.py
     "warm_start": [True],
     "callbacks": [[EpochTimer()]],
     "checkpoint": [],  # filled from a temporary folder
@@ -50,6 +51,7 @@ OTHER_VALUES = {
     "verbose": [1],
     "pretrained": [],  # filled from a fixture
     "freeze": [False],
+    "new_genes": ["add"],
     "expression_scaler": [StandardScaler()],
     "head_hidden": [(4,), [6, 3]],
     "bilinear_dim": [0, 3],
