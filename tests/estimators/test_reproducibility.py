@@ -20,6 +20,14 @@ from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a.exceptions import InterruptedFitWarning
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard():
+    """Let SIGINT interrupt, also where a shell started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def target(model, screen):
     return screen.Y if isinstance(model, PerturbationRegressor) else screen.y
 
