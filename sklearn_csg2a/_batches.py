@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
     from sklearn_csg2a.treatments import Treatments
 
-__all__ = ["Batches", "TreatmentDataset", "TreatmentTensors"]
+__all__ = [
+    "Batches",
+    "TreatmentDataset",
+    "TreatmentTensors",
+    "distinct_entities",
+    "epoch_order",
+]
 
 _ROWS_OF_A_COMPOUND = 8  # in a row, where compounds are encoded in every batch
 
@@ -96,20 +102,18 @@ class TreatmentDataset(Dataset):
             data = self.tensors
             compound = data.condition_compound[data.condition_index[self.rows]]
             order = _order_by_compound(compound.cpu(), self.generator)
-        elif self.generator is None:
-            order = torch.arange(len(self))
         else:
-            order = torch.randperm(len(self), generator=self.generator)
+            order = epoch_order(len(self), self.generator)
         return order.to(self.rows.device)
 
     def batch(self, positions: Tensor) -> tuple[TreatmentBatch, Tensor]:
         """Collate the rows at `positions` (batch,) of this data set."""
         data = self.tensors
         rows = self.rows[positions]  # (batch,)
-        cells, cell_index, cell_counts = _entities(
+        cells, cell_index, cell_counts = distinct_entities(
             data.cell_index[rows], len(data.basal)
         )
-        conditions, condition_index, condition_counts = _entities(
+        conditions, condition_index, condition_counts = distinct_entities(
             data.condition_index[rows],
             len(data.dose),
             present_alone=self.encodes_compounds,
@@ -168,7 +172,14 @@ class Batches:
             yield self.dataset.batch(rows.tensor_split(n_shares)[which])
 
 
-def _entities(
+def epoch_order(n_rows: int, generator: torch.Generator | None) -> Tensor:
+    """Return positions (rows,), shuffled where there is a generator."""
+    if generator is None:
+        return torch.arange(n_rows)
+    return torch.randperm(n_rows, generator=generator)
+
+
+def distinct_entities(
     index: Tensor, n_entities: int, *, present_alone: bool = False
 ) -> tuple[Tensor | slice, Tensor, Tensor]:
     """Return the entities of a batch, each row's position among them, and counts.

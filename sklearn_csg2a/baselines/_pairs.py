@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from sklearn_csg2a._batches import distinct_entities, epoch_order
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -77,19 +79,17 @@ class PairDataset(Dataset):
 
     def order(self) -> Tensor:
         """Return positions (rows,) in the order of an epoch."""
-        if self.generator is None:
-            order = torch.arange(len(self))
-        else:
-            order = torch.randperm(len(self), generator=self.generator)
-        return order.to(self.rows.device)
+        return epoch_order(len(self), self.generator).to(self.rows.device)
 
     def batch(self, positions: Tensor) -> tuple[PairBatch, Tensor]:
         """Collate the rows at `positions` (batch,) of this data set."""
         data = self.tensors
         rows = self.rows[positions]
-        cells, cell_index, cell_counts = _distinct(data.cell_index[rows])
-        compounds, compound_index, compound_counts = _distinct(
-            data.compound_index[rows]
+        cells, cell_index, cell_counts = distinct_entities(
+            data.cell_index[rows], len(data.cells), present_alone=True
+        )
+        compounds, compound_index, compound_counts = distinct_entities(
+            data.compound_index[rows], data.n_compounds, present_alone=True
         )
         batch = PairBatch(
             cells=data.cells[cells],
@@ -100,11 +100,6 @@ class PairDataset(Dataset):
             compound_index=compound_index,
         )
         return batch, self.target[positions]
-
-
-def _distinct(index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the distinct entities, each row's position among them, and counts."""
-    return torch.unique(index, return_inverse=True, return_counts=True)
 
 
 def _move(values: np.ndarray, device: torch.device) -> Tensor:

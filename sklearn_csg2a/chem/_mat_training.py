@@ -146,17 +146,17 @@ class MaskedAtomTraining:
                         self.save()
                         written = time.monotonic()
                 self._end_epoch()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # maybe in the middle of a step: it is not saved
             self.interrupted = True
             warnings.warn(
                 f"Pretraining was interrupted at step {self.step} of {self.n_steps}; "
-                "the weights so far are kept, and the same call goes on from here.",
+                "the weights so far are written, and the same call goes on from the "
+                "last checkpoint.",
                 InterruptedFitWarning,
                 stacklevel=3,  # the caller of pretrain_mat
             )
         finally:
             progress.end()
-        self.save()
 
     def _batches_left(self) -> Iterator[tuple[np.ndarray, int]]:
         """Yield the batches of this epoch that were not trained on yet."""

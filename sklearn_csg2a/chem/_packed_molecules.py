@@ -38,7 +38,11 @@ class GraphBatch:
 
 @dataclass
 class PackedMolecules:
-    """The atoms of all molecules one after the other, and their bonds."""
+    """The atoms of all molecules one after the other, and their bonds.
+
+    For many molecules: an eighth of the memory of the graphs that
+    :class:`~sklearn_csg2a.nn.molecules.Molecules` keeps on the device for a fit.
+    """
 
     smiles: np.ndarray  # (molecules,)
     n_atoms: np.ndarray  # (molecules,)
