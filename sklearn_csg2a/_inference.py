@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sklearn_csg2a.nn import CSG2A, CellTerms, ResponseNetwork, csg2a_part
 from sklearn_csg2a.nn.heads import EntityCodes
+from sklearn_csg2a.nn.layers import dense
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,12 +89,16 @@ def predict_response(network: ResponseNetwork, data: TreatmentTensors) -> Tensor
         ),
     )
 
+    merged = head.merge(network.csg2a.output.weight)
+    bias = head.perturbed.dense.bias
+
     def predict(rows: Tensor) -> Tensor:
         cell_index, condition_index = data.cell_index[rows], data.condition_index[rows]
-        perturbed = network.csg2a.perturb(
+        activated = network.csg2a.activate(
             cells, conditions, cell_index, condition_index
         )
-        return head(codes, perturbed, of_perturbed, cell_index, condition_index)
+        projected = dense(activated, merged, bias)  # (rows, width)
+        return head(codes, projected, of_perturbed, cell_index, condition_index)
 
     return _in_blocks(data.cell_index, _ROWS, predict)
 

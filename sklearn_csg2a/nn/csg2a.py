@@ -109,14 +109,14 @@ class CSG2A(nn.Module):
         """Compute each cell's terms; both inputs are (cells, genes)."""
         return CellTerms(basal, interactome_term, self.attention.cell_scores(basal))
 
-    def perturb(
+    def activate(
         self,
         cells: CellTerms,
         conditions: Tensor,
         cell_index: Tensor,
         condition_index: Tensor,
     ) -> Tensor:
-        """Predict centred perturbed expression, (rows, outputs).
+        """Return what the last layer acts on, (rows, genes).
 
         `conditions` is (conditions, genes), the indices (rows,).
         """
@@ -126,8 +126,18 @@ class CSG2A(nn.Module):
             conditions.index_select(0, condition_index),
             scores.index_select(0, condition_index),
         )  # (rows, genes)
-        activated = torch.relu(self.norm(propagated))
-        return self.output(self.dropout(activated))  # (rows, outputs)
+        return self.dropout(torch.relu(self.norm(propagated)))
+
+    def perturb(
+        self,
+        cells: CellTerms,
+        conditions: Tensor,
+        cell_index: Tensor,
+        condition_index: Tensor,
+    ) -> Tensor:
+        """Predict centred perturbed expression, (rows, outputs); inputs as above."""
+        activated = self.activate(cells, conditions, cell_index, condition_index)
+        return self.output(activated)
 
     def forward(self, batch: TreatmentBatch) -> Tensor:
         """Predict centred perturbed expression of a batch, (rows, outputs)."""

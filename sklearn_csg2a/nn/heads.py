@@ -54,7 +54,11 @@ class _Projection(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, counts: Tensor | None = None) -> Tensor:
-        return self.dropout(torch.relu(self.norm(self.dense(x), counts)))
+        return self.finish(self.dense(x), counts)
+
+    def finish(self, projected: Tensor, counts: Tensor | None = None) -> Tensor:
+        """Apply what follows the dense layer."""
+        return self.dropout(torch.relu(self.norm(projected, counts)))
 
 
 class EntityCodes(NamedTuple):
@@ -147,17 +151,37 @@ class ResponseHead(nn.Module):
             return added
         return torch.cat([added, self.condition_factors(conditions)], dim=1)
 
+    def merge(self, output: Tensor) -> Tensor:
+        """Return the weights from activated genes to `projected` of `forward`.
+
+        `output` (perturbed, genes) are those from activated genes to perturbed
+        expression, on which the projection acts at once: their product is one layer.
+        """
+        return dense(output.T, self.perturbed.dense.weight).T  # (width, genes)
+
+    def project(self, activated: Tensor, output: Tensor) -> Tensor:
+        """Project perturbed expression, given as activated genes: (rows, width).
+
+        Many rows share the product of the two layers, which costs less than to apply
+        one after the other; few do not. `activated` is (rows, genes).
+        """
+        weight, bias = self.perturbed.dense.weight, self.perturbed.dense.bias
+        if len(activated) > len(weight):
+            return dense(activated, self.merge(output), bias)
+        return dense(dense(activated, output), weight, bias)
+
     def forward(
         self,
         codes: EntityCodes,
-        perturbed: Tensor,
+        projected: Tensor,
         block: Tensor,
         cell_index: Tensor,
         condition_index: Tensor,
     ) -> Tensor:
         """Return the centred response (rows, 1).
 
-        `perturbed` is (rows, genes), `block` its part of the first layer.
+        `projected` (rows, width) is the projection of perturbed expression before its
+        norm, `block` its part of the first layer.
         """
         sizes = [self.widths[0], self.bilinear_dim]
         of_cell, cell_factors = codes.cells.index_select(0, cell_index).split(
@@ -166,7 +190,7 @@ class ResponseHead(nn.Module):
         of_condition, condition_factors = codes.conditions.index_select(
             0, condition_index
         ).split(sizes, dim=1)
-        x = dense(self.perturbed(perturbed), block) + of_cell + of_condition
+        x = dense(self.perturbed.finish(projected), block) + of_cell + of_condition
         x = self.dropout(torch.relu(self.first_norm(x)))  # (rows, width)
         for layer in self.hidden:
             x = layer(x)
@@ -239,16 +263,17 @@ class ResponseNetwork(nn.Module):
         conditions = self.csg2a.encode_conditions(batch)
         inputs = self.csg2a.hide_genes(batch, self.gene_dropout)
         cells = self.cell_terms(*inputs)
-        perturbed = self.csg2a.perturb(
+        activated = self.csg2a.activate(
             cells, conditions, batch.cell_index, batch.condition_index
         )
+        projected = self.head.project(activated, self.csg2a.output.weight)
         of_basal, of_perturbed, of_compound = self.head.first_blocks()
         codes = EntityCodes(
             self.head.code_cells(inputs.basal, of_basal, batch.cell_counts),
             self.head.code_conditions(conditions, of_compound, batch.condition_counts),
         )
         return self.head(
-            codes, perturbed, of_perturbed, batch.cell_index, batch.condition_index
+            codes, projected, of_perturbed, batch.cell_index, batch.condition_index
         )
 
 

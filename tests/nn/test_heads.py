@@ -61,6 +61,23 @@ def test_bilinear_term_is_a_linear_model_of_expression_per_condition():
 
 
 @pytest.mark.changes_global_random_state
+def test_projection_of_many_rows_equals_that_of_few_and_so_do_its_gradients():
+    network = _network().double()
+    output = network.csg2a.output.weight
+    activated = torch.randn(20, N_GENES, dtype=torch.float64)  # more than the width, 8
+    parameters = [output, network.head.perturbed.dense.weight]
+    together = network.head.project(activated, output)
+    apart = torch.cat(
+        [network.head.project(rows, output) for rows in activated[:, None]]
+    )
+    torch.testing.assert_close(together, apart)
+    torch.testing.assert_close(
+        torch.autograd.grad(together.sin().sum(), parameters),
+        torch.autograd.grad(apart.sin().sum(), parameters),
+    )
+
+
+@pytest.mark.changes_global_random_state
 def test_head_without_a_bilinear_term_has_the_published_parameters():
     names = {name for name, _ in ResponseHead(N_GENES, N_GENES).named_parameters()}
     assert not any("factors" in name for name in names)
