@@ -101,11 +101,26 @@ def make_kernel_ridge(data: Bunch, scheme: str, seed: int) -> PairwiseKernelRidg
     )
 
 
+def make_gradient_boosting(
+    data: Bunch, scheme: str, seed: int
+) -> GradientBoostingResponse:
+    """Make gradient boosting by LightGBM, with the threads that the process has."""
+    del scheme
+    return GradientBoostingResponse(
+        expression=data.expression,
+        random_state=seed,
+        library="lightgbm",
+        n_jobs=torch.get_num_threads(),
+    )
+
+
 def make_random_forest(data: Bunch, scheme: str, seed: int) -> RandomForestResponse:
     """Make a random forest, with the threads that the process has."""
     del scheme
     return RandomForestResponse(
         expression=data.expression,
+        n_estimators=50,
+        max_features="sqrt",
         random_state=seed,
         n_jobs=torch.get_num_threads(),
     )
@@ -128,9 +143,7 @@ CLASSICAL: dict[str, Factory] = {
     "SVM": lambda data, scheme, seed: (  # noqa: ARG005
         SVMResponse(expression=data.expression)
     ),
-    "GradientBoosting": lambda data, scheme, seed: (  # noqa: ARG005
-        GradientBoostingResponse(expression=data.expression, random_state=seed)
-    ),
+    "GradientBoosting": make_gradient_boosting,
     "PairwiseKernelRidge": make_kernel_ridge,
 }
 
@@ -195,6 +208,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "new_genes": "drop",
         "train_encoder": False,
     },
+    "GradientBoostingResponse": {"library": "scikit-learn"},
     "PerturbationRegressor": {"compile": False, "train_encoder": False},
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -20,9 +22,11 @@ from sklearn_csg2a.baselines import (
     PairwiseKernelRidge,
     RandomForestResponse,
     SVMResponse,
+    classical,
     svm,
 )
 from sklearn_csg2a.chem import encode_compounds, resolve_encoder
+from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.exceptions import (
     GeneMismatchError,
     InputError,
@@ -39,6 +43,12 @@ MODELS = {
         GradientBoostingResponse(max_iter=20, min_samples_leaf=5),
         {"max_leaf_nodes": [2, 8]},
     ),
+    "lightgbm": (
+        GradientBoostingResponse(
+            max_iter=20, min_samples_leaf=5, library="lightgbm", n_jobs=1
+        ),
+        {"max_leaf_nodes": [2, 8]},
+    ),
     "svm": (SVMResponse(), {"C": [0.01, 10.0]}),
     "kernel_ridge": (PairwiseKernelRidge(), {"alpha": [0.1, 100.0]}),
 }
@@ -48,7 +58,17 @@ CELLS = np.array([f"c{i}" for i in range(N_CELLS)])
 GENES = [f"g{i}" for i in range(N_GENES)]
 
 
-@pytest.fixture(params=list(MODELS))
+needs_lightgbm = pytest.mark.skipif(
+    find_spec("lightgbm") is None, reason="lightgbm is not installed"
+)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=needs_lightgbm) if name == "lightgbm" else name
+        for name in MODELS
+    ]
+)
 def name(request):
     return request.param
 
@@ -224,6 +244,69 @@ def test_columns_left_out_do_not_change_a_tree(screen):
     ).fit(rows, y)
     assert model.trees_.n_features_in_ < rows.shape[1]
     np.testing.assert_allclose(model.predict(X), reference.predict(rows))
+
+
+@needs_lightgbm
+def test_both_libraries_predict_new_rows_of_a_screen_equally_well():
+    screen = make_screen(random_state=0)
+    order = np.random.default_rng(0).permutation(len(screen.X))
+    train, test = order[:1600], order[1600:]
+    y = screen.y.to_numpy()
+    errors = []
+    for library in ("scikit-learn", "lightgbm"):
+        model = GradientBoostingResponse(
+            expression=screen.expression, max_iter=50, library=library, n_jobs=1
+        ).fit(screen.X.iloc[train], y[train])
+        assert model.n_iter_ == 50
+        predicted = model.predict(screen.X.iloc[test])
+        errors.append(np.sqrt(np.mean((predicted - y[test]) ** 2)))
+    assert errors[0] < 0.5 * y[test].std()
+    np.testing.assert_allclose(errors[1], errors[0], rtol=0.05)
+
+
+@needs_lightgbm
+def test_the_seed_decides_the_trees_of_lightgbm(screen):
+    X, y, expression = screen
+    model = _make("lightgbm", expression, max_features=0.3)
+    for n_jobs in (1, 2, None):
+        model.set_params(n_jobs=n_jobs)
+        first = model.fit(X, y).predict(X)
+        np.testing.assert_array_equal(clone(model).fit(X, y).predict(X), first)
+    other = clone(model).set_params(random_state=1).fit(X, y)
+    assert not np.array_equal(other.predict(X), first)
+
+
+@needs_lightgbm
+@pytest.mark.parametrize(("max_leaf_nodes", "leaves"), [(4, 4), (None, 24), (99, 24)])
+def test_lightgbm_is_asked_for_no_more_leaves_than_there_can_be(
+    max_leaf_nodes, leaves, screen
+):
+    X, y, expression = screen
+    model = _make("lightgbm", expression, max_leaf_nodes=max_leaf_nodes).fit(X, y)
+    assert model.trees_.num_leaves == leaves
+    assert np.corrcoef(model.predict(X), y)[0, 1] > 0.8
+
+
+@needs_lightgbm
+def test_lightgbm_reads_rows_in_single_precision(screen, monkeypatch):
+    X, y, expression = screen
+    seen = []
+    rows = classical._Blocks.rows
+
+    def record(self, at, dtype):
+        seen.append(dtype)
+        return rows(self, at, dtype)
+
+    monkeypatch.setattr(classical._Blocks, "rows", record)
+    _make("lightgbm", expression).fit(X, y).predict(X)
+    assert seen == [np.float32, np.float32]
+
+
+def test_lightgbm_is_a_package_that_the_error_names(screen, monkeypatch):
+    X, y, expression = screen
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn_csg2a\[boosting\]'"):
+        _make("lightgbm", expression).fit(X, y)
 
 
 def _scaled(X, expression):
