@@ -25,25 +25,26 @@ from sklearn_csg2a.baselines import (
 )
 
 SETTINGS: dict[type[BaseEstimator], dict[str, Any]] = {
-    # published: 300 epochs, learning rate 1e-4
-    GraphDRP: {"max_epochs": 40, "learning_rate": 5e-4},
+    # published: 300 epochs of 1,024 rows, learning rate 1e-4
+    GraphDRP: {"max_epochs": 23, "batch_size": 4096, "learning_rate": 2e-3},
     # published: 300 epochs of 128 rows, learning rate 1e-4
     DRPreter: {
-        "max_epochs": 15,
-        "batch_size": 1024,
+        "max_epochs": 3,
+        "batch_size": 512,
         "learning_rate": 3e-4,
-        "min_genes": 10,
+        "min_genes": 15,
     },
     # published: batches of 64 rows, learning rate 1e-4
-    DeepTTA: {"max_epochs": 20, "batch_size": 1024, "learning_rate": 3e-4},
-    PathDNN: {},
-    # published: batches of 128 rows
-    Precily: {"max_epochs": 30, "batch_size": 512},
+    DeepTTA: {"max_epochs": 14, "batch_size": 2048, "learning_rate": 5e-4},
+    # published: batches of 512 rows, learning rate 1e-4
+    PathDNN: {"max_epochs": 45, "batch_size": 1024, "learning_rate": 1e-3},
+    # published: 50 epochs of 128 rows
+    Precily: {"max_epochs": 30, "batch_size": 1024},
     # published: 8 layers and 10 epochs of 32 rows, on an eighth of the rows
     DeepCoVDR: {
-        "max_epochs": 5,
-        "batch_size": 256,
-        "learning_rate": 3e-4,
+        "max_epochs": 4,
+        "batch_size": 1024,
+        "learning_rate": 5e-4,
         "n_layers": 2,
     },
 }

@@ -7,6 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from sklearn_csg2a.baselines._pair_network import lower
 from sklearn_csg2a.nn import Dropout
 from sklearn_csg2a.nn.layers import Dense
 
@@ -85,8 +86,12 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor, attended: Tensor) -> Tensor:
         """Return the layer's output; both are (..., width)."""
-        x = self.first_norm(x + self.dropout(self.project(attended)))
-        inner = self.outer(torch.relu(self.inner(x)))
+        return self.finish(x, self.project(lower(attended)))
+
+    def finish(self, x: Tensor, projected: Tensor) -> Tensor:
+        """Do what follows the projection; both are (..., width)."""
+        x = self.first_norm(x + self.dropout(projected))
+        inner = self.outer(torch.relu(self.inner(lower(x))))
         return self.second_norm(x + self.dropout(inner))
 
 
@@ -105,24 +110,43 @@ class BertLayer(nn.Module):
         self.feed_forward = FeedForward(width, inner_width, dropout)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, sequences: Sequences) -> Tensor:
-        """Map tokens (tokens, width) to the same shape."""
-        parts = (self.query(x) / self.scale, self.key(x), self.value(x))
+    def forward(
+        self, x: Tensor, sequences: Sequences, *, first_alone: bool = False
+    ) -> Tensor:
+        """Map tokens (tokens, width) to the same shape.
+
+        With `first_alone`, return the first of each sequence, (sequences, width), in
+        the last layer, whose other tokens nobody reads.
+        """
+        low, scale = lower(x), self.scale
+        key, value = self.key(low).to(x.dtype), self.value(low).to(x.dtype)
+        if first_alone:
+            x = sequences.first(x)
+            low = sequences.first(low)
+        query = self.query(low).to(x.dtype) / scale
         # small products, for which lower precision is not worth its conversions
         with torch.autocast(x.device.type, enabled=False):
-            blocks = [self._attend(parts, *block) for block in sequences.blocks]
-        attended = torch.cat(blocks).index_select(0, sequences.out_of_blocks)
+            if first_alone:
+                key, value = sequences.spread(key), sequences.spread(value)
+                asked = self._attend(query[:, None], key, value, sequences.real)
+                attended = asked.squeeze(1)
+            else:
+                blocks = [
+                    self._attend(query[at], key[at], value[at], real)[real]
+                    for at, real in sequences.blocks
+                ]
+                attended = torch.cat(blocks).index_select(0, sequences.out_of_blocks)
         return self.feed_forward(x, attended)
 
     def _attend(
-        self, parts: tuple[Tensor, ...], places: Tensor, real: Tensor
+        self, query: Tensor, key: Tensor, value: Tensor, real: Tensor
     ) -> Tensor:
-        """Return what the tokens of a block gather from each other, (tokens, width)."""
+        """Return what queries (sequences, queries, width) gather, of the same shape."""
         query, key, value = (
-            part[places].unflatten(2, (self.n_heads, -1)).transpose(1, 2)
-            for part in parts
-        )  # (sequences, heads, longest, head width)
+            part.unflatten(2, (self.n_heads, -1)).transpose(1, 2)
+            for part in (query, key, value)
+        )  # (sequences, heads, queries or longest, head width)
         scores = query @ key.transpose(2, 3)
         scores = scores.masked_fill(~real[:, None, None], -torch.inf)
         weights = self.dropout(torch.softmax(scores, dim=3))
-        return (weights @ value).transpose(1, 2).flatten(2)[real]
+        return (weights @ value).transpose(1, 2).flatten(2)

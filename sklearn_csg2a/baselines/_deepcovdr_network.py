@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from sklearn_csg2a.baselines._bert_layers import BertLayer, FeedForward, Sequences
 from sklearn_csg2a.baselines._graph_layers import sum_neighbors
-from sklearn_csg2a.baselines._pair_network import Codes, PairNetwork
+from sklearn_csg2a.baselines._pair_network import Codes, PairNetwork, lower
 from sklearn_csg2a.nn import Dropout
 from sklearn_csg2a.nn.layers import Dense
 
@@ -16,6 +16,7 @@ __all__ = ["DeepCoVDRNetwork"]
 _WIDTH, _HEADS, _INNER = 128, 8, 512
 _HIDDEN = 300  # of the message passing
 _DEGREES = 300  # rows of the table of degrees
+_BLOCK = 64  # rows that are padded to the longest of them
 _CELL_WIDTHS = (1024, 512, 256, _WIDTH)
 
 
@@ -89,7 +90,7 @@ class DeepCoVDRNetwork(PairNetwork):
             x = self.messages(atoms, incoming, n_atoms, bonds, begin, n_bonds)
             degree = (incoming >= 0).sum(2)[sequences.real]  # (atoms,)
             inputs = [
-                self.outer(torch.relu(self.inner(x + table(degree))))
+                self.outer(torch.relu(self.inner(lower(x + table(degree))))).to(x.dtype)
                 for table in self.degrees
             ]
         else:
@@ -98,9 +99,9 @@ class DeepCoVDRNetwork(PairNetwork):
             inputs = [*self.atoms]
         tight = Sequences(n_atoms)
         x = inputs[0]
-        for layer in self.graph_layers:
-            x = layer(x, tight)
-        return tight.first(x), sequences.spread(inputs[1]), n_atoms
+        for i, layer in enumerate(self.graph_layers, start=1):
+            x = layer(x, tight, first_alone=i == len(self.graph_layers))
+        return x, sequences.spread(inputs[1]), n_atoms
 
     def combine(
         self,
@@ -110,17 +111,20 @@ class DeepCoVDRNetwork(PairNetwork):
         compound_index: Tensor,
     ) -> Tensor:
         """Return the response of rows, (rows, 1)."""
-        cell, queries = (part.index_select(0, cell_index) for part in cells)
         of_graph, atoms, n_atoms = compounds
-        lengths = n_atoms[compound_index]
+        lengths, order = n_atoms[compound_index].sort(stable=True)  # little padding
+        asking, asked = cell_index[order], compound_index[order]
+        cell, queries = (part.index_select(0, asking) for part in cells)
         sequences = Sequences(lengths)
-        atoms = atoms[:, : sequences.real.shape[1]].index_select(0, compound_index)
+        atoms = atoms[:, : sequences.real.shape[1]].index_select(0, asked)
         x = sequences.gather(atoms)  # (atoms of all rows, width)
-        for i, layer in enumerate(self._cross()):
-            x = layer(x, sequences, queries[:, i])
-        drug = (sequences.first(x) + of_graph.index_select(0, compound_index)) / 2
+        for i, layer in enumerate(self._cross(), start=1):
+            last = i == len(self.cross_layers)
+            x = layer(x, sequences, queries[:, i - 1], first_alone=last)
+        drug = (x + of_graph.index_select(0, asked)) / 2  # (rows, width)
         x = self.first(torch.cat([drug, cell], dim=1))
-        return self.output(torch.relu(self.dropout(x)))
+        x = self.output(torch.relu(self.dropout(x)))
+        return x.index_select(0, order.argsort())
 
     def _cross(self) -> list[_CrossLayer]:
         """Return the layers of the second transformer."""
@@ -197,20 +201,52 @@ class _CrossLayer(nn.Module):
         """Return the next state of cells (cells, width)."""
         return self.feed_forward(cells, self.cell_value(cells))
 
-    def forward(self, x: Tensor, sequences: Sequences, query: Tensor) -> Tensor:
-        """Return the next state of atoms (atoms, width), of rows one by one."""
-        padded = sequences.spread(x)  # (rows, longest, width)
-        scores = (query @ padded.transpose(1, 2)).float()  # (rows, heads, longest)
-        scores = scores.masked_fill(~sequences.real[:, None], -torch.inf)
-        weights = self.dropout(torch.softmax(scores, dim=2))
-        average = (weights @ padded).to(x.dtype)  # (rows, heads, width)
+    def forward(
+        self,
+        x: Tensor,
+        sequences: Sequences,
+        query: Tensor,
+        *,
+        first_alone: bool = False,
+    ) -> Tensor:
+        """Return the next state of atoms (atoms, width), of rows one by one.
+
+        With `first_alone`, return the first of each row, (rows, width), in the last
+        layer, whose other atoms nobody reads.
+        """
+        lengths = sequences.lengths
+        # small products, for which lower precision is not worth its conversions
+        with torch.autocast(x.device.type, enabled=False):
+            # In one block, a prediction rounds alike whatever rows are beside it.
+            size = _BLOCK if self.training else len(query)
+            averages, totals, start = [], [], 0
+            for block, asked in zip(
+                lengths.split(size), query.split(size), strict=True
+            ):
+                end = start + int(block.sum())
+                average, total = self._ask(x[start:end], block, asked)
+                averages.append(average)
+                totals.append(total)
+                start = end
+            average, total = torch.cat(averages), torch.cat(totals)
         of_value = self.value.weight.unflatten(0, (_HEADS, -1))
         attended = torch.einsum("rhw,hkw->rhk", average, of_value).to(x.dtype)
-        bias = weights.sum(2, keepdim=True) * self.value.bias.view(_HEADS, -1)
-        attended = (attended + bias).flatten(1)  # (rows, width)
-        row = torch.arange(len(query), device=x.device)
-        row = row.repeat_interleave(sequences.lengths)
-        return self.feed_forward(x, attended.index_select(0, row))
+        attended = attended + total * self.value.bias.view(_HEADS, -1)
+        # of all atoms of a row at once, which is the same as of each
+        projected = self.feed_forward.project(attended.flatten(1))  # (rows, width)
+        if first_alone:
+            return self.feed_forward.finish(sequences.first(x), projected)
+        row = torch.arange(len(query), device=x.device).repeat_interleave(lengths)
+        return self.feed_forward.finish(x, projected.index_select(0, row))
+
+    def _ask(self, x: Tensor, lengths: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        """Average the atoms of some rows, (rows, heads, width), and add the weights."""
+        sequences = Sequences(lengths)
+        padded = sequences.spread(x)  # (rows, longest, width)
+        scores = query @ padded.transpose(1, 2)  # (rows, heads, longest)
+        scores = scores.masked_fill(~sequences.real[:, None], -torch.inf)
+        weights = self.dropout(torch.softmax(scores, dim=2))
+        return weights @ padded, weights.sum(2, keepdim=True)
 
 
 def _real(lengths: Tensor, longest: int) -> Tensor:

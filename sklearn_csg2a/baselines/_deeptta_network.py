@@ -97,9 +97,9 @@ class _TokenTower(nn.Module):
         places = torch.arange(longest, device=numbers.device).expand_as(sequences.real)
         tokens = self.token(sequences.gather(numbers[:, :longest]))
         x = self.dropout(self.norm(tokens + self.place(sequences.gather(places))))
-        for layer in self.layers:
-            x = layer(x, sequences)  # (tokens, width)
-        return sequences.first(x)
+        for i, layer in enumerate(self.layers, start=1):
+            x = layer(x, sequences, first_alone=i == len(self.layers))
+        return x  # (compounds, width)
 
 
 class _Head(nn.Module):
@@ -115,4 +115,4 @@ class _Head(nn.Module):
         x = torch.relu(self.dropout(x))  # (rows, 1024)
         for layer in self.layers:
             x = torch.relu(self.dropout(layer(x)))
-        return self.output(x)
+        return self.output(x.float())

@@ -13,9 +13,10 @@ from sklearn_csg2a.baselines._pair_network import (
     Codes,
     PairDense,
     PairNetwork,
+    lower,
 )
 from sklearn_csg2a.nn import Dropout
-from sklearn_csg2a.nn.layers import Dense
+from sklearn_csg2a.nn.layers import Dense, dense
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ __all__ = ["DRPreterNetwork"]
 _WIDTH = 256  # of a token
 _NODE = 8  # width of a gene's vector
 _HEADS, _HEAD_WIDTH = 8, 64
+_BLOCK = 8  # pathways that are padded to the longest of them
 
 
 class DRPreterNetwork(PairNetwork):
@@ -90,7 +92,7 @@ class DRPreterNetwork(PairNetwork):
         x = self.first.of_cells(pathways) + self.first.of_compounds(drug)
         x = self.dropout(nn.functional.elu(x))
         x = self.dropout(nn.functional.elu(self.second(x)))
-        return self.output(x)
+        return self.output(x)  # (rows, 1)
 
 
 class _CompoundTower(nn.Module):
@@ -132,15 +134,20 @@ class _PathwayTower(nn.Module):
         for row, one in zip(places, pathways, strict=True):
             row[: len(one)] = torch.arange(start, start + len(one))
             start += len(one)
+        sizes = torch.tensor([len(one) for one in pathways])
+        by_size = sizes.argsort(stable=True)
         for name, table in (
             ("genes", genes),  # (nodes,)
             ("edges", torch.cat([loops, ends], dim=1)),  # (2, edges)
-            ("places", places),  # (pathways, longest) node, n_nodes where none
+            ("places", places[by_size]),  # (pathways, longest), n_nodes where none
+            ("order", by_size.argsort()),  # (pathways,) from those by size
         ):
             self.register_buffer(name, table, persistent=False)
         self.genes: Tensor
         self.edges: Tensor
         self.places: Tensor
+        self.order: Tensor
+        self.longest = [int(sizes[one].max()) for one in by_size.split(_BLOCK)]
         self.layers = nn.ModuleList(
             _NodeAttention(1 if i == 0 else _NODE, _NODE) for i in range(3)
         )
@@ -149,18 +156,32 @@ class _PathwayTower(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, cells: Tensor) -> Tensor:
-        x = cells.T[self.genes].unsqueeze(2)  # (nodes, cells, 1)
+        x = cells.T[self.genes].unsqueeze(0)  # (1, nodes, cells)
         for layer in self.layers:
-            x = torch.relu(layer(x, self.edges))  # (nodes, cells, 8)
-        x = torch.cat([x, x.new_zeros(1, *x.shape[1:])])
-        x = x[self.places.flatten()].unflatten(0, self.places.shape)
-        x = x.permute(2, 0, 1, 3).flatten(2)  # (cells, pathways, longest * 8)
-        x = self.dropout(torch.relu(self.first(x)))
-        return self.dropout(torch.relu(self.second(x)))
+            x = torch.relu(layer(x, self.edges))  # (8, nodes, cells)
+        x = lower(x)
+        x = torch.cat([x, x.new_zeros(_NODE, 1, len(cells))], dim=1)
+        blocks = []
+        for places, longest in zip(
+            self.places.split(_BLOCK), self.longest, strict=True
+        ):
+            block = x.index_select(1, places[:, :longest].flatten())
+            block = block.permute(2, 1, 0).reshape(len(cells), len(places), -1)
+            # the weights of places that none of these pathways has are left out
+            weight = self.first.weight[:, : block.shape[2]]
+            block = torch.relu(dense(block, weight, self.first.bias))
+            block = self.second(self.dropout(block))
+            blocks.append(self.dropout(torch.relu(block)))
+        joined = torch.cat(blocks, dim=1).to(cells.dtype)  # (cells, pathways, width)
+        return joined.index_select(1, self.order)
 
 
 class _NodeAttention(nn.Module):
-    """Graph attention with one head on a graph that all cells share."""
+    """Graph attention with one head on a graph that all cells share.
+
+    The dense layer is linear, and comes behind the average that attention makes; of
+    the first layer's inputs, one number of each node, there is less to gather.
+    """
 
     def __init__(self, n_inputs: int, width: int) -> None:
         super().__init__()
@@ -172,11 +193,17 @@ class _NodeAttention(nn.Module):
             nn.init.xavier_uniform_(weight)
 
     def forward(self, x: Tensor, edges: Tensor) -> Tensor:
-        """Map `x` (nodes, cells, inputs) to (nodes, cells, width)."""
-        source, target = edges
-        x = self.dense(x)
-        of_source = (x * self.of_source).sum(2)  # (nodes, cells)
-        of_target = (x * self.of_target).sum(2)
+        """Map `x` (inputs, nodes, cells) to (width, nodes, cells)."""
+        # few channels, for which lower precision is not worth its conversions
+        with torch.autocast(x.device.type, enabled=False):
+            return self._attend(x, *edges)
+
+    def _attend(self, x: Tensor, source: Tensor, target: Tensor) -> Tensor:
+        """Do what `forward` does, along edges from `source` to `target` (edges,)."""
+        shape = x.shape[1:]  # (nodes, cells)
+        weight = self.dense.weight
+        of_ends = torch.cat([self.of_source, self.of_target]) @ weight  # (2, inputs)
+        of_source, of_target = (of_ends @ x.flatten(1)).unflatten(1, shape)
         scores = of_source.index_select(0, source) + of_target.index_select(0, target)
         scores = nn.functional.leaky_relu(scores, 0.2)  # (edges, cells)
         with torch.no_grad():
@@ -185,9 +212,10 @@ class _NodeAttention(nn.Module):
             )
         weights = torch.exp(scores - largest.index_select(0, target))
         total = torch.zeros_like(of_source).index_add(0, target, weights)
-        gathered = weights.unsqueeze(2) * x.index_select(0, source)
-        gathered = torch.zeros_like(x).index_add(0, target, gathered)
-        return gathered / total.unsqueeze(2) + self.bias
+        gathered = weights * x.index_select(1, source)  # (inputs, edges, cells)
+        gathered = torch.zeros_like(x).index_add(1, target, gathered) / total
+        out = (weight @ gathered.flatten(1)).unflatten(1, shape)
+        return out + self.bias[:, None, None]
 
 
 class _Fusion(nn.Module):
@@ -212,12 +240,13 @@ class _Fusion(nn.Module):
 
     def of_cells(self, tokens: Tensor) -> Codes:
         """Return what pathways gather among themselves, and its total weight."""
+        low = lower(tokens)
         query, key, value = (
-            layer(tokens).unflatten(2, (_HEADS, _HEAD_WIDTH)).transpose(1, 2)
+            layer(low).unflatten(2, (_HEADS, _HEAD_WIDTH)).transpose(1, 2)
             for layer in (self.query, self.key, self.value)
         )  # (cells, heads, pathways, head width)
         scores = (query @ key.transpose(2, 3)).float() / _HEAD_WIDTH**0.5
-        gathered = (torch.softmax(scores, dim=3) @ value).to(tokens.dtype)
+        gathered = torch.softmax(scores, dim=3) @ value
         total = torch.logsumexp(scores, dim=3)  # (cells, heads, pathways)
         return gathered.transpose(1, 2).contiguous(), total.transpose(1, 2)
 
@@ -241,17 +270,17 @@ class _Fusion(nn.Module):
         """Return the sum of the pathways' outputs, and the drug's: (rows, width)."""
         tokens, gathered, total = of_cell
         token, as_key, as_query, value, itself = of_compound
-        toward_drug = (
-            tokens @ as_key.transpose(1, 2)
-        ).float()  # (rows, pathways, heads)
-        kept = torch.sigmoid(total - toward_drug).unsqueeze(3)  # left to pathways
-        of_drug = value.unsqueeze(1)  # (rows, 1, heads, head width)
+        low = lower(tokens)
+        toward_drug = (low @ lower(as_key).transpose(1, 2)).float()
+        kept = torch.sigmoid(total - toward_drug)  # (rows, pathways, heads)
+        kept = lower(kept).unsqueeze(3)  # left to pathways
+        of_drug = lower(value).unsqueeze(1)  # (rows, 1, heads, head width)
         mixed = torch.lerp(of_drug, gathered, kept).flatten(2)
         pathways = self._transform(tokens, self.project(mixed)).sum(1)
 
-        scores = (as_query @ tokens.transpose(1, 2)).float()  # (rows, heads, pathways)
+        scores = (as_query @ low.transpose(1, 2)).float()  # (rows, heads, pathways)
         weights = torch.softmax(torch.cat([scores, itself.unsqueeze(2)], dim=2), dim=2)
-        average = (weights[:, :, :-1] @ tokens).float()  # (rows, heads, width)
+        average = (weights[:, :, :-1] @ low).float()  # (rows, heads, width)
         of_value = self.value.weight.unflatten(0, (_HEADS, _HEAD_WIDTH))
         seen = torch.einsum("rhw,hkw->rhk", average, of_value).float()
         seen = seen + weights[:, :, -1:] * value
@@ -261,4 +290,4 @@ class _Fusion(nn.Module):
     def _transform(self, x: Tensor, attended: Tensor) -> Tensor:
         """Add, normalise, feed forward, add, normalise."""
         x = self.first_norm(x + attended)
-        return self.second_norm(x + self.outer(torch.relu(self.inner(x))))
+        return self.second_norm(x + self.outer(torch.relu(self.inner(lower(x)))))

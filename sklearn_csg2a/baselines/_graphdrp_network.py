@@ -80,7 +80,7 @@ class _Head(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.dropout(torch.relu(x))  # (rows, 1024)
         x = self.dropout(torch.relu(self.hidden(x)))
-        x = self.output(x)  # (rows, 1)
+        x = self.output(x.float())  # (rows, 1)
         return torch.sigmoid(x) if self.squash else x
 
 

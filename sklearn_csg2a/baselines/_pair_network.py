@@ -22,6 +22,7 @@ __all__ = [
     "InputTower",
     "PairDense",
     "PairNetwork",
+    "lower",
     "predict_pairs",
 ]
 
@@ -30,6 +31,18 @@ Codes = tuple[Tensor, ...]
 
 _CELLS = 64  # cells in a block
 _ROWS = 256  # rows in a block
+
+
+def lower(x: Tensor) -> Tensor:
+    """Return `x` in the precision of products, which is lower under autocast.
+
+    A product of such a tensor needs no conversion, and has the same type. Parts of a
+    network that only rectify or drop between two products lose nothing by it.
+    """
+    kind = x.device.type
+    if not torch.is_autocast_enabled(kind):
+        return x
+    return x.to(torch.get_autocast_dtype(kind))
 
 
 class PairNetwork(nn.Module):
@@ -153,7 +166,8 @@ class ConcatenationNetwork(PairNetwork):
     ) -> Tensor:
         """Return the response of rows, (rows, 1)."""
         of_cell = cells[0].index_select(0, cell_index)
-        return self.rest(of_cell + compounds[0].index_select(0, compound_index))
+        x = of_cell + compounds[0].index_select(0, compound_index)
+        return self.rest(lower(x))
 
 
 @torch.no_grad()

@@ -120,7 +120,7 @@ class _Head(nn.Module):
         x = torch.relu(self.dropout(x) if self.drop_first else x)
         for layer in self.layers:
             x = torch.relu(self.dropout(layer(x)))
-        return self.output(x)
+        return self.output(x.float())
 
 
 @torch.no_grad()

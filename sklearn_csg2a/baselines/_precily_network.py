@@ -70,4 +70,4 @@ class _Head(nn.Module):
         x = torch.relu(x)
         for layer in self.layers:
             x = self.dropout(torch.relu(layer(x)))
-        return self.output(x)
+        return self.output(x.float())

@@ -250,11 +250,11 @@ def test_the_fusion_is_self_attention_over_pathways_and_drug():
 @torch.no_grad()
 def test_genes_of_a_pathway_see_those_they_interact_with_alone():
     network = _seeded(lambda: _drpreter([[0, 1, 2], [2, 3]], [(0, 1), (1, 0)]))
-    layer, x = network.pathway_tower.layers[0], _draw(5, 1, 1)  # (nodes, cells, 1)
+    layer, x = network.pathway_tower.layers[0], _draw(1, 5, 1)  # (1, nodes, cells)
     edges = network.pathway_tower.edges
     before = layer(x, edges)
-    x[0] += 1
-    changed = (layer(x, edges) != before).any(dim=2)[:, 0]
+    x[:, 0] += 1
+    changed = (layer(x, edges) != before).any(dim=0)[:, 0]
     assert changed.tolist() == [True, True, False, False, False]
     cells = _draw(1, 4)
     before = network.encode_cells(cells)[0]
@@ -263,6 +263,28 @@ def test_genes_of_a_pathway_see_those_they_interact_with_alone():
     cells[0, 3] += 1  # in the second
     moved = network.encode_cells(cells)[0] != before
     assert moved.any(dim=2).all()
+
+
+@torch.no_grad()
+def test_attention_among_genes_agrees_with_products_of_dense_matrices():
+    pathways = [[0], [1, 2, 3, 4], *[[0]] * 8]
+    network = _seeded(lambda: _drpreter(pathways, [(2, 1), (3, 1), (4, 2)]))
+    tower = network.pathway_tower
+    edges, n = tower.edges, len(tower.genes)
+    x = _draw(5)[tower.genes][:, None]  # (nodes, 1)
+    linked = torch.zeros(n, n).index_put((edges[1], edges[0]), torch.tensor(1.0))
+    for layer in tower.layers:
+        x = layer.dense(x)  # (nodes, width)
+        scores = x @ layer.of_target.T + (x @ layer.of_source.T).T
+        scores = nn.functional.leaky_relu(scores, 0.2)
+        weights = scores.masked_fill(linked == 0, -torch.inf).softmax(1)
+        x = torch.relu(weights @ x + layer.bias)
+    flat = torch.zeros(len(pathways), 4 * 8)
+    for i, one in enumerate(pathways):
+        first = sum(map(len, pathways[:i]))
+        flat[i, : 8 * len(one)] = x[first : first + len(one)].flatten()
+    expected = torch.relu(tower.second(torch.relu(tower.first(flat))))
+    torch.testing.assert_close(tower(_draw(5)[None])[0], expected)
 
 
 @torch.no_grad()
@@ -281,6 +303,8 @@ def test_transformer_layers_agree_with_torch_on_each_sequence():
         y = last.first_norm(one + last.project(attended.transpose(0, 1).flatten(1)))
         y = last.second_norm(y + last.outer(torch.relu(last.inner(y))))
         torch.testing.assert_close(out, y, rtol=1e-4, atol=1e-5)
+    first = layer(x, Sequences(lengths), first_alone=True)
+    torch.testing.assert_close(first, actual[[0, 3, 4]], rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()
@@ -297,6 +321,8 @@ def test_a_cross_layer_is_attention_of_the_cell_on_atoms():
     sequences = Sequences(torch.tensor([6]))
     actual = layer(atoms, sequences, layer.ask(cell))
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+    first = layer(atoms, sequences, layer.ask(cell), first_alone=True)
+    torch.testing.assert_close(first, expected[:1], rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()

@@ -1,0 +1,233 @@
+"""LatentFactors: factors of drugs and cell lines, without their descriptors."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from sklearn_csg2a._random import private_random_state
+from sklearn_csg2a.baselines._levels import code_levels
+from sklearn_csg2a.baselines.mean_effects import MeanEffects
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sklearn_csg2a.treatments import Identifiers
+
+__all__ = ["LatentFactors"]
+
+_START_SCALE = 0.1  # standard deviation of the first factors
+
+
+class LatentFactors(MeanEffects):
+    """Predict effects of drug and cell line, and a product of their latent factors.
+
+    Collaborative filtering: what is special to a pair is filled in from the other
+    measurements of the drug and of the cell line alone, without any descriptor of
+    either. An unseen drug or cell line has no factors: its pairs are predicted by the
+    effects, as :class:`MeanEffects` does.
+
+    Parameters
+    ----------
+    n_factors : int, default=40
+        Number of factors of each drug and each cell line.
+    alpha : float, default=20.0
+        Weight of the penalty on the factors of a drug or a cell line, in rows.
+    shrinkage : float, default=1.0
+        Weight of the penalty on an effect, in rows.
+    max_iter : int, default=30
+        Most iterations; each solves for all cell lines, and then for all drugs.
+    tol : float, default=1e-3
+        Stop when an iteration changes the products of the training rows by less than
+        this, as a share of their norm.
+    columns : dict, default=None
+        Renamed columns, contract name to the name in X.
+    on_invalid_smiles : {"raise", "nan"}, default="raise"
+        "nan" makes predict give NaN in rows whose SMILES is invalid.
+    random_state : int, RandomState instance or None, default=None
+        Decides the factors of drugs that the iterations start from.
+
+    Attributes
+    ----------
+    intercept_ : ndarray of shape (n_outputs,)
+        Intercept.
+    drugs_, cells_ : ndarray of shape (n_drugs,), (n_cells,)
+        Identities of the drugs; ids of the cell lines, or the bytes of their
+        expression where X had no column ``cell_line``.
+    drug_effects_, cell_effects_ : ndarray of shape (n_drugs or n_cells, n_outputs)
+        Effects, in the unit of y.
+    drug_factors_, cell_factors_ : ndarray of shape \
+(n_outputs, n_drugs or n_cells, n_factors)
+        Factors; their products are in the unit of y.
+    n_iter_ : int
+        Iterations that were done; of several outputs, the most.
+
+    See Also
+    --------
+    MeanEffects : The effects alone.
+    PairwiseKernelRidge : What is special to a pair, from descriptors.
+
+    Notes
+    -----
+    The effects are fitted first. To the residuals r that they leave, the factors u of
+    cell lines and v of drugs are fitted by the objective ::
+
+        sum over rows (r - u_cell . v_drug)^2
+        + alpha * (sum over cells |u|^2 + sum over drugs |v|^2)
+
+    which is a ridge regression for either side where the other is given; the two
+    alternate. Pairs without a row have no part in it, and replicates count as rows. The
+    objective is not convex, so that the result depends a little on the start. Several
+    outputs are fitted one by one, from the same start.
+
+    References
+    ----------
+    Koren, Y., Bell, R. and Volinsky, C. (2009). Matrix factorization techniques for
+    recommender systems. Computer 42(8), 30-37.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn_csg2a.baselines import LatentFactors
+    >>> X = pd.DataFrame(
+    ...     [(cell, smiles) for cell in "abcd" for smiles in ("C", "CC", "CO", "CN")],
+    ...     columns=["cell_line", "smiles"],
+    ... )
+    >>> y = np.outer([1, 1, -1, -1], [1, -1, 1, -1]).ravel()  # no effects at all
+    >>> model = LatentFactors(n_factors=1, alpha=0.01, random_state=0)
+    >>> model.fit(X[1:], y[1:]).predict(X[:1]).round(1)
+    array([1.])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **MeanEffects._parameter_constraints,
+        "n_factors": [Interval(Integral, 1, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_factors: int = 40,
+        alpha: float = 20.0,
+        shrinkage: float = 1.0,
+        max_iter: int = 30,
+        tol: float = 1e-3,
+        columns: Mapping[str, str] | None = None,
+        on_invalid_smiles: str = "raise",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(
+            shrinkage=shrinkage, columns=columns, on_invalid_smiles=on_invalid_smiles
+        )
+        self.n_factors = n_factors
+        self.alpha = alpha
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+
+    def _fit(self, X: Any, identifiers: Identifiers, response: np.ndarray) -> None:
+        super()._fit(X, identifiers, response)
+        residuals = response - super()._predict(X, identifiers)
+        drug = code_levels(identifiers.compound, self.drugs_)
+        cell = code_levels(identifiers.cell, self.cells_)
+        start = self._draw_start()
+        found = [
+            _fit_factors(
+                residuals[:, output],
+                (drug, start),
+                (cell, len(self.cells_)),
+                alpha=self.alpha,
+                max_iter=self.max_iter,
+                tol=self.tol,
+            )
+            for output in range(residuals.shape[1])
+        ]
+        drug_factors, cell_factors, n_iter = zip(*found, strict=True)
+        self.drug_factors_ = np.stack(drug_factors)
+        self.cell_factors_ = np.stack(cell_factors)
+        self.n_iter_ = max(n_iter)
+
+    def _predict(self, X: Any, identifiers: Identifiers) -> np.ndarray:
+        table = super()._predict(X, identifiers)
+        drug = code_levels(identifiers.compound, self.drugs_)
+        cell = code_levels(identifiers.cell, self.cells_)
+        known = np.flatnonzero((drug >= 0) & (cell >= 0))
+        drug, cell = drug[known], cell[known]
+        for output, factors in enumerate(self.drug_factors_):
+            products = _multiply(self.cell_factors_[output], cell, factors, drug)
+            table[known, output] += products
+        return table
+
+    def _draw_start(self) -> np.ndarray:
+        """Draw first factors of the drugs, which do not depend on their order."""
+        rng = private_random_state(self.random_state)
+        shape = len(self.drugs_), self.n_factors
+        start = np.empty(shape)
+        start[np.argsort(self.drugs_)] = rng.normal(scale=_START_SCALE, size=shape)
+        return start
+
+
+def _fit_factors(
+    residuals: np.ndarray,
+    drugs: tuple[np.ndarray, np.ndarray],
+    cells: tuple[np.ndarray, int],
+    *,
+    alpha: float,
+    max_iter: int,
+    tol: float,
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Alternate ridge regressions; return factors of drugs and cells, and the steps."""
+    drug, drug_factors = drugs
+    cell, n_cells = cells
+    of_cells = _group_rows(cell, n_cells, drug, residuals)
+    of_drugs = _group_rows(drug, len(drug_factors), cell, residuals)
+    products = np.zeros_like(residuals)
+    for n_iter in range(1, max_iter + 1):
+        cell_factors = _solve_side(of_cells, drug_factors, alpha)
+        drug_factors = _solve_side(of_drugs, cell_factors, alpha)
+        before = products
+        products = _multiply(cell_factors, cell, drug_factors, drug)
+        change = np.linalg.norm(products - before)
+        if change <= tol * np.linalg.norm(products):
+            break
+    return drug_factors, cell_factors, n_iter
+
+
+def _group_rows(
+    codes: np.ndarray, n_levels: int, others: np.ndarray, residuals: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return, for each level, the codes of the other side and the residuals."""
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=n_levels))[:-1]
+    return [(others[at], residuals[at]) for at in np.split(order, ends)]
+
+
+def _solve_side(
+    groups: list[tuple[np.ndarray, np.ndarray]], others: np.ndarray, alpha: float
+) -> np.ndarray:
+    """Return the ridge solution of each group of rows, given the other side."""
+    n_factors = others.shape[1]
+    penalty = alpha * np.eye(n_factors)
+    solved = np.empty((len(groups), n_factors))
+    for level, (codes, residuals) in enumerate(groups):
+        seen = others[codes]  # (n_rows of the level, n_factors)
+        solved[level] = np.linalg.solve(seen.T @ seen + penalty, residuals @ seen)
+    return solved
+
+
+def _multiply(
+    cell_factors: np.ndarray,
+    cell: np.ndarray,
+    drug_factors: np.ndarray,
+    drug: np.ndarray,
+) -> np.ndarray:
+    """Return the product of factors in each row (n_rows,)."""
+    return np.einsum("ij,ij->i", cell_factors[cell], drug_factors[drug])
