@@ -183,7 +183,7 @@ def _evaluate(task: Task) -> Result:
         **measure(data, task.fold, predicted),
         "fit_seconds": fitted - start,
         "predict_seconds": end - fitted,
-        **describe_fit(model),
+        **describe_fit(getattr(model, "regressor_", model)),
         **task.choice,
         "settings": settings,
         "versions": describe_versions(),

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks._evaluate import TUNED
-from benchmarks.models import CLASSICAL, MODELS, NAIVE
+from benchmarks.models import AVERAGES, CLASSICAL, MODELS, NAIVE
 from benchmarks.run import folds_table, results_table
 
 TITLES = {
@@ -137,10 +137,12 @@ class Panel:
 
 
 def kind_of(model: str) -> str:
-    """Say what kind of model it is: naive, classical or network."""
+    """Say what kind of model it is: naive, classical, network or average."""
     base = model.removesuffix(TUNED)
     if base in NAIVE:
         return "naive"
+    if base in AVERAGES:
+        return "average"
     return "classical" if base in CLASSICAL else "network"
 
 

@@ -26,7 +26,12 @@ INK_STYLE = (
     "<style>svg{color:#1f2328}"
     "@media (prefers-color-scheme:dark){svg{color:#e6edf3}}</style>"
 )
-COLORS = {"naive": "#8a929c", "classical": "#1f9e89", "network": "#e0792b"}
+COLORS = {
+    "naive": "#8a929c",
+    "classical": "#1f9e89",
+    "network": "#e0792b",
+    "average": "#7b5ea7",
+}
 LEGEND = "naive models gray, classical ones green, networks orange"
 # Neither white nor black: it has to be seen on both.
 COUNTS = ListedColormap(mpl.colormaps["plasma"](np.linspace(0.12, 0.9, 200)))

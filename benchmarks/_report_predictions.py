@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmarks._data import LOADERS, load_data
 from benchmarks._report_data import Panel, kind_of
+from benchmarks.run import predictions_path
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import rmse, within_group_correlation
@@ -57,10 +58,7 @@ def read_predictions(folder: Path, panel: Panel) -> Predictions:
 
 def _read(folder: Path, row: dict) -> pd.DataFrame | None:
     """Read the predictions of one result; None if absent or of another result."""
-    path = folder / (
-        f"{row['scheme']}-{row['n_splits']}-fold{row['fold']}-{row['model']}"
-        f"-seed{row['seed']}-{row['config_hash'][:8]}.npz"
-    )
+    path = folder / predictions_path(row)
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as arrays:

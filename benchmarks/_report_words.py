@@ -71,12 +71,17 @@ def say_findings(
 
 def _say_lowest(panel: Panel, errors: Sequence[Comparison]) -> Iterator[str]:
     """Name the model of the lowest RMSE, and the best network if it is not one."""
-    ranked = panel.ranked()
+    first = panel.ranked()[0]
+    ranked = [model for model in panel.ranked() if kind_of(model) != "average"]
     best = ranked[0]
+    if first != best:
+        mean = f"{panel.mean_rmse(first):.3f}"
+        yield f"{first}, an average of models, has the lowest RMSE of all ({mean})."
     lowest = f"{panel.mean_rmse(best):.3f}"
     networks = [model for model in ranked if kind_of(model) == "network"]
     if kind_of(best) == "network":
-        yield f"{best} has the lowest RMSE ({lowest})."
+        of_what = "" if first == best else " of single models"
+        yield f"{best} has the lowest RMSE{of_what} ({lowest})."
         return
     kind = KINDS[kind_of(best)]
     if not networks:

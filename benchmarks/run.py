@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
@@ -254,13 +254,17 @@ def is_stored(
 
 def save_predictions(folder: Path, result: Result) -> None:
     """Keep row positions, measured and predicted values of the test fold."""
-    task = result.task
-    name = (
-        f"{task.fold.scheme}-{task.fold.n_splits}-fold{task.fold.index}-{task.model}"
-        f"-seed{task.seed}-{task.hashes['config_hash'][:8]}.npz"
-    )
-    with replaced(folder / task.data / name) as part, part.open("wb") as file:
+    path = folder / result.task.data / predictions_path(result.task.as_row())
+    with replaced(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **result.arrays)
+
+
+def predictions_path(row: Mapping[str, Any]) -> str:
+    """Name the file with the predictions of a result."""
+    return (
+        f"{row['scheme']}-{row['n_splits']}-fold{row['fold']}-{row['model']}"
+        f"-seed{row['seed']}-{row['config_hash'][:8]}.npz"
+    )
 
 
 def _positive(text: str) -> int:

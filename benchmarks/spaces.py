@@ -48,6 +48,10 @@ def network_space(**own: Sequence[Any] | LogUniform) -> Space:
 
 
 SPACES: dict[str, Space] = {
+    "LatentFactors": {
+        "n_factors": [10, 20, 40, 80],
+        "alpha": LogUniform(5.0, 50.0),
+    },
     "RandomForest": {
         "n_estimators": [100, 200],
         "max_depth": [None, 10, 20, 30],

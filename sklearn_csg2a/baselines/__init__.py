@@ -9,6 +9,7 @@ from sklearn_csg2a.baselines.deeptta import DeepTTA
 from sklearn_csg2a.baselines.drpreter import DRPreter
 from sklearn_csg2a.baselines.graphdrp import GraphDRP
 from sklearn_csg2a.baselines.kernel_ridge import PairwiseKernelRidge
+from sklearn_csg2a.baselines.latent_factors import LatentFactors
 from sklearn_csg2a.baselines.mean_effects import MeanEffects
 from sklearn_csg2a.baselines.naive import (
     CellMean,
@@ -30,6 +31,7 @@ __all__ = [
     "GlobalMean",
     "GradientBoostingResponse",
     "GraphDRP",
+    "LatentFactors",
     "MeanEffects",
     "PairwiseKernelRidge",
     "PathDNN",

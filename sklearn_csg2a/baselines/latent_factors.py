@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
@@ -13,13 +13,22 @@ from sklearn_csg2a.baselines._levels import code_levels
 from sklearn_csg2a.baselines.mean_effects import MeanEffects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sklearn_csg2a.treatments import Identifiers
 
 __all__ = ["LatentFactors"]
 
 _START_SCALE = 0.1  # standard deviation of the first factors
+_BLOCK_SIZE = 2**18  # most numbers in an array of a block, unless a level has more
+
+
+class _Block(NamedTuple):
+    """Some drugs or cells, each with its rows, filled up with -1 to equal width."""
+
+    levels: np.ndarray  # (n_levels,)
+    others: np.ndarray  # (n_levels, width), codes of the other side
+    residuals: np.ndarray  # (n_levels, width)
 
 
 class LatentFactors(MeanEffects):
@@ -59,9 +68,10 @@ class LatentFactors(MeanEffects):
         expression where X had no column ``cell_line``.
     drug_effects_, cell_effects_ : ndarray of shape (n_drugs or n_cells, n_outputs)
         Effects, in the unit of y.
-    drug_factors_, cell_factors_ : ndarray of shape \
-(n_outputs, n_drugs or n_cells, n_factors)
-        Factors; their products are in the unit of y.
+    drug_factors_ : ndarray of shape (n_outputs, n_drugs, n_factors)
+        Factors of the drugs.
+    cell_factors_ : ndarray of shape (n_outputs, n_cells, n_factors)
+        Factors of the cell lines; products with those of drugs are in the unit of y.
     n_iter_ : int
         Iterations that were done; of several outputs, the most.
 
@@ -90,17 +100,21 @@ class LatentFactors(MeanEffects):
 
     Examples
     --------
+    Each drug acts on every other cell line. One pair, with a response of 1, is left
+    out; the effects cannot know of it.
+
     >>> import numpy as np
     >>> import pandas as pd
-    >>> from sklearn_csg2a.baselines import LatentFactors
-    >>> X = pd.DataFrame(
-    ...     [(cell, smiles) for cell in "abcd" for smiles in ("C", "CC", "CO", "CN")],
-    ...     columns=["cell_line", "smiles"],
-    ... )
-    >>> y = np.outer([1, 1, -1, -1], [1, -1, 1, -1]).ravel()  # no effects at all
-    >>> model = LatentFactors(n_factors=1, alpha=0.01, random_state=0)
+    >>> from sklearn_csg2a.baselines import LatentFactors, MeanEffects
+    >>> X = pd.MultiIndex.from_product(
+    ...     [list("abcdefgh"), ["C", "CC", "CO", "CN"]], names=["cell_line", "smiles"]
+    ... ).to_frame(index=False)
+    >>> y = np.outer([1, -1] * 4, [1, 1, -1, -1]).ravel()
+    >>> MeanEffects().fit(X[1:], y[1:]).predict(X[:1]).round(1)
+    array([-0.4])
+    >>> model = LatentFactors(n_factors=1, alpha=0.3, random_state=0)
     >>> model.fit(X[1:], y[1:]).predict(X[:1]).round(1)
-    array([1.])
+    array([0.4])
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -187,40 +201,71 @@ def _fit_factors(
     """Alternate ridge regressions; return factors of drugs and cells, and the steps."""
     drug, drug_factors = drugs
     cell, n_cells = cells
-    of_cells = _group_rows(cell, n_cells, drug, residuals)
-    of_drugs = _group_rows(drug, len(drug_factors), cell, residuals)
+    n_drugs, n_factors = drug_factors.shape
+    cell_factors = np.zeros((n_cells, n_factors))
+    of_cells = list(_make_blocks(cell, n_cells, drug, residuals, n_factors))
+    of_drugs = list(_make_blocks(drug, n_drugs, cell, residuals, n_factors))
     products = np.zeros_like(residuals)
-    for n_iter in range(1, max_iter + 1):
-        cell_factors = _solve_side(of_cells, drug_factors, alpha)
-        drug_factors = _solve_side(of_drugs, cell_factors, alpha)
+    n_iter, changes = 0, True
+    while changes and n_iter < max_iter:
+        _solve_side(of_cells, drug_factors, alpha, out=cell_factors)
+        drug_factors = np.empty((n_drugs, n_factors))
+        _solve_side(of_drugs, cell_factors, alpha, out=drug_factors)
         before = products
         products = _multiply(cell_factors, cell, drug_factors, drug)
         change = np.linalg.norm(products - before)
-        if change <= tol * np.linalg.norm(products):
-            break
+        changes = bool(change > tol * np.linalg.norm(products))
+        n_iter += 1
     return drug_factors, cell_factors, n_iter
 
 
-def _group_rows(
-    codes: np.ndarray, n_levels: int, others: np.ndarray, residuals: np.ndarray
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return, for each level, the codes of the other side and the residuals."""
+def _make_blocks(
+    codes: np.ndarray,
+    n_levels: int,
+    others: np.ndarray,
+    residuals: np.ndarray,
+    n_factors: int,
+) -> Iterator[_Block]:
+    """Gather the rows of each level; levels with about as many rows share a block."""
     order = np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes, minlength=n_levels))[:-1]
-    return [(others[at], residuals[at]) for at in np.split(order, ends)]
+    counts = np.bincount(codes, minlength=n_levels)
+    starts = np.cumsum(counts) - counts
+    size_class = np.ceil(np.log2(counts))
+    for size in np.unique(size_class):
+        alike = np.flatnonzero(size_class == size)
+        width = counts[alike].max()
+        n_in_block = max(1, _BLOCK_SIZE // (n_factors * max(width, n_factors)))
+        for first in range(0, len(alike), n_in_block):
+            levels = alike[first : first + n_in_block]
+            is_row = np.arange(width) < counts[levels, None]
+            at = np.where(is_row, starts[levels, None] + np.arange(width), 0)
+            yield _Block(
+                levels,
+                np.where(is_row, others[order[at]], -1),
+                np.where(is_row, residuals[order[at]], 0.0),
+            )
 
 
 def _solve_side(
-    groups: list[tuple[np.ndarray, np.ndarray]], others: np.ndarray, alpha: float
-) -> np.ndarray:
-    """Return the ridge solution of each group of rows, given the other side."""
+    blocks: list[_Block], others: np.ndarray, alpha: float, *, out: np.ndarray
+) -> None:
+    """Write the ridge solution of each level to out, given the other side.
+
+    Where a level has fewer rows than factors, the system of its rows is solved.
+    """
     n_factors = others.shape[1]
-    penalty = alpha * np.eye(n_factors)
-    solved = np.empty((len(groups), n_factors))
-    for level, (codes, residuals) in enumerate(groups):
-        seen = others[codes]  # (n_rows of the level, n_factors)
-        solved[level] = np.linalg.solve(seen.T @ seen + penalty, residuals @ seen)
-    return solved
+    padded = np.vstack([others, np.zeros(n_factors)])  # what is no row adds nothing
+    for levels, codes, residuals in blocks:
+        seen = padded[codes]  # (levels, width, n_factors)
+        turned = seen.transpose(0, 2, 1)
+        target = residuals[:, :, None]
+        width = codes.shape[1]
+        penalty = alpha * np.eye(min(width, n_factors))
+        if width < n_factors:
+            solved = turned @ np.linalg.solve(seen @ turned + penalty, target)
+        else:
+            solved = np.linalg.solve(turned @ seen + penalty, turned @ target)
+        out[levels] = solved[:, :, 0]
 
 
 def _multiply(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sklearn_csg2a.estimators._perturbation import PerturbationRegressor
+from sklearn_csg2a.estimators._residual import ResidualRegressor
 from sklearn_csg2a.estimators._response import DrugResponseRegressor
 
-__all__ = ["DrugResponseRegressor", "PerturbationRegressor"]
+__all__ = ["DrugResponseRegressor", "PerturbationRegressor", "ResidualRegressor"]

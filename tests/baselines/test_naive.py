@@ -1,6 +1,7 @@
 """Naive models predict the means that their names say."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,22 @@ from sklearn_csg2a.baselines import (
     CellMean,
     DrugMean,
     GlobalMean,
+    LatentFactors,
     MeanEffects,
     TissueDrugMean,
     TissueMean,
 )
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
 
-MODELS = [CellMean, DrugMean, GlobalMean, MeanEffects, TissueDrugMean, TissueMean]
+MODELS = [
+    CellMean,
+    DrugMean,
+    GlobalMean,
+    pytest.param(partial(LatentFactors, random_state=0), id="LatentFactors"),
+    MeanEffects,
+    TissueDrugMean,
+    TissueMean,
+]
 SMILES = np.array(["CCO", "c1ccccc1", "CC(=O)O", "CCN", "CO"])
 
 

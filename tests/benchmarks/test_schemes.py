@@ -43,7 +43,7 @@ def test_split_hash_covers_the_validation_rows():
 def test_network_is_stopped_early_on_the_validation_rows_of_the_fold():
     data = data_module.load_data("screen")
     (fold,) = manifest.make_folds(data, ["random811"], 10, 1)
-    model = evaluate.make_estimator(data, fold, "csg2a", 0)
+    model = evaluate.make_estimator(data, fold, "PathDNN", 0)
     rows = evaluate.training_rows(model, fold)
     train, valid = next(model.validation.split(data.X.iloc[rows]))
     assert np.array_equal(rows[train], fold.train)
@@ -53,7 +53,9 @@ def test_network_is_stopped_early_on_the_validation_rows_of_the_fold():
     )
 
 
-@pytest.mark.parametrize("name", ["MeanEffects", "RandomForest", "PairwiseKernelRidge"])
+@pytest.mark.parametrize(
+    "name", ["MeanEffects", "RandomForest", "PairwiseKernelRidge", "csg2a"]
+)
 def test_models_without_early_stopping_see_four_fifths_alone(name):
     data = data_module.load_data("screen")
     (fold,) = manifest.make_folds(data, ["random811"], 10, 1)

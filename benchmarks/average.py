@@ -1,0 +1,136 @@
+"""Judge averages of models, from predictions that benchmarks/run.py has stored.
+
+    python benchmarks/average.py --data gdsc2
+
+An average of fitted models is what scikit-learn's VotingRegressor predicts with these
+models; here none is fitted again. Each average of AVERAGES is computed on all folds
+whose predictions are there, and stored as the result of one more model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+if not __package__:  # run as a script, whose own folder is first on the path
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import numpy as np
+
+from benchmarks._data import LOADERS, hash_parts, load_data
+from benchmarks._evaluate import Result, Task, describe_versions, measure
+from benchmarks._manifest import SCHEMES, Fold, make_folds
+from benchmarks.models import AVERAGES
+from benchmarks.run import (
+    RESULTS,
+    cache_folder,
+    choose_schemes,
+    predictions_path,
+    results_table,
+    save_predictions,
+)
+
+SUMMED = ("fit_seconds", "predict_seconds", "n_parameters")
+
+
+class Member(NamedTuple):
+    """A stored result that an average is made of."""
+
+    row: dict[str, str]
+    predicted: np.ndarray  # (n_test,)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compute all averages whose members are stored; return the exit status."""
+    options = parse_arguments(arguments)
+    data = load_data(options.data, options.data_home)
+    table = results_table(options.results, options.data)
+    stored = table.read()
+    n_written = 0
+    schemes = choose_schemes(options.schemes, data)
+    for fold in make_folds(data, schemes, options.n_splits, options.n_splits):
+        for name in AVERAGES:
+            members = list(read_members(options, stored, fold, name))
+            if len(members) < len(AVERAGES[name]):
+                continue
+            result = average(options.data, options.data_home, fold, name, members)
+            save_predictions(options.predictions, result)
+            table.add([result.row])
+            n_written += 1
+    print(f"{n_written} averages in {table.path}")
+    return 0
+
+
+def read_members(
+    options: argparse.Namespace,
+    stored: dict[tuple[str, ...], dict[str, str]],
+    fold: Fold,
+    name: str,
+) -> Iterator[Member]:
+    """Yield the members of an average that are stored and are on this very fold."""
+    table = results_table(options.results, options.data)
+    for model, seed in AVERAGES[name]:
+        key = table.key_of({**fold.as_row(), "model": model, "seed": seed})
+        row = stored.get(key)
+        if row is None or row["split_hash"] != fold.split_hash:
+            continue
+        path = options.predictions / options.data / predictions_path(row)
+        if not path.is_file():
+            continue
+        with np.load(path, allow_pickle=False) as arrays:
+            if np.array_equal(arrays["row"], fold.test):
+                yield Member(row, arrays["y_pred"])
+
+
+def average(
+    data_name: str,
+    data_home: str | None,
+    fold: Fold,
+    name: str,
+    members: Sequence[Member],
+) -> Result:
+    """Average the members' predictions and measure them."""
+    data = load_data(data_name, data_home)
+    predicted = np.mean([member.predicted for member in members], axis=0)
+    rows = [member.row for member in members]
+    hashes = {
+        "data_hash": data.hash,
+        "split_hash": fold.split_hash,
+        "config_hash": hash_parts(*(row["config_hash"] for row in rows)),
+    }
+    task = Task(data_name, data_home, fold, name, 0, hashes)
+    sums = {
+        column: sum(float(row[column]) for row in rows if row[column])
+        for column in SUMMED
+    }
+    row = {
+        **task.as_row(),
+        **measure(data, fold, predicted),
+        **sums,
+        "n_parameters": int(sums["n_parameters"]) or None,
+        "settings": json.dumps({"average of": AVERAGES[name]}),
+        "versions": describe_versions(),
+    }
+    true = data.y.iloc[fold.test].to_numpy(dtype=float)
+    return Result(task, row, {"row": fold.test, "y_true": true, "y_pred": predicted})
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--data", choices=LOADERS, default="gdsc2", help="data set (default gdsc2)")
+    add("--data-home", help="folder of the data (default: $SKLEARN_CSG2A_DATA)")
+    add("--schemes", nargs="+", choices=SCHEMES, help="default: all but random811")
+    add("--n-splits", type=int, default=10, help="folds of a scheme (default 10)")
+    add("--results", type=Path, default=RESULTS, help="folder of the CSV files")
+    add("--predictions", type=Path, default=cache_folder(), help="folder of the rows")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
