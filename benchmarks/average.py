@@ -73,7 +73,7 @@ def read_members(
 ) -> Iterator[Member]:
     """Yield the members of an average that are stored and are on this very fold."""
     table = results_table(options.results, options.data)
-    for model, seed in AVERAGES[name]:
+    for model, seed, _ in AVERAGES[name]:
         key = table.key_of({**fold.as_row(), "model": model, "seed": seed})
         row = stored.get(key)
         if row is None or row["split_hash"] != fold.split_hash:
@@ -95,12 +95,15 @@ def average(
 ) -> Result:
     """Average the members' predictions and measure them."""
     data = load_data(data_name, data_home)
-    predicted = np.mean([member.predicted for member in members], axis=0)
+    weights = [weight for *_, weight in AVERAGES[name]]
+    predicted = np.average(
+        [member.predicted for member in members], axis=0, weights=weights
+    )
     rows = [member.row for member in members]
     hashes = {
         "data_hash": data.hash,
         "split_hash": fold.split_hash,
-        "config_hash": hash_parts(*(row["config_hash"] for row in rows)),
+        "config_hash": hash_parts(weights, *(row["config_hash"] for row in rows)),
     }
     task = Task(data_name, data_home, fold, name, 0, hashes)
     sums = {

@@ -41,7 +41,7 @@ NAIVE = {"drug": CellMean, "disjoint": GlobalMean}
 VARIANTS = ("all", "strict")  # compounds in the pretraining
 N_FOLDS = 4
 PRETRAINING = {"max_epochs": 20, "batch_size": 128}
-RESPONSE = {"max_epochs": 25, "batch_size": 128}
+RESPONSE = {"max_epochs": 25, "batch_size": 128, "attention": "paper"}
 
 
 def pretrain(screen: Bunch, seed: int, *, strict: bool) -> PerturbationRegressor:

@@ -41,12 +41,19 @@ from benchmarks._evaluate import (
     measure,
 )
 from benchmarks._lincs import load_profiles
-from benchmarks._manifest import SPLITTERS, VALIDATION_SEED, Fold, make_folds
+from benchmarks._manifest import (
+    SPLITTERS,
+    VALIDATION_SEED,
+    Fold,
+    make_folds,
+    validation_splitter,
+)
 from benchmarks._pretraining import Pretraining, plan_pretraining, pretrain
 from benchmarks._progress import Progress
 from benchmarks._store import Table, replaced
 from benchmarks._transfer_summary import summarize
 from benchmarks.run import RESULTS, cache_folder, record_folds, save_predictions
+from sklearn_csg2a import DrugResponseRegressor
 from sklearn_csg2a.datasets import load_gdsc, load_gdsc2, load_interactome
 from sklearn_csg2a.model_selection import DrugBlindKFold, SplitAudit, audit_split
 
@@ -65,7 +72,21 @@ PRETRAINING: dict[str, Any] = {
 PRETRAINING_TARGET = "perturbed"  # or "change"; both in z-scores
 # A step of 256 rows instead of 1024, whose 11 steps an epoch leave a new network
 # undertrained: squared error on held-out compounds of drug fold 0 5.4 instead of 6.2.
-RESPONSE: dict[str, Any] = {"batch_size": 256}
+RESPONSE: dict[str, Any] = {
+    "attention": "paper",
+    "max_epochs": 20,
+    "batch_size": 256,
+    "learning_rate": 3e-4,
+    "patience": 10,
+    "precision": "bf16",
+    "dropout": 0.3,
+    "gene_dropout": 0.5,
+}
+# What is known needs no such care, and new cell lines a linear model for each compound.
+OF_SCHEME: dict[str, dict[str, Any]] = {
+    "mixed": {"max_epochs": 40, "dropout": 0.1, "gene_dropout": 0.0},
+    "cell": {"bilinear_dim": 64},
+}
 # One time for all rows says nothing to a new network. The profiles are of 6 and 24 h,
 # and a pretrained one would have to extrapolate to the 72 h of the assay.
 TIME = 24.0
@@ -282,8 +303,15 @@ def make_task(
 ) -> TransferTask:
     """Describe a variant on a fold; `few` replaces settings of both networks."""
     variant = VARIANTS[name]
-    settings = {**RESPONSE, "freeze": variant.freeze, "default_time": TIME, **few}
-    estimator = models.make_csg2a(data, fold.scheme, seed, **settings)
+    estimator = DrugResponseRegressor(
+        expression=data.expression,
+        interactome=data.interactome,
+        validation=validation_splitter(fold.scheme),
+        random_state=seed,
+        freeze=variant.freeze,
+        default_time=TIME,
+        **{**RESPONSE, **OF_SCHEME.get(fold.scheme, {}), **few},
+    )
     config = models.config_hash(estimator)
     plan = None
     if variant.profiles is not None:

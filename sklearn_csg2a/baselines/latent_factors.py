@@ -41,9 +41,9 @@ class LatentFactors(MeanEffects):
 
     Parameters
     ----------
-    n_factors : int, default=40
+    n_factors : int, default=80
         Number of factors of each drug and each cell line.
-    alpha : float, default=20.0
+    alpha : float, default=10.0
         Weight of the penalty on the factors of a drug or a cell line, in rows.
     shrinkage : float, default=1.0
         Weight of the penalty on an effect, in rows.
@@ -129,8 +129,8 @@ class LatentFactors(MeanEffects):
     def __init__(
         self,
         *,
-        n_factors: int = 40,
-        alpha: float = 20.0,
+        n_factors: int = 80,
+        alpha: float = 10.0,
         shrinkage: float = 1.0,
         max_iter: int = 30,
         tol: float = 1e-3,

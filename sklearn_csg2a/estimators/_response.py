@@ -89,9 +89,10 @@ class DrugResponseRegressor(PredictingResponse):
         Train the network of a `MATEncoder` along with the rest, as
         :class:`PerturbationRegressor` does. With `pretrained` it is that model's
         encoder, and needs ``freeze=False``.
-    attention : {"paper", "gated", "released", "off"}, default="paper"
+    attention : {"paper", "gated", "released", "off"}, default="gated"
         How the attention acts: the matrix-vector product of the paper, the same
         beside a path around it, the row sums of the published code, or not at all.
+        The README shows what was measured with each.
     hidden_dim : int, default=64
         Width of a gene's query vector.
     dropout : float, default=0.1
@@ -244,7 +245,7 @@ class DrugResponseRegressor(PredictingResponse):
         interactome: Any = None,
         compound_encoder: Any = "auto",
         train_encoder: bool = False,
-        attention: str = "paper",
+        attention: str = "gated",
         hidden_dim: int = 64,
         dropout: float = 0.1,
         gene_dropout: float = 0.0,

@@ -14,7 +14,7 @@ run = pytest.importorskip(
 )
 average = pytest.importorskip("benchmarks.average")
 
-OF_TWO = {"of_two": [("DrugMean", 0), ("CellMean", 0)]}
+OF_TWO = {"of_two": [("DrugMean", 0, 3.0), ("CellMean", 0, 1.0)]}
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def _predictions(folder, model):
     return np.load(path)
 
 
-def test_average_is_the_mean_of_its_members_and_is_measured_like_them(
+def test_average_is_the_weighted_mean_of_its_members_and_is_measured_like_them(
     arguments, tmp_path
 ):
     assert average.main(arguments) == 0
     members = [_predictions(tmp_path, model) for model in ("DrugMean", "CellMean")]
     stored = _predictions(tmp_path, "of_two")
-    expected = (members[0]["y_pred"] + members[1]["y_pred"]) / 2
-    np.testing.assert_array_equal(stored["y_pred"], expected)
+    expected = (3 * members[0]["y_pred"] + members[1]["y_pred"]) / 4
+    np.testing.assert_allclose(stored["y_pred"], expected)
     row = _results(tmp_path)["of_two"]
     assert float(row["rmse"]) == pytest.approx(
         rmse(members[0]["y_true"], expected), rel=1e-5

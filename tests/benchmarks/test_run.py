@@ -216,7 +216,7 @@ def test_pretrained_file_is_part_of_the_configuration(tmp_path):
 
 # The hash of each estimator as it is made without arguments.
 HASHES = {
-    "DrugResponseRegressor": "bea169dfe801",
+    "DrugResponseRegressor": "ddb3d9718973",
     "PerturbationRegressor": "993592196dda",
     "RandomForestResponse": "c353381eebee",
     "SVMResponse": "347d321f5e89",
