@@ -26,7 +26,7 @@ from sklearn_csg2a.baselines import (
 
 SETTINGS: dict[type[BaseEstimator], dict[str, Any]] = {
     # published: 300 epochs of 1,024 rows, learning rate 1e-4
-    GraphDRP: {"max_epochs": 23, "batch_size": 4096, "learning_rate": 2e-3},
+    GraphDRP: {"max_epochs": 40, "learning_rate": 5e-4},
     # published: 300 epochs of 128 rows, learning rate 1e-4
     DRPreter: {
         "max_epochs": 3,
