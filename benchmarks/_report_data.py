@@ -74,7 +74,7 @@ class Panel:
     @property
     def name(self) -> str:
         """Name the panel in headers of tables."""
-        return self.title.split(":", maxsplit=1)[0]
+        return self.title.partition(": ")[0]
 
     @property
     def models(self) -> list[str]:

@@ -3,7 +3,7 @@
 The first candidate of a model is its default, the settings that models.py gives it.
 The others are drawn from its space, the same ones in every fold and for every seed; a
 larger budget adds candidates to those of a smaller one. All that begin with "csg2a"
-share one space and its draws.
+and have no space of their own share one, and its draws.
 
 To tune a model of your own, enter its space in SPACES: a list of values for each
 parameter, or a LogUniform.
@@ -95,6 +95,13 @@ SPACES: dict[str, Space] = {
     "DRPreter": network_space(),
     "DeepCoVDR": network_space(n_layers=[1, 2, 4]),
     "DeepTTA": network_space(n_layers=[2, 4, 8]),
+}
+
+
+SPACES["csg2a_on_factors"] = {
+    "weight": [0.4, 0.6, 0.8, 1.0],
+    "base__alpha": LogUniform(5.0, 50.0),
+    **{f"regressor__{name}": values for name, values in SPACES["csg2a"].items()},
 }
 
 

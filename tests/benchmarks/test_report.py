@@ -269,13 +269,13 @@ def test_limits_and_settings_of_the_data_are_told(tmp_path, monkeypatch):
     store.add({"csg2a": [1.0], "MeanEffects": [1.2]})
     text, page = store.report()
     assert "About 64 % of the ln IC50 values" in text
-    assert "chosen by a few runs on single folds" in text
+    assert "chosen on inner splits of the training rows" in text
     chosen = tmp_path / "settings.txt"
     chosen.write_text("By a search\non inner folds.\n\nOnce <only>.\n")
     text, page = store.report("--settings", chosen)
     assert "- By a search on inner folds.\n- Once <only>." in text
     assert "<li>Once &lt;only&gt;.</li>" in page
-    assert "chosen by a few runs" not in text
+    assert "chosen on inner splits" not in text
 
 
 def test_page_needs_nothing_from_elsewhere(drawn_store):
