@@ -111,7 +111,9 @@ class DrugResponseRegressor(PredictingResponse):
         Weight decay of AdamW.
     early_stopping : bool, default=True
         Hold out treatments, keep the weights of the best epoch on them, and stop
-        after `patience` epochs without a better one.
+        after `patience` epochs without a better one. With one or two hundred
+        compounds to learn from, a few epochs without it may do better: what is held
+        out is missed, and too little to judge an epoch by.
     patience : int, default=20
         Epochs without improvement before training stops.
     validation : float or splitter, default=0.1
