@@ -264,7 +264,7 @@ class GradientBoostingResponse(_TreeResponse):
         Decides the columns that a split looks at, if not all.
     library : {"scikit-learn", "lightgbm"}, default="scikit-learn"
         Whose trees are grown. With tens of thousands of rows, LightGBM's take about a
-        fifth of the time. It is an optional package:
+        quarter of the time. It is an optional package:
         ``pip install 'sklearn_csg2a[boosting]'``.
     n_jobs : int, default=None
         Threads of LightGBM; -1 takes all processors. None leaves their number to
