@@ -174,7 +174,8 @@ def _evaluate(task: Task) -> Result:
     start = perf_counter()
     model.fit(data.X.iloc[train], data.y.iloc[train])
     fitted = perf_counter()
-    if getattr(model, "interrupted_", False):
+    network = getattr(model, "regressor_", model)  # inside a ResidualRegressor
+    if getattr(network, "interrupted_", False):
         raise KeyboardInterrupt
     predicted = np.asarray(model.predict(data.X.iloc[test]), dtype=float)
     end = perf_counter()
@@ -183,7 +184,7 @@ def _evaluate(task: Task) -> Result:
         **measure(data, task.fold, predicted),
         "fit_seconds": fitted - start,
         "predict_seconds": end - fitted,
-        **describe_fit(getattr(model, "regressor_", model)),
+        **describe_fit(network),
         **task.choice,
         "settings": settings,
         "versions": describe_versions(),

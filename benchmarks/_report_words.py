@@ -73,10 +73,12 @@ def _say_lowest(panel: Panel, errors: Sequence[Comparison]) -> Iterator[str]:
     """Name the model of the lowest RMSE, and the best network if it is not one."""
     first = panel.ranked()[0]
     ranked = [model for model in panel.ranked() if kind_of(model) != "average"]
-    best = ranked[0]
-    if first != best:
+    if kind_of(first) == "average":
         mean = f"{panel.mean_rmse(first):.3f}"
         yield f"{first}, an average of models, has the lowest RMSE of all ({mean})."
+    if not ranked:
+        return
+    best = ranked[0]
     lowest = f"{panel.mean_rmse(best):.3f}"
     networks = [model for model in ranked if kind_of(model) == "network"]
     if kind_of(best) == "network":

@@ -278,6 +278,21 @@ def test_limits_and_settings_of_the_data_are_told(tmp_path, monkeypatch):
     assert "chosen on inner splits" not in text
 
 
+def test_average_of_models_is_named_apart_from_the_best_single_model(tmp_path):
+    store = Store(tmp_path)
+    single = {"csg2a": [1.0, 1.1], "MeanEffects": [1.2, 1.3]}
+    store.add({"csg2a_and_kernel": [0.9, 1.0], **single})
+    text, _ = store.report()
+    assert "csg2a_and_kernel, an average of models, has the lowest RMSE of all" in text
+    assert "csg2a has the lowest RMSE of single models (1.050)." in text
+
+
+def test_report_of_an_average_alone_can_be_written(tmp_path):
+    store = Store(tmp_path)
+    store.add({"csg2a_and_kernel": [0.9, 1.0]})
+    assert "an average of models, has the lowest RMSE" in store.report()[0]
+
+
 def test_page_needs_nothing_from_elsewhere(drawn_store):
     drawn_store.add({"csg2a": [1.0, 1.1], "MeanEffects": [1.2, 1.3]})
     _, page = drawn_store.report()

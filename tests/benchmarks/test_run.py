@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import sklearn_csg2a
-from sklearn_csg2a import baselines
+from sklearn_csg2a import ResidualRegressor, baselines
 from sklearn_csg2a.baselines import GlobalMean
 from sklearn_csg2a.metrics import rmse
 
@@ -68,6 +68,18 @@ def test_all_models_of_a_fold_have_the_same_split_hash(benchmark):
         hashes.setdefault((row["scheme"], row["fold"]), set()).add(row["split_hash"])
     assert all(len(found) == 1 for found in hashes.values())
     assert len(set.union(*hashes.values())) == len(hashes) == 6
+
+
+def test_half_trained_network_is_not_stored_wherever_it_stands(benchmark, monkeypatch):
+    class Interrupted(GlobalMean):
+        interrupted_ = True
+
+    def make(data, scheme, seed):
+        return ResidualRegressor(GlobalMean(), Interrupted(), random_state=seed)
+
+    monkeypatch.setitem(models.MODELS, "interrupted", make)
+    assert benchmark("--models", "interrupted", "--folds", 1) == 130
+    assert not (benchmark.folder / "screen.csv").exists()
 
 
 def test_split_naive_model_has_no_skill_over_itself(benchmark):
