@@ -50,6 +50,7 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
             Interval(Integral, 2, None, closed="left"),
             StrOptions({"auto"}),
         ],
+        "batching": [StrOptions({"rows", "blocks"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -72,6 +73,7 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
     expression: pd.DataFrame | None
     max_epochs: int
     batch_size: int | str
+    batching: str
     learning_rate: float
     weight_decay: float
     early_stopping: bool
@@ -150,9 +152,10 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
         set_dropout_generator(network, dropout)
         network.to(device)
         shuffle = torch.Generator().manual_seed(seeds["batches"])
+        batch_size = choose_batch_size(self.batch_size, len(train_rows))
         settings = TrainingSettings(
             max_epochs=self.max_epochs,
-            batch_size=choose_batch_size(self.batch_size, len(train_rows)),
+            batch_size=batch_size,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             patience=self.patience,
@@ -163,8 +166,16 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
         )
         net, best = train_network(
             network,
-            _dataset(tensors, train_rows, target, shuffle),
-            None if valid_rows is None else _dataset(tensors, valid_rows, target),
+            _dataset(
+                tensors,
+                train_rows,
+                target,
+                batch_size if self.batching == "blocks" else None,
+                shuffle,
+            ),
+            None
+            if valid_rows is None
+            else _dataset(tensors, valid_rows, target, rows_of_block=1024),
             settings,
         )
         set_dropout_generator(network, None)
@@ -304,6 +315,7 @@ def _dataset(
     tensors: PairTensors,
     rows: np.ndarray,
     target: np.ndarray,
+    rows_of_block: int | None,
     generator: torch.Generator | None = None,
 ) -> Any:
     """Return a data set of some rows, in place of one of treatments."""
@@ -314,4 +326,5 @@ def _dataset(
         torch.from_numpy(np.asarray(rows, dtype=np.int64)).to(device),
         torch.from_numpy(values).to(device),
         generator,
+        rows_of_block,
     )

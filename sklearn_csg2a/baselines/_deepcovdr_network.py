@@ -219,16 +219,11 @@ class _CrossLayer(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             # In one block, a prediction rounds alike whatever rows are beside it.
             size = _BLOCK if self.training else len(query)
-            averages, totals, start = [], [], 0
-            for block, asked in zip(
-                lengths.split(size), query.split(size), strict=True
-            ):
-                end = start + int(block.sum())
-                average, total = self._ask(x[start:end], block, asked)
-                averages.append(average)
-                totals.append(total)
-                start = end
-            average, total = torch.cat(averages), torch.cat(totals)
+            blocks = lengths.split(size)
+            of_blocks = x.split([int(block.sum()) for block in blocks])
+            parts = zip(of_blocks, blocks, query.split(size), strict=True)
+            answers = [self._ask(*part) for part in parts]
+            average, total = (torch.cat(part) for part in zip(*answers, strict=True))
         of_value = self.value.weight.unflatten(0, (_HEADS, -1))
         attended = torch.einsum("rhw,hkw->rhk", average, of_value).to(x.dtype)
         attended = attended + total * self.value.bias.view(_HEADS, -1)

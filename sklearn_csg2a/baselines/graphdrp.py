@@ -50,6 +50,9 @@ class GraphDRP(DeepResponse):
         Most epochs to train; the learning rate falls along half a cosine.
     batch_size : int or "auto", default=1024
         Rows per step.
+    batching : {"rows", "blocks"}, default="rows"
+        How the rows of a step are drawn: one by one, as published, or in blocks of
+        random cells and random compounds, which need far fewer passes of the towers.
     learning_rate : float, default=1e-4
         First learning rate of AdamW.
     weight_decay : float, default=0.0
@@ -147,6 +150,7 @@ class GraphDRP(DeepResponse):
         dropout: float = 0.5,
         max_epochs: int = 300,
         batch_size: int | str = 1024,
+        batching: str = "rows",
         learning_rate: float = 1e-4,
         weight_decay: float = 0.0,
         early_stopping: bool = True,
@@ -167,6 +171,7 @@ class GraphDRP(DeepResponse):
         self.dropout = dropout
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.batching = batching
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.early_stopping = early_stopping

@@ -58,6 +58,9 @@ class PathDNN(DeepResponse):
         Most epochs to train; the learning rate falls along half a cosine.
     batch_size : int or "auto", default=128
         Rows per step.
+    batching : {"rows", "blocks"}, default="rows"
+        How the rows of a step are drawn: one by one, as published, or in blocks of
+        random cells and random compounds, which need far fewer passes of the towers.
     learning_rate : float, default=2e-4
         First learning rate of AdamW.
     weight_decay : float, default=0.0
@@ -164,6 +167,7 @@ class PathDNN(DeepResponse):
         dropout: float = 0.2,
         max_epochs: int = 60,
         batch_size: int | str = 128,
+        batching: str = "rows",
         learning_rate: float = 2e-4,
         weight_decay: float = 0.0,
         early_stopping: bool = True,
@@ -186,6 +190,7 @@ class PathDNN(DeepResponse):
         self.dropout = dropout
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.batching = batching
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.early_stopping = early_stopping
