@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import Tags
 
-from sklearn_csg2a.chem import MorganEncoder, compound_identities, encode_compounds
+from sklearn_csg2a.chem import compound_identities, encode_compounds
 
 _SWAPS_PER_EDGE = 10
 _TRIES_PER_SWAP = 20
@@ -58,13 +58,14 @@ def shuffle_cells(expression: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 class ShuffledEncoder(TransformerMixin, BaseEstimator):
-    """The Morgan fingerprint of another compound of the data, always the same one.
+    """The encoding of another compound of the data, always the same one.
 
     `compounds` are all compounds of the data, (n_compounds,) SMILES. Spellings of one
-    compound stay one.
+    compound stay one. The encoder must be one that learns nothing from compounds.
     """
 
-    def __init__(self, compounds: np.ndarray, seed: int) -> None:
+    def __init__(self, encoder: Any, compounds: np.ndarray, seed: int) -> None:
+        self.encoder = encoder
         self.compounds = compounds
         self.seed = seed
 
@@ -73,13 +74,14 @@ class ShuffledEncoder(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Encode the compounds that stand for those given: (n, n_bits)."""
+        """Encode the compounds that stand for those given: (n, n_features)."""
         names, first = np.unique(
             compound_identities(self.compounds).astype(str), return_index=True
         )
         instead = self.compounds[first][derange(len(names), self.seed)]
         at = np.searchsorted(names, compound_identities(X).astype(str))
-        return encode_compounds(MorganEncoder(), [instead[k] for k in at])
+        encoder = clone(self.encoder).fit(self.compounds)
+        return encode_compounds(encoder, [instead[k] for k in at])
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell that there is nothing to fit."""
@@ -92,6 +94,6 @@ class ShuffledEncoder(TransformerMixin, BaseEstimator):
         return tags
 
 
-def shuffled_encoder(X: pd.DataFrame, seed: int) -> ShuffledEncoder:
-    """Return the encoder for the compounds of a table."""
-    return ShuffledEncoder(np.unique(X["smiles"].to_numpy(dtype=str)), seed)
+def shuffled_encoder(encoder: Any, X: pd.DataFrame, seed: int) -> ShuffledEncoder:
+    """Return `encoder` with the compounds of a table exchanged."""
+    return ShuffledEncoder(encoder, np.unique(X["smiles"].to_numpy(dtype=str)), seed)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks._evaluate import TUNED
-from benchmarks.models import AVERAGES, CLASSICAL, MODELS, NAIVE
+from benchmarks.models import AVERAGES, CLASSICAL, MODELS, NAIVE, VARIANTS
 from benchmarks.run import folds_table, results_table
 
 TITLES = {
@@ -58,11 +58,12 @@ NUMBERS = (*MEASURES, *SIZES, "n_splits", "fold", "seed")
 
 @dataclass(frozen=True)
 class Panel:
-    """The results of one scheme."""
+    """The results of one scheme; those of the variants of csg2a stand apart."""
 
     scheme: str
     n_splits: int
     rows: pd.DataFrame  # as stored: one for each model, fold and seed
+    variants: pd.DataFrame  # as stored, the rows of VARIANTS
     values: pd.DataFrame  # seeds averaged; the index is (model, fold)
     folds: tuple[int, ...]  # those that models are compared on
 
@@ -188,7 +189,9 @@ def make_panels(results: pd.DataFrame) -> list[Panel]:
 def _panels_of(results: pd.DataFrame, scheme: str) -> Iterator[Panel]:
     """Yield the panels of one scheme, one for each number of folds."""
     of_scheme = results[results["scheme"] == scheme]
-    for n_splits, rows in of_scheme.groupby("n_splits"):
+    for n_splits, every in of_scheme.groupby("n_splits"):
+        is_variant = every["model"].isin(list(VARIANTS))
+        rows, variants = every[~is_variant], every[is_variant]
         means = rows.groupby(["model", "fold"])[list(MEASURES)].mean()
         present = set(means.index.get_level_values("model"))
         order = sorted(present, key=_place)
@@ -196,8 +199,9 @@ def _panels_of(results: pd.DataFrame, scheme: str) -> Iterator[Panel]:
             model: frozenset(int(fold) for fold in means.loc[model].index)
             for model in order
         }
-        values = means.reindex(order, level="model")
-        yield Panel(scheme, int(n_splits), rows, values, choose_folds(finished))
+        values = means.reindex(order, level="model") if order else means
+        folds = choose_folds(finished) if order else ()
+        yield Panel(scheme, int(n_splits), rows, variants, values, folds)
 
 
 def _place(model: str) -> tuple[bool, int, str]:

@@ -19,6 +19,8 @@ from matplotlib.figure import Figure
 from benchmarks._report_comparisons import Comparison
 from benchmarks._report_data import Panel, kind_of
 from benchmarks._report_statistics import RankTest, find_cliques, t_interval
+from benchmarks._report_variants import Effect
+from benchmarks.models import VARIANTS
 
 # Drawn in this color, and written as the color of the text of the page.
 INK = "#010203"
@@ -282,6 +284,54 @@ def draw_compound_errors(
         "model; below the dashed line the model is better."
     )
     return figure, caption, f"RMSE by compound, {len(others)} models"
+
+
+@_drawn
+def draw_effects(
+    found: Sequence[tuple[Panel, Sequence[Effect]]],
+) -> tuple[Figure, str, str]:
+    """Draw what variants of csg2a add to its RMSE, a panel for each scheme."""
+    present = {effect.model for _, effects in found for effect in effects}
+    models = [model for model in VARIANTS if model in present]
+    figure = Figure(figsize=(WIDTH, 1.1 + 0.3 * len(models)))
+    axes = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
+    for ax, (panel, effects) in zip(axes, found, strict=True):
+        low, high = _view_of(effects)
+        ax.set_xlim(low, high)
+        for effect in effects:
+            place, test = models.index(effect.model), effect.test
+            interval = (test.mean, max(test.low, low), min(test.high, high))
+            _mark(ax, place, effect.differences, interval, kind_of(effect.model))
+            for end, edge, marker in ((-test.low, low, "<"), (test.high, high, ">")):
+                if end > abs(edge):
+                    color = COLORS[kind_of(effect.model)]
+                    ax.plot(edge, place, marker, color=color, ms=5, clip_on=False)
+        ax.axvline(0, color=INK, linewidth=0.8, linestyle="--")
+        ax.locator_params(axis="x", nbins=3)
+        ax.set_title(panel.name)
+    axes[0].set_yticks(range(len(models)), [VARIANTS[model] for model in models])
+    axes[0].set_ylim(len(models) - 0.5, -0.5)
+    figure.supxlabel("RMSE minus that of csg2a (right: worse)", fontsize=9)
+    caption = (
+        "What variants add to the RMSE of csg2a: each fold (dots), mean (bar) and its "
+        "corrected 95 % interval (line), from two folds on; an arrow where it goes "
+        "beyond the panel. Each panel has a scale of its own."
+    )
+    n_schemes = len({panel.scheme for panel, _ in found})
+    alt = f"RMSE of {len(models)} variants minus that of csg2a, {n_schemes} schemes"
+    return figure, caption, alt
+
+
+def _view_of(effects: Sequence[Effect]) -> tuple[float, float]:
+    """Return limits that show 0, all folds, and of the intervals what is near them."""
+    values = np.concatenate([[0.0], *(effect.differences for effect in effects)])
+    low, high = float(values.min()), float(values.max())
+    margin = 0.8 * (high - low) or 0.01
+    ends = [(effect.test.low, effect.test.high) for effect in effects]
+    least = np.nanmin([low, *(end for end, _ in ends)])
+    most = np.nanmax([high, *(end for _, end in ends)])
+    edge = 0.1 * margin
+    return max(least - edge, low - margin), min(most + edge, high + margin)
 
 
 def _grid(n_panels: int, size: float) -> tuple[Figure, list[Axes]]:

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmarks import _report_figures as figures
 from benchmarks import _report_tables as tables
+from benchmarks import _report_variants as variants
 from benchmarks import _report_words as words
 from benchmarks._report_comparisons import compare_models, rank_models
 from benchmarks._report_data import Panel
@@ -37,11 +38,11 @@ class Source:
 
 @dataclass
 class Section:
-    """What there is to say and show about one scheme."""
+    """What there is to say and show about one scheme, or about the variants."""
 
     anchor: str
     title: str
-    folds: str
+    lead: str
     findings: list[str]
     tables: list[tables.Table]
     pictures: list[figures.Picture] = field(default_factory=list)
@@ -64,12 +65,16 @@ def make_report(
     panels: Sequence[Panel], warnings: Sequence[str], source: Source
 ) -> Report:
     """Put together tables, words and figures."""
-    rows = pd.concat([panel.rows for panel in panels])
+    rows = pd.concat([part for p in panels for part in (p.rows, p.variants)])
+    shown = [panel for panel in panels if panel.models]
+    sections = [_make_section(panel, source) for panel in shown]
+    if any(len(panel.variants) for panel in panels):
+        sections.append(_make_variants_section(panels))
     return Report(
         source.data,
         warnings,
-        tables.make_overview(panels),
-        [_make_section(panel, source) for panel in panels],
+        tables.make_overview(shown),
+        sections,
         read_notes(source.data, source.settings),
         sorted(rows["versions"].unique()),
     )
@@ -104,6 +109,25 @@ def _make_section(panel: Panel, source: Source) -> Section:
         section.pictures.append(figures.draw_ranks(*ranked))
         section.remarks += words.say_left_out_of_ranks(panel, ranked[0])
     _add_predictions(section, panel, source)
+    return section
+
+
+def _make_variants_section(panels: Sequence[Panel]) -> Section:
+    """Make the section of what is different without a part of csg2a."""
+    effects = [(panel, variants.compare_variants(panel)) for panel in panels]
+    found = [(panel, of_panel) for panel, of_panel in effects if of_panel]
+    section = Section(
+        "variants",
+        variants.TITLE,
+        variants.LEAD,
+        [variants.say_effects(*of_panel) for of_panel in found],
+        [],
+        remarks=[text for item in effects for text in variants.say_remarks(*item)],
+    )
+    if found:
+        section.tables.append(variants.make_differences(found))
+        section.tables += [variants.make_tests(*of_panel) for of_panel in found]
+        section.pictures.append(figures.draw_effects(found))
     return section
 
 
@@ -170,7 +194,9 @@ def as_markdown(report: Report) -> str:
     parts = [f"# {report.data}", *report.warnings]
     parts += ["## Overview", report.overview.as_markdown()]
     for section in report.sections:
-        parts += [f"## {section.title}", section.folds, _as_list(section.findings)]
+        parts += [f"## {section.title}", section.lead]
+        if section.findings:
+            parts.append(_as_list(section.findings))
         parts += [table.as_markdown() for table in section.tables]
         if section.remarks:
             parts.append(_as_list(section.remarks))

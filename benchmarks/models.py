@@ -119,6 +119,11 @@ def make_csg2a(
     return DrugResponseRegressor(**{**given, **SCHEME_SETTINGS[scheme], **settings})
 
 
+def _encoder_of(scheme: str) -> BaseEstimator:
+    """Return what encodes the compounds for CSG2A in a scheme."""
+    return SCHEME_SETTINGS[scheme].get("compound_encoder", ENCODERS["morgan"])
+
+
 def make_csg2a_on_factors(data: Bunch, scheme: str, seed: int) -> ResidualRegressor:
     """Make CSG2A for what latent factors leave of rows held out as the scheme does.
 
@@ -210,7 +215,10 @@ ABLATIONS: dict[str, Factory] = {
         data, scheme, seed, expression=shuffle_cells(data.expression, seed)
     ),
     "csg2a_shuffled_compounds": lambda data, scheme, seed: make_csg2a(
-        data, scheme, seed, compound_encoder=shuffled_encoder(data.X, seed)
+        data,
+        scheme,
+        seed,
+        compound_encoder=shuffled_encoder(_encoder_of(scheme), data.X, seed),
     ),
 }
 
@@ -225,6 +233,21 @@ MODELS: dict[str, Factory] = {
         for name, encoder in ENCODERS.items()
     },
     **ABLATIONS,
+}
+
+# What is different in a variant of csg2a, in words that go on from "with".
+VARIANTS: dict[str, str] = {
+    "csg2a_off": "attention off",
+    "csg2a_paper": "attention as in the paper",
+    "csg2a_released": "attention as in the published code",
+    "csg2a_no_interactome": "no interactome",
+    "csg2a_rewired": "the interactome rewired but degrees kept",
+    "csg2a_shuffled_cells": "expression shuffled across cell lines",
+    "csg2a_shuffled_compounds": "structures shuffled across compounds",
+    "csg2a_morgan": "compounds as Morgan fingerprints",
+    "csg2a_mat": "compounds by the MAT",
+    "csg2a_mat_untrained": "compounds by an untrained MAT",
+    "csg2a_morgan_and_mat": "compounds as fingerprints and by the MAT",
 }
 
 GROUPS: dict[str, list[str]] = {

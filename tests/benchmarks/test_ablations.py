@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.pipeline import FeatureUnion
 
 from sklearn_csg2a.chem import MorganEncoder, encode_compounds
 
@@ -74,12 +75,22 @@ def test_every_cell_line_gets_the_expression_of_another():
     assert sorted(shuffled.iloc[:, 0]) == sorted(expression.iloc[:, 0])
 
 
-def test_compounds_get_the_structure_of_another_whatever_their_spelling():
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        MorganEncoder(),
+        FeatureUnion(
+            [("bits", MorganEncoder()), ("counts", MorganEncoder(count=True))]
+        ),
+    ],
+    ids=["one encoder", "two side by side"],
+)
+def test_compounds_get_the_structure_of_another_whatever_their_spelling(encoder):
     X = pd.DataFrame({"smiles": ["CCO", "OCC", "CCN", "c1ccccc1"]})
-    encoder = clone(ablations.shuffled_encoder(X, seed=0))
     given = ["CCO", "OCC", "CCN", "C1=CC=CC=C1"]
+    true = encode_compounds(clone(encoder).fit(given), given)
+    encoder = clone(ablations.shuffled_encoder(encoder, X, seed=0))
     found = encode_compounds(encoder, given)
-    true = encode_compounds(MorganEncoder(), given)
     assert found.shape == true.shape
     assert np.array_equal(found[0], found[1])
     assert not (found == true).all(axis=1).any()

@@ -157,10 +157,11 @@ def test_difference_that_is_not_significant_is_said_to_be(store):
 
 def test_pairs_that_are_not_told_apart_are_listed(store):
     errors = {"csg2a": _around(1.0), "MeanEffects": _around(1.2)}
-    store.add({**errors, "csg2a_off": [1.0, 1.1]})
+    store.add({**errors, "csg2a_on_factors": [1.0, 1.1]})
     text, _ = store.report()
     assert (
-        "Not told apart by RMSE (Holm's p in brackets): csg2a_off and csg2a (" in text
+        "Not told apart by RMSE (Holm's p in brackets): csg2a_on_factors and csg2a ("
+        in text
     )
     pairs = _table(text, "Row minus column in RMSE")
     assert pairs[0] == ["", "csg2a"]
@@ -212,11 +213,11 @@ def test_cell_with_fewer_folds_says_how_many_and_is_not_the_best(store):
 
 
 def test_model_without_folds_in_a_scheme_shows_a_dash(store):
-    store.add({"csg2a": [1.0, 1.1], "csg2a_off": [1.0, 1.0], "MeanEffects": [1.2, 1.3]})
+    store.add({"csg2a": [1.0, 1.1], "SVM": [1.0, 1.0], "MeanEffects": [1.2, 1.3]})
     store.add({"csg2a": [1.0, 1.1], "DrugMean": [1.2, 1.3]}, "cell")
     text, page = store.report()
     overview = {row[0]: row[2:] for row in _table(text, "## Overview")[:6]}
-    assert overview["csg2a_off"][2:] == [tables.DASH] * 2
+    assert overview["SVM"][2:] == [tables.DASH] * 2
     assert overview["DrugMean"][:2] == [tables.DASH] * 2
     assert f'<td class="number">{tables.DASH}</td>' in page
 
@@ -229,7 +230,7 @@ def test_naive_models_come_first(store):
 
 
 def test_ranking_takes_seven_folds(store):
-    errors = {"MeanEffects": 1.2, "csg2a_off": 0.9, "csg2a": 1.0}
+    errors = {"MeanEffects": 1.2, "csg2a_on_factors": 0.9, "csg2a": 1.0}
     store.add({model: _around(mean, 6) for model, mean in errors.items()})
     assert "No ranking: it takes three models" in store.report()[0]
     store.add({model: _around(mean, 7) for model, mean in errors.items()})
@@ -391,6 +392,7 @@ def test_browser_shows_tables_and_images(drawn_store, tmp_path, scheme):
     image = pytest.importorskip("matplotlib.image")
     rows = drawn_store.add({"csg2a": [0.5, 0.6], "MeanEffects": [1.0, 1.1]})
     drawn_store.add_predictions(rows)
+    drawn_store.add({"csg2a_off": [0.55, 0.66]})
     _, page = drawn_store.report()
     checked = tmp_path / "checked.html"  # the page itself allows no scripts
     policy = re.compile(r"<meta http-equiv=[^>]*>")
@@ -415,8 +417,8 @@ def test_browser_shows_tables_and_images(drawn_store, tmp_path, scheme):
         return done.stdout
 
     dom = browse("--dump-dom", checked.as_uri())
-    assert 'data-images="4"' in dom
-    assert 'data-drawn="4"' in dom
+    assert 'data-images="5"' in dom
+    assert 'data-drawn="5"' in dom
     assert "csg2a beats the best naive model" in dom
     browse(
         "--window-size=1200,3000",

@@ -1,0 +1,260 @@
+"""What each part of CSG2A does: its variants against it, on the same folds and seeds.
+
+A variant is CSG2A with one thing changed; VARIANTS of models.py lists them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from benchmarks._report_data import Panel
+from benchmarks._report_statistics import (
+    LEVEL,
+    PairedTest,
+    adjust_holm,
+    corrected_t_test,
+)
+from benchmarks._report_tables import DASH, Cell, Table, write_interval, write_p
+from benchmarks.models import VARIANTS
+
+WHOLE = "csg2a"
+# What variants change on purpose, or is of no interest here.
+MAY_DIFFER = {"attention", "compound_encoder", "random_state"}
+
+TITLE = "What each part of CSG2A does"
+LEAD = (
+    "Variants of csg2a, each with one thing changed and all settings as chosen for "
+    "csg2a itself. They are in no table or figure above. Their RMSE minus that of "
+    "csg2a, on the folds and seeds that both have: above 0, the variant is worse. With "
+    "few folds the intervals are wide, and what is not significant may matter all the "
+    "same."
+)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A variant against csg2a on the folds and seeds that both have."""
+
+    model: str
+    rmse: pd.DataFrame = field(repr=False)  # columns "variant", "whole"; index: fold
+    n_seeds: int
+    test: PairedTest
+    p_holm: float = float("nan")
+
+    @property
+    def differences(self) -> np.ndarray:
+        """RMSE minus that of csg2a: (n_folds,)."""
+        return (self.rmse["variant"] - self.rmse["whole"]).to_numpy()
+
+    @property
+    def n_worse(self) -> int:
+        """Number of folds in which the variant is worse."""
+        return int((self.differences > 0).sum())
+
+    @property
+    def is_the_same(self) -> bool:
+        """Whether nothing is different: here csg2a is what the variant is."""
+        return not self.differences.any()
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the difference is significant after Holm's correction."""
+        return self.p_holm < LEVEL
+
+
+def compare_variants(panel: Panel) -> list[Effect]:
+    """Test the variants of a scheme against csg2a; one family for Holm's correction.
+
+    Those that share no fold and seed with it are left out; those that do not differ
+    from it at all are not tested.
+    """
+    found = [
+        _compare(panel, model, pairs)
+        for model in _stored_variants(panel)
+        if len(pairs := _pair(panel, model))
+    ]
+    p_values = [float("nan") if e.is_the_same else e.test.p for e in found]
+    adjusted = adjust_holm(np.array(p_values))
+    return [
+        replace(effect, p_holm=float(p))
+        for effect, p in zip(found, adjusted, strict=True)
+    ]
+
+
+def _stored_variants(panel: Panel) -> list[str]:
+    """Return the variants that have results, in the order of VARIANTS."""
+    return [name for name in VARIANTS if (panel.variants["model"] == name).any()]
+
+
+def _pair(panel: Panel, model: str) -> pd.DataFrame:
+    """Return the rows of a variant and of csg2a on the same fold and seed."""
+    variant = panel.variants[panel.variants["model"] == model]
+    whole = panel.rows[panel.rows["model"] == WHOLE]
+    pairs = variant.merge(whole, on=["fold", "seed"], suffixes=("_variant", "_whole"))
+    return pairs.dropna(subset=["rmse_variant", "rmse_whole"])
+
+
+def _compare(panel: Panel, model: str, pairs: pd.DataFrame) -> Effect:
+    """Compare a variant fold by fold, seeds averaged within a fold."""
+    means = pairs.groupby("fold")[["rmse_variant", "rmse_whole"]].mean()
+    rmse = means.set_axis(["variant", "whole"], axis=1)
+    differences = (rmse["variant"] - rmse["whole"]).to_numpy()
+    test = corrected_t_test(differences, panel.test_to_train)
+    return Effect(model, rmse, pairs["seed"].nunique(), test)
+
+
+def make_differences(found: Sequence[tuple[Panel, Sequence[Effect]]]) -> Table:
+    """Write variants against schemes: the mean difference in RMSE from csg2a."""
+    of_panel = [{effect.model: effect for effect in effects} for _, effects in found]
+    whole = [_write_whole(panel, effects) for panel, effects in found]
+    rows = [[Cell(WHOLE), Cell("nothing changed: its RMSE"), *map(Cell, whole)]]
+    rows += [
+        [Cell(model), Cell(words), *(_effect_cell(e.get(model)) for e in of_panel)]
+        for model, words in VARIANTS.items()
+        if any(model in effects for effects in of_panel)
+    ]
+    header = ["model", "with", *(panel.name for panel, _ in found)]
+    caption = (
+        "Mean difference in RMSE from csg2a, and in how many of the folds the variant "
+        "is worse; bold where significant (Holm). In the first row the RMSE of csg2a, "
+        "over all its seeds, on the folds that any variant has too."
+    )
+    return Table(caption, header, rows, 2)
+
+
+def _write_whole(panel: Panel, effects: Sequence[Effect]) -> str:
+    """Write the RMSE of csg2a on the folds of its variants, and their number."""
+    folds = sorted({fold for effect in effects for fold in effect.rmse.index})
+    mean = float(panel.of_model(WHOLE).loc[folds, "rmse"].mean())
+    return f"{mean:.3f} ({_count_folds(len(folds))})"
+
+
+def _effect_cell(effect: Effect | None) -> Cell:
+    """Write the mean difference and the folds; a dash where there is none."""
+    if effect is None:
+        return Cell(DASH)
+    n_folds = effect.test.n_folds
+    text = f"{effect.test.mean:+.3f} ({effect.n_worse}/{n_folds})"
+    return Cell(text, effect.is_significant)
+
+
+def make_tests(panel: Panel, effects: Sequence[Effect]) -> Table:
+    """Write the tests of the variants of one scheme."""
+    header = ["model", "with", "folds", "seeds", "RMSE", "csg2a", "difference"]
+    header += ["95 %", "worse in", "p", "p (Holm)"]
+    rows = [
+        [
+            Cell(effect.model),
+            Cell(VARIANTS[effect.model]),
+            Cell(str(effect.test.n_folds)),
+            Cell(str(effect.n_seeds)),
+            Cell(f"{effect.rmse['variant'].mean():.3f}"),
+            Cell(f"{effect.rmse['whole'].mean():.3f}"),
+            Cell(f"{effect.test.mean:+.3f}"),
+            *_test_cells(effect),
+        ]
+        for effect in effects
+    ]
+    caption = (
+        f"{panel.name}: paired tests of RMSE against csg2a, with Holm's correction "
+        "over these variants; bold p are significant."
+    )
+    return Table(caption, header, rows, 2)
+
+
+def _test_cells(effect: Effect) -> list[Cell]:
+    """Write interval, folds and p; dashes where there is nothing to test."""
+    test = effect.test
+    if effect.is_the_same:
+        test = replace(test, low=float("nan"), p=float("nan"))
+    return [
+        Cell(write_interval(test.low, test.high)),
+        Cell(f"{effect.n_worse}/{test.n_folds}"),
+        Cell(write_p(test.p)),
+        Cell(write_p(effect.p_holm), effect.is_significant),
+    ]
+
+
+def say_effects(panel: Panel, effects: Sequence[Effect]) -> str:
+    """Say which variants are worse or better, and what the folds do not tell."""
+    tested = [effect for effect in effects if not np.isnan(effect.p_holm)]
+    verdicts = {
+        "The error is significantly higher with": [
+            e for e in tested if e.is_significant and e.test.mean > 0
+        ],
+        "The error is significantly lower with": [
+            e for e in tested if e.is_significant and e.test.mean < 0
+        ],
+        "The error is not significantly different with": [
+            e for e in tested if not e.is_significant
+        ],
+        "Not tested, for want of a second fold:": [
+            e for e in effects if np.isnan(e.p_holm) and not e.is_the_same
+        ],
+        "The very same model as csg2a here, with": [
+            e for e in effects if e.is_the_same
+        ],
+    }
+    said = " ".join(
+        f"{verdict} {', '.join(map(_say_effect, members))}."
+        for verdict, members in verdicts.items()
+        if members
+    )
+    return f"{panel.name}: {said[0].lower()}{said[1:]}"
+
+
+def _say_effect(effect: Effect) -> str:
+    """Name a variant, its mean difference, and the folds in which it is worse."""
+    words = VARIANTS[effect.model]
+    if effect.is_the_same:
+        return words
+    text = f"{effect.test.mean:+.3f}"
+    if effect.test.n_folds > 1:
+        text += f", worse in {effect.n_worse} of {_count_folds(effect.test.n_folds)}"
+    if effect.is_significant:
+        p = write_p(effect.p_holm)
+        text += f", p {p if p.startswith('<') else f'= {p}'}"
+    return f"{words} ({text})"
+
+
+def say_remarks(panel: Panel, effects: Sequence[Effect]) -> Iterator[str]:
+    """Say which variants are not compared, and which differ in more than one thing."""
+    stored = _stored_variants(panel)
+    compared = {effect.model for effect in effects}
+    missing = ", ".join(model for model in stored if model not in compared)
+    if missing and WHOLE not in panel.models:
+        yield f"{panel.name}: no results of {WHOLE} to compare with those of {missing}."
+    elif missing:
+        yield (
+            f"{panel.name}: not compared, for sharing no fold and seed with {WHOLE}: "
+            f"{missing}."
+        )
+    for effect in effects:
+        other = _other_settings(_pair(panel, effect.model))
+        if other:
+            yield (
+                f"{panel.name}: {effect.model} was fitted with other settings than "
+                f"{WHOLE} ({', '.join(other)}), so the difference may come from them; "
+                "run the older of the two again."
+            )
+
+
+def _other_settings(pairs: pd.DataFrame) -> list[str]:
+    """Name the settings that differ though a variant has no part in them."""
+    found = set()
+    for variant, whole in zip(
+        pairs["settings_variant"], pairs["settings_whole"], strict=True
+    ):
+        one, other = (json.loads(text or "{}") for text in (variant, whole))
+        found |= {name for name in one | other if one.get(name) != other.get(name)}
+    return sorted(found - MAY_DIFFER)
+
+
+def _count_folds(number: int) -> str:
+    """Write a number of folds."""
+    return "1 fold" if number == 1 else f"{number} folds"
