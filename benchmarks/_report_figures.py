@@ -68,6 +68,11 @@ class Picture:
     alt: str
     uri: str = field(repr=False)
 
+    @property
+    def svg(self) -> str:
+        """The figure as the text of an SVG file."""
+        return base64.b64decode(self.uri.partition(",")[2]).decode() + "\n"
+
 
 def _drawn(draw: Callable[..., tuple[Figure, str, str]]) -> Callable[..., Picture]:
     """Draw in the style of the report and turn the figure into a picture."""

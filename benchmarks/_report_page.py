@@ -47,6 +47,7 @@ class Section:
     tables: list[tables.Table]
     pictures: list[figures.Picture] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    has_files: bool = False  # whether the pictures are files that Markdown shows
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def _make_variants_section(panels: Sequence[Panel]) -> Section:
         [variants.say_effects(*of_panel) for of_panel in found],
         [],
         remarks=[text for item in effects for text in variants.say_remarks(*item)],
+        has_files=True,
     )
     if found:
         section.tables.append(variants.make_differences(found))
@@ -189,8 +191,17 @@ def _say_worst(
         yield text + "."
 
 
+def list_files(report: Report) -> Iterator[tuple[str, figures.Picture]]:
+    """Yield the pictures that Markdown shows, with the names of their files."""
+    for section in report.sections:
+        if section.has_files:
+            for number, picture in enumerate(section.pictures, start=1):
+                yield f"{report.data}_{section.anchor}_{number}.svg", picture
+
+
 def as_markdown(report: Report) -> str:
-    """Write the report in Markdown, without its figures."""
+    """Write the report in Markdown, with the figures of `list_files` alone."""
+    name_of = {picture: name for name, picture in list_files(report)}
     parts = [f"# {report.data}", *report.warnings]
     parts += ["## Overview", report.overview.as_markdown()]
     for section in report.sections:
@@ -198,6 +209,9 @@ def as_markdown(report: Report) -> str:
         if section.findings:
             parts.append(_as_list(section.findings))
         parts += [table.as_markdown() for table in section.tables]
+        for picture in section.pictures:
+            if picture in name_of:
+                parts += [f"![{picture.alt}]({name_of[picture]})", picture.caption]
         if section.remarks:
             parts.append(_as_list(section.remarks))
     for title, items in list_notes(report):

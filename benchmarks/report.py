@@ -2,7 +2,8 @@
 
     python benchmarks/report.py --data gdsc2
 
-Writes <data>.md and <data>.html. See benchmarks/README.md.
+Writes <data>.md, with the figures that it shows, and <data>.html, which holds all of
+them. See benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ if not __package__:  # run as a script, whose own folder is first on the path
 
 from benchmarks._report_data import make_panels, read_results
 from benchmarks._report_notes import read_paragraphs
-from benchmarks._report_page import Source, as_html, as_markdown, make_report
+from benchmarks._report_page import (
+    Source,
+    as_html,
+    as_markdown,
+    list_files,
+    make_report,
+)
 from benchmarks._store import replaced
 from benchmarks.models import NAIVE
 from benchmarks.run import RESULTS, cache_folder
@@ -40,11 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     report = make_report(make_panels(results), warnings, source)
     folder = options.output or options.results
-    for suffix, text in ((".md", as_markdown(report)), (".html", as_html(report))):
-        path = folder / f"{options.data}{suffix}"
-        with replaced(path) as part:
+    texts = {
+        f"{options.data}.md": as_markdown(report),
+        f"{options.data}.html": as_html(report),
+        **{name: picture.svg for name, picture in list_files(report)},
+    }
+    for name, text in texts.items():
+        with replaced(folder / name) as part:
             part.write_text(text, encoding="utf-8")
-        print(path)
+        print(folder / name)
     return 0
 
 

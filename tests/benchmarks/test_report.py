@@ -121,6 +121,16 @@ def _around(mean, n_folds=5):
     ]
 
 
+def test_markdown_shows_the_figure_of_the_variants_from_a_file(drawn_store):
+    drawn_store.add({"csg2a": _around(1.0), "csg2a_off": _around(1.1)})
+    drawn_store.add({"MeanEffects": _around(1.4)})
+    text, _ = drawn_store.report()
+    (name,) = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+    figure = (drawn_store.folder / name).read_text("utf-8")
+    assert figure.startswith("<svg")
+    assert figure.count("<path") > 20
+
+
 def test_naive_model_that_wins_is_said_to(store):
     store.add({"csg2a": _around(1.4), "MeanEffects": _around(1.2)})
     text, page = store.report()
