@@ -32,7 +32,7 @@ SETTINGS: dict[type[BaseEstimator], dict[str, Any]] = {
     # published: batches of 128 rows, learning rate 1e-4
     DRPreter: {"batch_size": 256, "learning_rate": 3e-4, "min_genes": 15},
     # published: batches of 64 rows, learning rate 1e-4
-    DeepTTA: {"batch_size": 2048, "learning_rate": 5e-4},
+    DeepTTA: {"batch_size": 512, "learning_rate": 5e-4},
     # published: batches of 512 rows, learning rate 1e-4
     PathDNN: {"batch_size": 1024, "learning_rate": 1e-3},
     # published: batches of 128 rows
@@ -45,15 +45,15 @@ SETTINGS: dict[type[BaseEstimator], dict[str, Any]] = {
 # Precily, 10 for DeepCoVDR.
 EPOCHS: dict[type[BaseEstimator], tuple[int, int]] = {
     GraphDRP: (50, 17),
-    DRPreter: (8, 2),
-    DeepTTA: (10, 5),
+    DRPreter: (6, 2),
+    DeepTTA: (8, 3),
     PathDNN: (60, 30),
     Precily: (25, 12),
-    DeepCoVDR: (4, 2),
+    DeepCoVDR: (3, 2),
 }
 
 # The published protocol, run on fewer draws, gets a longer schedule.
-EPOCHS_OF_PROTOCOL: dict[type[BaseEstimator], int] = {GraphDRP: 200}
+EPOCHS_OF_PROTOCOL: dict[type[BaseEstimator], int] = {GraphDRP: 120}
 
 # Collections of gene sets that a model takes, where the data bring them along. Without,
 # genes are grouped by expression.
