@@ -46,9 +46,9 @@ SETTINGS: dict[type[BaseEstimator], dict[str, Any]] = {
 EPOCHS: dict[type[BaseEstimator], tuple[int, int, int]] = {
     GraphDRP: (50, 30, 17),
     DRPreter: (6, 3, 2),
-    DeepTTA: (8, 8, 2),
+    DeepTTA: (8, 4, 2),
     PathDNN: (60, 30, 30),
-    Precily: (25, 25, 12),
+    Precily: (25, 12, 12),
     DeepCoVDR: (8, 8, 3),
 }
 
