@@ -53,7 +53,7 @@ EPOCHS: dict[type[BaseEstimator], tuple[int, int, int]] = {
 }
 
 # The published protocol, run on fewer draws, gets a longer schedule.
-EPOCHS_OF_PROTOCOL: dict[type[BaseEstimator], int] = {GraphDRP: 120}
+EPOCHS_OF_PROTOCOL: dict[type[BaseEstimator], int] = {GraphDRP: 120, DRPreter: 40}
 
 # Collections of gene sets that a model takes, where the data bring them along. Without,
 # genes are grouped by expression.

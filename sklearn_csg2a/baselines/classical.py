@@ -155,7 +155,9 @@ class RandomForestResponse(_TreeResponse):
     scikit-learn's own defaults look at all columns for a split and draw as many rows
     as there are. The time of a fit is about proportional to `max_features` times
     `max_samples`; the smaller defaults here are meant for tens of thousands of rows,
-    and a small table may want more of both.
+    and a small table may want more of both. scikit-learn-intelex was tried and is no
+    option here: on 60,000 rows of 876 columns, with the square root of the columns for
+    a split, its forest takes 2.3 times as long on one core.
 
     Examples
     --------
