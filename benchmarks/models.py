@@ -153,6 +153,17 @@ def make_kernel_ridge(data: Bunch, scheme: str, seed: int) -> PairwiseKernelRidg
     )
 
 
+def make_svm(data: Bunch, scheme: str, seed: int) -> SVMResponse:
+    """Make support vector regression; a wider kernel where compounds are known.
+
+    The widths were chosen on inner splits of mixed fold 0, cell 0 and 1, drug 1 and 2,
+    disjoint 0 and 1, among 0.1, 0.3 and 1, with C of 1, 3 and 10.
+    """
+    del seed
+    gamma = 1.0 if scheme in ("drug", "disjoint") else 0.3
+    return SVMResponse(expression=data.expression, C=3.0, gamma=gamma)
+
+
 def make_gradient_boosting(
     data: Bunch, scheme: str, seed: int
 ) -> GradientBoostingResponse:
@@ -195,9 +206,7 @@ CLASSICAL: dict[str, Factory] = {
         LatentFactors(random_state=seed)
     ),
     "RandomForest": make_random_forest,
-    "SVM": lambda data, scheme, seed: (  # noqa: ARG005
-        SVMResponse(expression=data.expression)
-    ),
+    "SVM": make_svm,
     "GradientBoosting": make_gradient_boosting,
     "PairwiseKernelRidge": make_kernel_ridge,
 }
