@@ -10,6 +10,8 @@ from benchmarks._report_comparisons import LEAST_FOLDS_FOR_RANKS, Comparison
 from benchmarks._report_data import MEASURES, Panel, kind_of
 from benchmarks._report_tables import write_interval, write_p
 
+MOST_PAIRS_LISTED = 10  # of pairs that are not told apart; more are counted
+
 KINDS = {"naive": "a naive model", "classical": "a classical model"}
 
 CORRELATIONS = (
@@ -192,14 +194,20 @@ def _say_correlation(panel: Panel, measure: str) -> Iterator[str]:
 def _say_not_significant(
     errors: Sequence[Comparison], naive: str | None
 ) -> Iterator[str]:
-    """List the pairs that the folds do not tell apart."""
-    pairs = [
-        f"{item.model} and {item.reference} ({write_p(item.p_holm)})"
-        for item in errors
-        if item.reference != naive and item.p_holm >= 0.05
-    ]
-    if pairs:
-        yield f"Not told apart by RMSE (Holm's p in brackets): {'; '.join(pairs)}."
+    """List the pairs that the folds do not tell apart, or count them if many."""
+    tested = [item for item in errors if item.reference != naive]
+    alike = [item for item in tested if item.p_holm >= 0.05]
+    if len(alike) > MOST_PAIRS_LISTED:
+        yield (
+            f"Not told apart by RMSE: {len(alike)} of {len(tested)} pairs of models; "
+            "their p (Holm) stand in the table of row minus column."
+        )
+    elif alike:
+        pairs = "; ".join(
+            f"{item.model} and {item.reference} ({write_p(item.p_holm)})"
+            for item in alike
+        )
+        yield f"Not told apart by RMSE (Holm's p in brackets): {pairs}."
 
 
 def say_why_no_ranks(panel: Panel) -> str:

@@ -178,6 +178,14 @@ def test_pairs_that_are_not_told_apart_are_listed(store):
     assert re.fullmatch(r"\+0\.040 \(0\.\d+\), 2 folds", pairs[2][1])
 
 
+def test_pairs_that_are_not_told_apart_are_counted_where_they_are_many(store):
+    networks = ["GraphDRP", "DRPreter", "DeepTTA", "PathDNN", "Precily", "csg2a"]
+    store.add({"MeanEffects": [1.4, 1.5], **{name: [1.0, 1.1] for name in networks}})
+    text, _ = store.report()
+    assert "Not told apart by RMSE: 15 of 15 pairs of models" in text
+    assert "GraphDRP and DRPreter" not in text
+
+
 def test_one_fold_is_not_tested(store):
     store.add({"csg2a": [1.0], "MeanEffects": [1.2]})
     text, _ = store.report()
