@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from benchmarks._manifest import RANDOM_811, validation_splitter
+from sklearn_csg2a._device import bfloat16_is_slow, resolve_device
 from sklearn_csg2a.baselines import (
     DeepCoVDR,
     DeepTTA,
@@ -25,7 +26,9 @@ from sklearn_csg2a.baselines import (
     Precily,
 )
 
-SHARED: dict[str, Any] = {"batching": "blocks", "patience": 20, "precision": "bf16"}
+# Of training, where the processor is not slowed down by it.
+PRECISION = "float32" if bfloat16_is_slow(resolve_device("auto")) else "bf16"
+SHARED: dict[str, Any] = {"batching": "blocks", "patience": 20, "precision": PRECISION}
 SETTINGS: dict[type[BaseEstimator], dict[str, Any]] = {
     # published: batches of 1,024 rows, learning rate 1e-4
     GraphDRP: {"learning_rate": 1e-3},
@@ -53,7 +56,10 @@ EPOCHS: dict[type[BaseEstimator], tuple[int, int, int]] = {
 }
 
 # The published protocol, run on fewer draws, gets a longer schedule.
-EPOCHS_OF_PROTOCOL: dict[type[BaseEstimator], int] = {GraphDRP: 120, DRPreter: 40}
+SETTINGS_OF_PROTOCOL: dict[type[BaseEstimator], dict[str, Any]] = {
+    GraphDRP: {"max_epochs": 120},
+    DRPreter: {"max_epochs": 40, "batch_size": 64},
+}
 
 # Collections of gene sets that a model takes, where the data bring them along. Without,
 # genes are grouped by expression.
@@ -76,6 +82,8 @@ def make_deep(
         **SHARED,
         **SETTINGS[kind],
     }
+    if scheme == RANDOM_811:
+        given.update(SETTINGS_OF_PROTOCOL.get(kind, {}))
     if kind in GENE_SETS:
         given["gene_sets"] = _join_gene_sets(data, GENE_SETS[kind])
     if kind is DRPreter:
@@ -86,9 +94,8 @@ def make_deep(
 def _epochs(kind: type[BaseEstimator], scheme: str) -> int:
     """Return the most epochs of a model in a scheme."""
     of_pairs, of_cells, of_compounds = EPOCHS[kind]
-    if scheme == RANDOM_811:
-        return EPOCHS_OF_PROTOCOL.get(kind, of_pairs)
-    return {"mixed": of_pairs, "cell": of_cells}.get(scheme, of_compounds)
+    pairs = {"mixed": of_pairs, RANDOM_811: of_pairs}
+    return {**pairs, "cell": of_cells}.get(scheme, of_compounds)
 
 
 def _join_gene_sets(data: Bunch, names: tuple[str, ...]) -> dict[str, list[str]] | None:

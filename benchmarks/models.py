@@ -28,7 +28,7 @@ from sklearn.utils import Bunch
 from benchmarks._ablations import rewire, shuffle_cells, shuffled_encoder
 from benchmarks._data import hash_parts
 from benchmarks._manifest import RANDOM_811, SPLITTERS, validation_splitter
-from benchmarks.deep import DEEP
+from benchmarks.deep import DEEP, PRECISION
 from sklearn_csg2a import DrugResponseRegressor, ResidualRegressor
 from sklearn_csg2a.baselines import (
     CellMean,
@@ -67,7 +67,7 @@ CSG2A_SETTINGS: dict[str, Any] = {
     "head_hidden": (256, 64),
     "batch_size": 2048,
     "early_stopping": False,
-    "precision": "bf16",
+    "precision": PRECISION,
 }
 PAIR_SETTINGS: dict[str, Any] = {
     **CSG2A_SETTINGS,
@@ -279,7 +279,7 @@ AVERAGES: dict[str, list[tuple[str, int, float]]] = {
 WITHOUT_SEED = frozenset({*NAIVE, "SVM", "GradientBoosting", "PairwiseKernelRidge"})
 
 # What changes how a model is computed, and not the model.
-_NOT_THE_MODEL = frozenset({"checkpoint", "device", "n_jobs", "verbose"})
+_NOT_THE_MODEL = frozenset({"checkpoint", "device", "n_jobs", "precision", "verbose"})
 
 # Parameters that an estimator got when results of it were stored already, each with
 # the value at which it computes what it did before. At this value, which need not be

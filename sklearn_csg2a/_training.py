@@ -17,6 +17,7 @@ from skorch.helper import predefined_split
 from sklearn_csg2a._batches import Batches, TreatmentDataset
 from sklearn_csg2a._checkpoint import digest
 from sklearn_csg2a._compiled import compile_network, explain_compilation
+from sklearn_csg2a._device import uses_bfloat16
 from sklearn_csg2a._processes import Processes
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
 from sklearn_csg2a.nn import Dropout
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["TrainingNet", "TrainingSettings", "train_network", "wrap_network"]
 
 _FINAL_LEARNING_RATE = 0.01  # of the first, at the end of the cosine
+_CALLER_OF_FIT = 5  # stacklevel of a warning of `train_network`
 
 
 @dataclass
@@ -298,7 +300,9 @@ def train_network(
         train_split=None if valid is None else predefined_split(valid),
         callbacks=_callbacks(network, settings, processes, best),
     )
-    net.low_precision = settings.precision == "bf16"
+    net.low_precision = uses_bfloat16(
+        settings.precision, settings.device, stacklevel=_CALLER_OF_FIT
+    )
     net.processes = processes
     if settings.compile:
         net.compiled = compile_network(network)
@@ -318,7 +322,7 @@ def train_network(
             f"Training was interrupted in epoch {len(net.history)} of "
             f"{settings.max_epochs}; {_describe_kept(best)}.",
             InterruptedFitWarning,
-            stacklevel=5,  # the caller of fit
+            stacklevel=_CALLER_OF_FIT,
         )
     _check_finite(net, train)
     return net, best

@@ -17,6 +17,7 @@ __all__ = [
     "InterruptedFitWarning",
     "InvalidSmilesError",
     "ModelFileError",
+    "SlowPrecisionWarning",
     "UnknownCellLineError",
     "UnsupportedElementWarning",
     "list_offenders",
@@ -61,6 +62,10 @@ class DivergedError(Csg2aError, RuntimeError):
 
 class InterruptedFitWarning(UserWarning):
     """A fit was stopped from the keyboard; the model is usable."""
+
+
+class SlowPrecisionWarning(UserWarning):
+    """The precision that was asked for makes training slower on this processor."""
 
 
 class UnsupportedElementWarning(UserWarning):

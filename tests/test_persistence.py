@@ -16,15 +16,16 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold, RepeatedKFold, ShuffleSplit
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, RobustScaler, StandardScaler
 from skorch.callbacks import EpochScoring
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
 from sklearn_csg2a._archive import read_archive, write_archive
-from sklearn_csg2a.chem import MATEncoder, MorganEncoder
+from sklearn_csg2a.chem import MATEncoder, MorganEncoder, PotencyEncoder
 from sklearn_csg2a.exceptions import InputError, ModelFileError
 from sklearn_csg2a.model_selection import ClusterBlindKFold, DrugBlindKFold
 from sklearn_csg2a.persistence import load_model, save_model
@@ -330,6 +331,28 @@ def test_splitters_come_back(splitter):
     loaded = _through_json(splitter)
     assert type(loaded) is type(splitter)
     assert vars(loaded) == vars(splitter)
+
+
+def test_a_union_of_encoders_comes_back():
+    screen = pd.DataFrame({"A": [1.0, 2.0, np.nan], "B": 3.0}, index=["CCO", "C", "N"])
+    parts = [("bits", MorganEncoder(n_bits=8)), ("potency", PotencyEncoder(screen))]
+    union = FeatureUnion(parts, transformer_weights={"potency": 3.0}).fit(SMILES)
+    _same(_through_json(union).transform(SMILES), union.transform(SMILES))
+
+
+def test_a_model_with_a_union_of_encoders_comes_back(path):
+    screen = pd.DataFrame({"A": [1.0, 2.0, 3.0]}, index=["CCO", "CCC", "CCN"])
+    parts = [("bits", MorganEncoder(n_bits=8)), ("potency", PotencyEncoder(screen))]
+    model = _perturbation(compound_encoder=FeatureUnion(parts))
+    save_model(model, path)
+    _same(load_model(path).predict(LIGHT), model.predict(LIGHT))
+
+
+def test_a_union_of_what_is_not_allowed_is_refused(path):
+    parts = [("words", CountVectorizer(analyzer="char"))]
+    model = _perturbation(compound_encoder=FeatureUnion(parts))
+    with pytest.raises(InputError, match="CountVectorizer"):
+        save_model(model, path)
 
 
 @pytest.mark.parametrize("scaler", [StandardScaler(), RobustScaler()])

@@ -25,6 +25,7 @@ from sklearn_csg2a.chem.identity import (
     parent_smiles,
 )
 from sklearn_csg2a.chem.mat import MATEncoder
+from sklearn_csg2a.chem.potency import PotencyEncoder
 from sklearn_csg2a.chem.pretraining import pretrain_mat
 from sklearn_csg2a.chem.similarity import (
     murcko_scaffold,
@@ -41,6 +42,7 @@ __all__ = [
     "MATEncoder",
     "MoleculeGraph",
     "MorganEncoder",
+    "PotencyEncoder",
     "canonical_smiles",
     "clear_encoding_cache",
     "compound_identities",

@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 
+from sklearn_csg2a._device import uses_bfloat16
 from sklearn_csg2a.chem._masked_atoms import (
     AccuracyTable,
     MaskedAtomModel,
@@ -99,6 +100,9 @@ class MaskedAtomTraining:
     ) -> None:
         self.settings = settings
         self.device = device
+        self.low_precision = uses_bfloat16(
+            settings.precision, device, stacklevel=3
+        )  # pretrain_mat's
         self.folder = folder
         self.train, self.held_out = _separate(molecules, settings)
         self.identity = content_hash(
@@ -207,8 +211,9 @@ class MaskedAtomTraining:
 
     def _autocast(self) -> torch.autocast:
         """Return the context of the forward pass."""
-        low = self.settings.precision == "bf16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=low)
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self.low_precision
+        )
 
     def _end_epoch(self) -> None:
         """Judge the network on held-out molecules; write all down."""

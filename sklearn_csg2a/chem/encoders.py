@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 
 from sklearn_csg2a.chem._base import SmilesEncoder, read_smiles
@@ -160,7 +161,10 @@ def _is_fitted_when_new(encoder: Any) -> bool:
     """Tell whether the encoder says that a fresh clone needs no fit."""
     if not hasattr(encoder, "__sklearn_is_fitted__"):
         return False
-    return bool(clone(encoder).__sklearn_is_fitted__())
+    try:
+        return bool(clone(encoder).__sklearn_is_fitted__())
+    except NotFittedError:  # what a union answers for a part that has to be fitted
+        return False
 
 
 def _is_plain(value: object) -> bool:

@@ -14,7 +14,7 @@ MODELS = ("DrugResponseRegressor", "PerturbationRegressor")
 # Imported when asked for, by name: the estimators themselves import this package.
 _HOMES = {
     "sklearn_csg2a.estimators": MODELS,
-    "sklearn_csg2a.chem": ("MATEncoder", "MorganEncoder"),
+    "sklearn_csg2a.chem": ("MATEncoder", "MorganEncoder", "PotencyEncoder"),
     "sklearn_csg2a.model_selection": (
         "CellBlindKFold",
         "ClusterBlindKFold",
@@ -25,6 +25,7 @@ _HOMES = {
     ),
     "sklearn_csg2a.preprocessing": ("RobustZScore",),
     "sklearn.model_selection": ("KFold", "PredefinedSplit", "ShuffleSplit"),
+    "sklearn.pipeline": ("FeatureUnion",),
     "sklearn.preprocessing": ("RobustScaler", "StandardScaler"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_csg2a.chem import (
@@ -169,3 +169,13 @@ def test_invalid_compounds_are_refused():
         encode_compounds(MorganEncoder(), ["CCO", "C1"])
     with pytest.raises(InputError, match="at least one"):
         encode_compounds(MorganEncoder(), [])
+
+
+def test_a_union_with_a_part_that_learns_is_not_kept():
+    # Such a union answers with NotFittedError when it is asked if it is fitted.
+    words = CountVectorizer(analyzer="char")
+    parts = [("morgan", MorganEncoder(n_bits=32)), ("words", words)]
+    for corpus in (["CCO", "CCN"], ["CCO", "CCCl"]):
+        union = FeatureUnion(parts).fit(corpus)
+        n_words = len(union.named_transformers["words"].vocabulary_)
+        assert encode_compounds(union, ["CCO"]).shape == (1, 32 + n_words)

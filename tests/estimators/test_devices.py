@@ -7,6 +7,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,11 @@ from skorch.callbacks import Callback
 
 from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a._training import TrainingNet
-from sklearn_csg2a.exceptions import DivergedError, InputError
+from sklearn_csg2a.exceptions import (
+    DivergedError,
+    InputError,
+    SlowPrecisionWarning,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -31,6 +36,27 @@ def fit(model, screen):
 
 def losses(model):
     return model.history_[["train_loss", "valid_loss"]].to_numpy()
+
+
+# --- precision -----------------------------------------------------------------------
+
+
+def set_capability(monkeypatch, name):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: name)
+
+
+def test_bf16_warns_on_a_processor_that_emulates_it(small, screen, monkeypatch):
+    set_capability(monkeypatch, "AVX2")
+    with pytest.warns(SlowPrecisionWarning, match="use precision='float32'") as caught:
+        fit(small(precision="bf16", device="cpu"), screen)
+    assert Path(caught[0].filename) == Path(__file__)
+
+
+def test_bf16_says_nothing_on_a_processor_that_has_it(small, screen, monkeypatch):
+    set_capability(monkeypatch, "AVX512")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(small(precision="bf16", device="cpu"), screen)
 
 
 # --- when losses are read ------------------------------------------------------------

@@ -1,0 +1,239 @@
+"""What a screen of other compounds tells of a compound's potency."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_csg2a.chem._base import read_smiles
+from sklearn_csg2a.chem.similarity import tanimoto_matrix
+from sklearn_csg2a.exceptions import InputError, list_offenders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Self
+
+    from sklearn.utils import Tags
+
+__all__ = ["PotencyEncoder"]
+
+_ROUNDS = 100  # between the effects of compounds and assays, at most
+_TOLERANCE = 1e-6  # of the spread of the responses
+
+
+class PotencyEncoder(TransformerMixin, BaseEstimator):
+    """Encode compounds by the potency that another screen predicts for them.
+
+    The screen may have been of other cell lines, another assay and other compounds:
+    similar compounds are similarly potent in many of them. One column is all it gives,
+    so put it beside an encoder of structure, in a `FeatureUnion`.
+
+    Parameters
+    ----------
+    responses : DataFrame of shape (n_compounds, n_assays)
+        The screen: index SMILES, one column per assay or cell line, values such as
+        ln GI50 in ln uM; NaN where not measured. What a model is to be tested on must
+        not be in it: leave out the compounds of the test rows (see
+        :func:`~sklearn_csg2a.chem.compound_identities`).
+    alpha : float, default=0.2
+        Ridge penalty. It has the smallest leave-one-out error on NCI-60.
+
+    Attributes
+    ----------
+    compounds_ : list of str of length n_compounds
+        The compounds of the screen, as canonical SMILES.
+    potencies_ : ndarray of shape (n_compounds,)
+        The effect of each, in the unit of the responses: what is left of its mean when
+        assays differ in level and not all were run on all compounds.
+    dual_coef_ : ndarray of shape (n_compounds,)
+        What each of them adds to the encoding of a compound that equals it.
+
+    Raises
+    ------
+    InputError
+        In fit, if `responses` is no such table; the message names row and column.
+
+    See Also
+    --------
+    MorganEncoder : Encode the structure.
+
+    Notes
+    -----
+    Kernel ridge regression of the effects on the Tanimoto similarity of Morgan
+    fingerprints. The encoding is the predicted deviation from the mean effect, in
+    units of the spread of these predictions over the screen. Nothing is learned from
+    the compounds given to `fit`. Memory grows with the square of `n_compounds`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.pipeline import FeatureUnion
+    >>> from sklearn_csg2a.chem import MorganEncoder, PotencyEncoder
+    >>> screen = pd.DataFrame(
+    ...     {"MCF7": [0.1, 0.3, 4.2], "A549": [-0.2, None, 4.5]},
+    ...     index=["CCCCN", "CCCCCN", "OC(=O)c1ccccc1"])
+    >>> PotencyEncoder(screen).fit_transform(["CCCCCCN", "OC(=O)c1ccccc1F"]).round(1)
+    array([[-0.6],
+           [ 0.6]], dtype=float32)
+    >>> both = FeatureUnion(
+    ...     [("morgan", MorganEncoder()), ("potency", PotencyEncoder(screen))],
+    ...     transformer_weights={"potency": 3})
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "responses": [pd.DataFrame],
+        "alpha": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(self, responses: pd.DataFrame, alpha: float = 0.2) -> None:
+        self.responses = responses
+        self.alpha = alpha
+
+    def fit(self, X: object, y: object = None) -> Self:
+        """Learn from the screen.
+
+        Parameters
+        ----------
+        X : sequence of str of length n
+            Compounds; they are checked, and nothing is learned from them.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted encoder.
+
+        Raises
+        ------
+        InputError
+            If `responses` cannot be used; the message names row and column.
+        """
+        self._validate_params()
+        read_smiles(X, user=type(self).__name__)
+        values = _read_responses(self.responses)
+        self.compounds_ = read_smiles(
+            self.responses.index.to_series(), user="The index of responses"
+        )
+        self.potencies_ = _compound_effects(values)
+        similarity = tanimoto_matrix(self.compounds_)
+        ridge = KernelRidge(alpha=self.alpha, kernel="precomputed")
+        ridge.fit(similarity, self.potencies_ - self.potencies_.mean())
+        spread = float((similarity @ ridge.dual_coef_).std())
+        self.dual_coef_ = ridge.dual_coef_ / (spread or 1.0)
+        return self
+
+    def transform(self, X: object) -> np.ndarray:
+        """Predict the potency of compounds.
+
+        Parameters
+        ----------
+        X : sequence of str of length n
+            Compounds: a list, a Series, a 1-D array or a table of one column.
+
+        Returns
+        -------
+        encoding : ndarray of shape (n, 1), dtype float32
+            Predicted potency, above 0 if weaker than the screen's mean where large
+            responses mean weak compounds.
+
+        Raises
+        ------
+        InvalidSmilesError
+            If a row holds no valid SMILES; up to five rows are named.
+        """
+        check_is_fitted(self)
+        smiles = read_smiles(X, user=type(self).__name__)
+        encoding = tanimoto_matrix(smiles, self.compounds_) @ self.dual_coef_
+        return encoding[:, None].astype(np.float32)
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Name the column of the encoding.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        names : ndarray of shape (1,), dtype object
+            "potency".
+        """
+        return np.asarray(["potency"], dtype=object)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Declare text input."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _read_responses(responses: pd.DataFrame) -> np.ndarray:
+    """Return the table as float64 (compounds, assays), with something in each row."""
+    try:
+        values = responses.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        msg = f"responses must hold numbers, compounds by assays: {error}"
+        raise InputError(msg) from error
+    if len(values) < 2:
+        msg = f"responses has {len(values)} compounds; it takes two or more."
+        raise InputError(msg)
+    _refuse(
+        (
+            f"row {row} (index {responses.index[row]!r}), column "
+            f"{responses.columns[column]!r}"
+            for row, column in np.argwhere(np.isinf(values))
+        ),
+        "responses must be finite; use NaN where nothing was measured",
+    )
+    _refuse(
+        (
+            f"row {row} (index {responses.index[row]!r})"
+            for row in np.flatnonzero(np.isnan(values).all(axis=1))
+        ),
+        "responses has compounds without any value; leave them out",
+    )
+    return values
+
+
+def _refuse(places: Iterable[str], what: str) -> None:
+    """Raise an error that lists the places found; none is fine."""
+    found = list(places)
+    if found:
+        msg = f"{what}. {len(found)} found: {list_offenders(found)}."
+        raise InputError(msg)
+
+
+def _compound_effects(values: np.ndarray) -> np.ndarray:
+    """Fit an effect of each compound and each assay: those of compounds, (n,).
+
+    By least squares on what was measured, one side after the other.
+    """
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0.0)
+    n_of_compound = known.sum(axis=1)
+    n_of_assay = np.maximum(known.sum(axis=0), 1)
+    goal = _TOLERANCE * float(values[known].std())
+    of_assay = np.zeros(values.shape[1])
+    of_compound = filled.sum(axis=1) / n_of_compound
+    for _ in range(_ROUNDS):
+        left = np.where(known, values - of_compound[:, None], 0.0)
+        of_assay = left.sum(axis=0) / n_of_assay
+        of_assay -= of_assay.mean()  # the level belongs to the compounds
+        before = of_compound
+        left = np.where(known, values - of_assay, 0.0)
+        of_compound = left.sum(axis=1) / n_of_compound
+        if np.abs(of_compound - before).max() <= goal:
+            break
+    return of_compound
