@@ -193,14 +193,14 @@ def _read_responses(responses: pd.DataFrame) -> np.ndarray:
         (
             f"row {row} (index {responses.index[row]!r}), column "
             f"{responses.columns[column]!r}"
-            for row, column in np.argwhere(np.isinf(values))
+            for row, column in np.argwhere(np.isinf(values)).tolist()
         ),
         "responses must be finite; use NaN where nothing was measured",
     )
     _refuse(
         (
             f"row {row} (index {responses.index[row]!r})"
-            for row in np.flatnonzero(np.isnan(values).all(axis=1))
+            for row in np.flatnonzero(np.isnan(values).all(axis=1)).tolist()
         ),
         "responses has compounds without any value; leave them out",
     )

@@ -96,10 +96,7 @@ def test_has_to_be_fitted():
 @pytest.mark.parametrize(
     ("responses", "message"),
     [
-        (
-            make_responses({"B": np.inf}),
-            r"7 places .* row 0 \(index 'CCCN'\) column 'B'",
-        ),
+        (make_responses({"B": np.inf}), r"finite.*7 found: row 0 .*'CCCN'.*'B'"),
         (make_responses() * np.nan, r"without any value.*'CCCN'"),
         (make_responses({"B": "text"}), "must hold numbers"),
         (make_responses().iloc[:1], "has 1 compounds; it takes two or more"),
