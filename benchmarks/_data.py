@@ -11,10 +11,12 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from benchmarks._nci60 import load_nci60_alone, load_nci60_transfer
+from benchmarks._potency import tabulate_screen
 from sklearn_csg2a.datasets import (
     load_gdsc2,
     load_gene_sets,
     load_interactome,
+    load_nci60,
     make_screen,
 )
 
@@ -24,21 +26,25 @@ GENE_SETS = ("hallmark", "pid", "reactome", "wikipathways_2023")
 def load_screen(data_home: str | None) -> Bunch:
     """Simulate a small screen: quick to fit, and there without any download."""
     del data_home
-    return make_screen(
-        n_cells=40,
-        n_compounds=40,
-        n_genes=60,
-        n_perturbation_compounds=20,
-        profiles_per_compound=1,
-        random_state=0,
+    size = {"n_cells": 40, "n_compounds": 40, "n_genes": 60}
+    few = {"n_perturbation_compounds": 20, "profiles_per_compound": 1}
+    data = make_screen(**size, **few, random_state=0)
+    data.other_screen = lru_cache(
+        lambda: tabulate_screen(
+            make_screen(**size, **few, random_state=1), data.X["smiles"]
+        )
     )
+    return data
 
 
 def load_gdsc2_with_interactome(data_home: str | None) -> Bunch:
-    """Load GDSC2 and the interactions between its genes."""
+    """Load GDSC2 and the interactions between its genes; NCI-60 is the other screen."""
     data = load_gdsc2(data_home=data_home)
     data.interactome = load_interactome(
         data_home=data_home, genes=data.expression.columns
+    )
+    data.other_screen = lru_cache(
+        lambda: tabulate_screen(load_nci60(data_home=data_home), data.X["smiles"])
     )
     return data
 
@@ -71,7 +77,9 @@ def load_data(name: str, data_home: str | None = None) -> Bunch:
     """Load a data set: X, y, expression, interactome and a hash of X and y.
 
     One that is only to be split in certain ways has `splits`, {scheme: (train, test)};
-    `expression_scaler` is for models that take expression as it is. Rows of unknown
+    `expression_scaler` is for models that take expression as it is. `other_screen`
+    returns responses to compounds that are not in X, where there are some: compounds by
+    cell lines, index SMILES. Rows of unknown
     tissue get the tissue "unknown", a level like any other.
     """
     data = LOADERS[name](data_home)

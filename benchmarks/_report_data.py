@@ -144,7 +144,8 @@ def kind_of(model: str) -> str:
         return "naive"
     if base in AVERAGES:
         return "average"
-    return "classical" if base in CLASSICAL else "network"
+    is_classical = base.removesuffix("_potency") in CLASSICAL
+    return "classical" if is_classical else "network"
 
 
 def read_results(folder: Path, data: str) -> tuple[pd.DataFrame, list[str]]:

@@ -28,6 +28,7 @@ from sklearn.utils import Bunch
 from benchmarks._ablations import rewire, shuffle_cells, shuffled_encoder
 from benchmarks._data import hash_parts
 from benchmarks._manifest import RANDOM_811, SPLITTERS, validation_splitter
+from benchmarks._potency import with_potency
 from benchmarks.deep import DEEP, PRECISION
 from sklearn_csg2a import DrugResponseRegressor, ResidualRegressor
 from sklearn_csg2a.baselines import (
@@ -43,7 +44,7 @@ from sklearn_csg2a.baselines import (
     TissueDrugMean,
     TissueMean,
 )
-from sklearn_csg2a.chem import MATEncoder, MorganEncoder
+from sklearn_csg2a.chem import MATEncoder, MorganEncoder, resolve_encoder
 
 Factory = Callable[[Bunch, str, int], BaseEstimator]
 
@@ -138,6 +139,15 @@ def make_csg2a_on_factors(data: Bunch, scheme: str, seed: int) -> ResidualRegres
     )
 
 
+def make_with_potency(
+    make: Callable[..., BaseEstimator], data: Bunch, scheme: str, seed: int
+) -> BaseEstimator:
+    """Make a model that sees what another screen tells of a compound's potency."""
+    model = make(data, scheme, seed)
+    structure = resolve_encoder(model.compound_encoder)
+    return model.set_params(compound_encoder=with_potency(structure, data))
+
+
 def _naive(kind: type[BaseEstimator]) -> Factory:
     """Make a naive model, whatever the data, the scheme and the seed."""
     return lambda data, scheme, seed: kind()  # noqa: ARG005
@@ -211,6 +221,16 @@ CLASSICAL: dict[str, Factory] = {
     "PairwiseKernelRidge": make_kernel_ridge,
 }
 
+# Models that learned potency from another screen, of compounds not in the data.
+WITH_POTENCY: dict[str, Factory] = {
+    f"{name}_potency": partial(make_with_potency, make)
+    for name, make in (
+        ("SVM", make_svm),
+        ("PairwiseKernelRidge", make_kernel_ridge),
+        ("csg2a", make_csg2a),
+    )
+}
+
 # CSG2A with something taken away. What is random is drawn anew for each seed.
 ABLATIONS: dict[str, Factory] = {
     "csg2a_off": partial(make_csg2a, attention="off"),
@@ -237,6 +257,7 @@ MODELS: dict[str, Factory] = {
     **DEEP,
     "csg2a": make_csg2a,
     "csg2a_on_factors": make_csg2a_on_factors,
+    **WITH_POTENCY,
     **{
         f"csg2a_{name}": partial(make_csg2a, compound_encoder=encoder)
         for name, encoder in ENCODERS.items()
@@ -265,6 +286,7 @@ GROUPS: dict[str, list[str]] = {
     "deep": list(DEEP),
     "encoders": ["csg2a", *(f"csg2a_{name}" for name in ENCODERS)],
     "naive": list(NAIVE),
+    "potency": list(WITH_POTENCY),
 }
 
 # Averages of stored predictions, by benchmarks/average.py: (model, seed, weight).
@@ -273,10 +295,21 @@ AVERAGES: dict[str, list[tuple[str, int, float]]] = {
     "csg2a_of_3": _THREE_SEEDS,
     "csg2a_and_kernel": [("csg2a", 0, 1.0), ("PairwiseKernelRidge", 0, 1.0)],
     "csg2a_of_3_and_kernel": [*_THREE_SEEDS, ("PairwiseKernelRidge", 0, 3.0)],
+    "csg2a_and_kernel_potency": [
+        ("csg2a_potency", 0, 1.0),
+        ("PairwiseKernelRidge_potency", 0, 1.0),
+    ],
 }
 
 # No seed changes these: they are fitted once, as seed 0.
-WITHOUT_SEED = frozenset({*NAIVE, "SVM", "GradientBoosting", "PairwiseKernelRidge"})
+WITHOUT_SEED = frozenset(
+    {
+        *NAIVE,
+        "GradientBoosting",
+        *("PairwiseKernelRidge", "PairwiseKernelRidge_potency"),
+        *("SVM", "SVM_potency"),
+    }
+)
 
 # What changes how a model is computed, and not the model.
 _NOT_THE_MODEL = frozenset({"checkpoint", "device", "n_jobs", "precision", "verbose"})

@@ -107,6 +107,7 @@ SPACES["csg2a_on_factors"] = {
 
 def find_space(model: str) -> str | None:
     """Return the name of the space of a model; None if it has none."""
+    model = model.removesuffix("_potency")
     if model in SPACES:
         return model
     return "csg2a" if model.startswith("csg2a_") else None

@@ -1,0 +1,40 @@
+"""A screen of other compounds, for encoders that learn potency from it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import FeatureUnion
+from sklearn.utils import Bunch
+
+from sklearn_csg2a.chem import PotencyEncoder, compound_identities
+
+# Of potency, beside structure: it then has about a seventh of the squared length of a
+# fingerprint, of which some 60 bits are set.
+WEIGHT = 3.0
+
+
+def tabulate_screen(screen: Bunch, without: pd.Series) -> pd.DataFrame:
+    """Return responses, compounds by cell lines, of compounds not in `without`.
+
+    Repeats count as their mean, spellings of a compound as one.
+    """
+    ids = pd.Series(compound_identities(screen.X["smiles"]), index=screen.X.index)
+    known = np.unique(compound_identities(without.unique()).astype(str))
+    other = ~ids.astype(str).isin(known)
+    rows = screen.X.loc[other, ["cell_line", "smiles"]]
+    rows = rows.assign(compound=ids[other].astype(str), response=screen.y[other])
+    table = rows.pivot_table(index="compound", columns="cell_line", values="response")
+    smiles = rows.groupby("compound")["smiles"].first()
+    return table.set_axis(smiles.loc[table.index].to_numpy(), axis=0)
+
+
+def with_potency(encoder: object, data: Bunch) -> FeatureUnion:
+    """Put the potency that the data's other screen predicts beside an encoder."""
+    if "other_screen" not in data:
+        msg = "There is no other screen for these data to learn potency from."
+        raise ValueError(msg)
+    return FeatureUnion(
+        [("structure", encoder), ("potency", PotencyEncoder(data.other_screen()))],
+        transformer_weights={"potency": WEIGHT},
+    )
