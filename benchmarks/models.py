@@ -285,8 +285,8 @@ GROUPS: dict[str, list[str]] = {
     "classical": list(CLASSICAL),
     "deep": list(DEEP),
     "encoders": ["csg2a", *(f"csg2a_{name}" for name in ENCODERS)],
-    "naive": list(NAIVE),
     "potency": list(WITH_POTENCY),
+    "naive": list(NAIVE),
 }
 
 # Averages of stored predictions, by benchmarks/average.py: (model, seed, weight).
