@@ -40,8 +40,10 @@ class PotencyEncoder(TransformerMixin, BaseEstimator):
     responses : DataFrame of shape (n_compounds, n_assays)
         The screen: index SMILES, one column per assay or cell line, values such as
         ln GI50 in ln uM; NaN where not measured. What a model is to be tested on must
-        not be in it: leave out the compounds of the test rows (see
-        :func:`~sklearn_csg2a.chem.compound_identities`).
+        not be in it: leave out the compounds of the test rows (by
+        :func:`~sklearn_csg2a.chem.compound_identities`), and have
+        :func:`~sklearn_csg2a.model_selection.audit_split` look, with
+        ``pretraining=responses.index.to_frame(name="smiles")``.
     alpha : float, default=0.2
         Ridge penalty. It has the smallest leave-one-out error on NCI-60.
 
