@@ -2,49 +2,162 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.chem import smiles_problem
+from sklearn_csg2a.chem import compound_identity, smiles_problem
+from sklearn_csg2a.datasets._names import describe_unmatched, match_names
+from sklearn_csg2a.datasets._text_tables import (
+    find_column,
+    plain_column,
+    read_text_table,
+)
 from sklearn_csg2a.exceptions import InputError, list_offenders
 
 __all__ = ["CompoundTable", "find_smiles"]
 
-CompoundTable = Mapping[Any, str] | pd.Series
+CompoundTable = Mapping[Any, str] | pd.Series | pd.DataFrame | str | os.PathLike[str]
 
 # What stands for a structure that is not known or not published.
 _NO_STRUCTURE = ("", "-666", "restricted", "nan", "None")
 
+_EXPECTED = "a table of compounds with a column of SMILES and a column of ids or names"
+_SMILES = (
+    "smiles",
+    "canonicalsmiles",
+    "isosmiles",
+    "isomericsmiles",
+    "smilesstring",
+    "smile",
+    "connectivitysmiles",
+)
+# Columns of text that name no compound.
+_NO_IDS = (
+    "inchi",
+    "inchikey",
+    "target",
+    "targetpathway",
+    "pathway",
+    "moa",
+    "mechanism",
+)
+
 
 def find_smiles(ids: pd.Series, compounds: CompoundTable) -> pd.DataFrame:
-    """Look the structure of each compound up.
+    """Look the structure of each compound up, by its id or by a spelling of it.
 
     Returns `smiles` and `problem` for each row of `ids`; one of the two is None.
     """
-    table = pd.Series(compounds, dtype=object)
-    repeated = table.index[table.index.duplicated()].unique()
-    if len(repeated):
-        msg = (
-            "compounds gives more than one SMILES for "
-            f"{list_offenders(map(repr, repeated))}; give each id once."
-        )
-        raise InputError(msg)
-    unique = pd.Index(ids.dropna().unique(), dtype=object)
-    table.index = table.index.astype(object)
-    found = {name: _judge(table.get(name)) for name in unique}
-    if len(unique) and not unique.isin(table.index).any():
+    unique = {value: _spell(value) for value in ids.dropna().unique()}
+    known = _smiles_by_id(compounds, list(unique.values()))
+    matches = match_names(list(unique.values()), list(known))
+    if unique and not matches.matched:
         msg = (
             f"compounds knows none of the {len(unique)} ids, such as "
-            f"{list_offenders(map(repr, unique[:3]))}; its own look like "
-            f"{list_offenders(map(repr, table.index[:3]))}."
+            f"{describe_unmatched(matches, limit=3)}; its own look like "
+            f"{list_offenders(map(repr, list(known)[:3]))}."
         )
         raise InputError(msg)
+    found: dict[Any, tuple[str | None, str | None]] = {}
+    for value, spelt in unique.items():
+        if spelt in matches.ambiguous:
+            found[value] = (None, "several compounds fit the name")
+        else:
+            found[value] = _judge(known.get(matches.matched.get(spelt, "")))
     pairs = [found.get(name, (None, "no compound")) for name in ids.astype(object)]
     return pd.DataFrame(
         pairs, index=ids.index, columns=["smiles", "problem"], dtype=object
     )
+
+
+def _spell(value: Any) -> str:
+    """Write an id as text; a number that pandas made a float stays whole."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def _smiles_by_id(compounds: CompoundTable, wanted: list[str]) -> dict[str, Any]:
+    """Return the SMILES by id that a table of any kind gives."""
+    if isinstance(compounds, str | os.PathLike):
+        compounds = read_text_table(compounds, _EXPECTED)
+    if isinstance(compounds, pd.DataFrame):
+        return _from_frame(compounds, wanted)
+    if not isinstance(compounds, Mapping | pd.Series):
+        msg = (
+            f"compounds must be a mapping or Series of SMILES by id, a DataFrame or a "
+            f"path, not {type(compounds).__name__}."
+        )
+        raise InputError(msg)
+    table = pd.Series(compounds, dtype=object)
+    return _unique(table.index, table.to_numpy(dtype=object))
+
+
+def _from_frame(table: pd.DataFrame, wanted: list[str]) -> dict[str, Any]:
+    """Take the column of SMILES, and as ids the column that names most compounds."""
+    smiles = find_column(table, _SMILES)
+    columns = list_offenders(map(repr, table.columns), limit=10)
+    if smiles is None:
+        msg = (
+            f"compounds has no column of SMILES, only {columns}. Name it 'smiles'; a "
+            "list of compounds without structures, as GDSC's, has to be joined with "
+            "their SMILES first."
+        )
+        raise InputError(msg)
+    index = [pd.Series(table.index, dtype=object)]
+    candidates = [
+        table[column].reset_index(drop=True)
+        for column in table.columns[~table.columns.duplicated()]
+        if column != smiles and plain_column(column) not in _NO_IDS
+    ]
+    numbered = isinstance(table.index, pd.RangeIndex)
+    candidates = [*candidates, *index] if numbered else [*index, *candidates]
+    sought = frozenset(wanted)
+    best = max(candidates, key=lambda ids: _n_matched(ids, wanted, sought))
+    return _unique(best, table[smiles].to_numpy(dtype=object))
+
+
+def _n_matched(
+    ids: pd.Series, wanted: list[str], sought: frozenset[str]
+) -> tuple[int, int]:
+    """Count the wanted ids in a column: exactly, or else as spellings of one."""
+    known = [_spell(value) for value in ids.dropna()]
+    exact = len(sought.intersection(known))
+    if exact == len(sought):
+        return exact, exact
+    return len(match_names(wanted, known).matched), exact
+
+
+def _unique(ids: Any, smiles: np.ndarray) -> dict[str, Any]:
+    """Join ids with their SMILES; refuse an id with two different compounds."""
+    table: dict[str, Any] = {}
+    repeated = []
+    for value, structure in zip(ids, smiles, strict=True):
+        if pd.isna(value):
+            continue
+        spelt = _spell(value)
+        if spelt not in table or _judge(table[spelt])[0] is None:
+            table[spelt] = structure
+        elif not _same_compound(table[spelt], structure):
+            repeated.append(spelt)
+    if repeated:
+        msg = (
+            "compounds gives more than one SMILES for "
+            f"{list_offenders(map(repr, dict.fromkeys(repeated)))}; give each id once."
+        )
+        raise InputError(msg)
+    return table
+
+
+def _same_compound(one: Any, other: Any) -> bool:
+    """Tell whether a second structure adds nothing to the first."""
+    if one == other or _judge(other)[0] is None:
+        return True
+    return compound_identity(one) == compound_identity(other)
 
 
 def _judge(smiles: Any) -> tuple[str | None, str | None]:

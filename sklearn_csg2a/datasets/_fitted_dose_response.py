@@ -41,9 +41,12 @@ def read_gdsc_fitted(
     path : str or path
         `GDSC2_fitted_dose_response_....csv`, packed by gzip or not, or the `.xlsx`
         of the same name, which needs the package openpyxl.
-    compounds : mapping or Series or None, default=None
-        SMILES by the id that `drug` names. Without it X has no column `smiles`, and
-        no row is left out for want of one.
+    compounds : mapping, Series, DataFrame, path or None, default=None
+        SMILES by the id that `drug` names: a mapping or Series, or a table (DataFrame,
+        CSV, TSV or workbook) with a column `smiles` and the ids as index or in any
+        column. Ids are found as they stand, else by case, blanks and dashes alone if
+        one id fits. Without it X has no column `smiles`, and no row is left out for
+        want of one.
     cell_line : {"SANGER_MODEL_ID", "CELL_LINE_NAME", "COSMIC_ID"}
         By default SANGER_MODEL_ID.
         Column that identifies cell lines: the one that your expression uses.
@@ -105,10 +108,7 @@ def read_gdsc_fitted(
     reasons = _judge(sheet, cell_line, path)
     X = pd.DataFrame({"cell_line": sheet[cell_line]})
     if compounds is not None:
-        ids = sheet[drug]
-        if isinstance(next(iter(dict(compounds)), None), (int, np.integer)):
-            ids = pd.to_numeric(ids)
-        found = find_smiles(ids, compounds)
+        found = find_smiles(sheet[drug], compounds)
         X["smiles"] = found["smiles"]
         reasons = reasons.where(reasons.notna(), found["problem"])
     X["drug"] = sheet[drug]

@@ -71,8 +71,9 @@ def pair_with_controls(
         Leave treatments with fewer replicates in their batch out.
     min_controls : int, default=1
         Leave batches with fewer controls out.
-    compounds : mapping or Series or None, default=None
-        SMILES by compound id, where `metadata` has none.
+    compounds : mapping, Series, DataFrame, path or None, default=None
+        SMILES by compound id, where `metadata` has none; a table (DataFrame, CSV, TSV
+        or workbook) has a column `smiles` and the ids as index or in any column.
     columns : mapping of str to str or None, default=None
         Columns of `metadata` with other names than those of published L1000 tables:
         `"cell"` (cell_id), `"compound"` (pert_id), `"smiles"` (canonical_smiles),

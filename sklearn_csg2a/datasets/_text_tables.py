@@ -1,0 +1,140 @@
+"""Tables of text: CSV, TSV or a workbook, packed or not, whatever separates them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pandas as pd
+
+from sklearn_csg2a.datasets._files import open_text, start_of_file
+from sklearn_csg2a.exceptions import DataFileError, list_offenders
+
+__all__ = [
+    "find_column",
+    "open_table",
+    "plain_column",
+    "read_header",
+    "read_text_table",
+]
+
+_ZIP_MAGIC = b"PK"
+_OF_WORKBOOKS = "[Content_Types].xml"
+_BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+
+# A line of an expression table is as long as the genome.
+_MAX_FIELD = 2**31 - 1
+
+
+@contextmanager
+def open_table(path: str | os.PathLike[str], expected: str) -> Iterator[IO[str]]:
+    """Open a text file, packed by gzip, alone in a zip archive, or not packed."""
+    if not start_of_file(path, expected).startswith(_ZIP_MAGIC):
+        with open_text(path, expected) as lines:
+            yield lines
+        return
+    try:
+        with (
+            zipfile.ZipFile(path) as archive,
+            archive.open(_only_member(archive, path)) as file,
+        ):
+            yield io.TextIOWrapper(file, encoding="utf-8", newline="")
+    except (zipfile.BadZipFile, UnicodeDecodeError) as error:
+        msg = f"{path} cannot be unpacked ({error}); {expected} was expected."
+        raise DataFileError(msg) from error
+
+
+def _only_member(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> str:
+    """Return the one file of an archive; of several the user has to choose."""
+    names = [
+        name
+        for name in archive.namelist()
+        if not name.endswith("/") and not name.startswith("__MACOSX")
+    ]
+    if len(names) != 1:
+        msg = (
+            f"{path} holds {len(names)} files ({list_offenders(map(repr, names))}); "
+            "unpack it and give the path of one."
+        )
+        raise DataFileError(msg)
+    return names[0]
+
+
+def read_header(
+    lines: IO[str], path: str | os.PathLike[str], expected: str
+) -> tuple[list[str], str]:
+    """Read the first line; return its fields and what separates them."""
+    line = lines.readline().lstrip(_BYTE_ORDER_MARK)
+    if not line.strip():
+        msg = f"{path} begins with an empty line; {expected} was expected."
+        raise DataFileError(msg)
+    csv.field_size_limit(_MAX_FIELD)
+    fields = {
+        separator: next(csv.reader([line], delimiter=separator))
+        for separator in ("\t", ",", ";")
+    }
+    best = max(fields, key=lambda separator: len(fields[separator]))
+    return [field.strip() for field in fields[best]], best
+
+
+def read_text_table(path: str | os.PathLike[str], expected: str) -> pd.DataFrame:
+    """Read a table with all of its cells as text, empty ones missing."""
+    try:
+        if _is_workbook(path, expected):
+            table = pd.read_excel(path, dtype=str)
+        else:
+            with open_table(path, expected) as lines:
+                header, separator = read_header(lines, path, expected)
+                table = pd.read_csv(
+                    lines,
+                    sep=separator,
+                    header=None,
+                    names=range(len(header)),
+                    index_col=False,
+                    dtype=str,
+                    skipinitialspace=True,
+                )
+            table.columns = pd.Index(header, dtype=object)
+    except ImportError as error:
+        msg = (
+            f"Reading the workbook {path} needs the package openpyxl: pip install "
+            "openpyxl, or save it as CSV."
+        )
+        raise ImportError(msg) from error
+    except DataFileError:
+        raise
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        msg = f"{path} cannot be read ({error}); {expected} was expected."
+        raise DataFileError(msg) from error
+    if table.empty:
+        msg = f"{path} has no rows; {expected} was expected."
+        raise DataFileError(msg)
+    return table.apply(lambda column: column.str.strip())
+
+
+def _is_workbook(path: str | os.PathLike[str], expected: str) -> bool:
+    if not start_of_file(path, expected).startswith(_ZIP_MAGIC):
+        return False
+    if not zipfile.is_zipfile(path):
+        return Path(path).suffix.casefold() == ".xlsx"
+    with zipfile.ZipFile(path) as archive:
+        return _OF_WORKBOOKS in archive.namelist()
+
+
+def plain_column(name: object) -> str:
+    """Spell a column without case, blanks and punctuation: 'DepMap_ID' is depmapid."""
+    return "".join(filter(str.isalnum, str(name))).casefold()
+
+
+def find_column(table: pd.DataFrame, names: Iterable[str]) -> object | None:
+    """Return the first column that has one of these plain names, best name first."""
+    spelt: dict[str, object] = {}
+    for column in table.columns:
+        spelt.setdefault(plain_column(column), column)
+    return next((spelt[name] for name in names if name in spelt), None)
