@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "sklearn_csg2a"
 # Each part of the package may import from its own line and from the lines above.
 LAYERS = (
     ("_version", "exceptions"),
+    ("_names",),
     ("_random", "_device"),
     ("nn",),
     ("chem",),
@@ -34,7 +35,10 @@ RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 # Narrower than the layers: all that these parts may import from the package.
 ALLOWED = {
     "nn": {"nn", "exceptions", "_random", "_device"},
-    "datasets": {"datasets", "metrics", "exceptions", "_random", "chem", "_version"},
+    "datasets": {
+        *("datasets", "metrics", "exceptions", "_random", "chem", "_version"),
+        "_names",
+    },
 }
 
 # Packages that only the parts named may import.

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._names import describe_unmatched, match_names
 from sklearn_csg2a.chem import compound_identity, smiles_problem
-from sklearn_csg2a.datasets._names import describe_unmatched, match_names
 from sklearn_csg2a.datasets._text_tables import (
     find_column,
     plain_column,
