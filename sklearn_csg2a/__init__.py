@@ -6,13 +6,14 @@ from sklearn_csg2a.estimators import (
     PerturbationRegressor,
     ResidualRegressor,
 )
-from sklearn_csg2a.persistence import load_model, save_model
+from sklearn_csg2a.persistence import inspect_model, load_model, save_model
 
 __all__ = [
     "DrugResponseRegressor",
     "PerturbationRegressor",
     "ResidualRegressor",
     "__version__",
+    "inspect_model",
     "load_model",
     "save_model",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
@@ -14,41 +15,54 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_csg2a._archive import read_archive, write_archive
 from sklearn_csg2a._version import __version__
 from sklearn_csg2a.exceptions import InputError, ModelFileError
-from sklearn_csg2a.persistence._classes import MODELS, stored_name
+from sklearn_csg2a.persistence._classes import MODELS, NOT_STORED, stored_name
 from sklearn_csg2a.persistence._read_values import ValueReader
 from sklearn_csg2a.persistence._write_values import ValueWriter
 
-__all__ = ["FORMAT", "load_model", "save_model"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-FORMAT = 1
+__all__ = ["FORMAT", "check_header", "load_model", "save_model"]
+
+FORMAT = 2
 _KIND = "model"
 _LIBRARIES = ("numpy", "pandas", "rdkit", "scikit-learn", "scipy", "skorch", "torch")
 
 
 def save_model(
-    estimator: Any, path: str | os.PathLike[str], *, include_expression: bool = True
+    estimator: Any,
+    path: str | os.PathLike[str],
+    *,
+    include_expression: bool = False,
+    card: str | Mapping[str, Any] | None = None,
 ) -> None:
     """Save a fitted model in one file that holds numbers and text alone.
 
     Parameters
     ----------
-    estimator : PerturbationRegressor or DrugResponseRegressor
-        A fitted model; it is not changed. What has no place in a file of data
-        is handled so: `callbacks` are left out, with a warning; encoders,
-        splitters and scalers of other packages raise an error. A `pretrained`
-        estimator is saved along, a path stays a path, and so do the weights of
+    estimator : estimator
+        A fitted estimator of this package, or scikit-learn's `Pipeline`,
+        `FeatureUnion`, `FrozenEstimator`, `VotingRegressor`, `StackingRegressor` or
+        `TransformedTargetRegressor` around such estimators; it is not changed.
+        `callbacks` are code and are left out, with a warning. A `pretrained`
+        estimator is saved along; a path stays a path, and so do the weights of
         a `MATEncoder` that are read from a file.
     path : path-like
         The file to write. It is replaced only when the new one is complete.
-    include_expression : bool, default=True
-        Whether to store the table `expression`. Without it the loaded model has
-        ``expression=None``: give it a table by ``set_params(expression=...)``, or
-        X with one column per gene.
+    include_expression : bool, default=False
+        Whether to store the tables `expression`. They are left out unless asked for:
+        a file that is passed on should not hold patients, or profiles whose terms
+        forbid that. Without them the loaded model has ``expression=None``: give it a
+        table by ``set_params(expression=...)``, or X with one column per gene. In
+        the process that saved the file, the table is found again while it exists.
+    card : str or mapping, default=None
+        What a reader has to know of the model: data and their terms, measured
+        errors, limits. Text, or what JSON can hold. See :func:`inspect_model`.
 
     Raises
     ------
     InputError
-        If `estimator` is no model of this package, or holds something that
+        If `estimator` is of a class that is not stored, or holds something that
         cannot be written; the message names it.
     NotFittedError
         If `estimator` is not fitted.
@@ -56,6 +70,15 @@ def save_model(
     See Also
     --------
     load_model : Read the file.
+    inspect_model : Look into the file without loading the model.
+
+    Notes
+    -----
+    Kernel models (`PairwiseKernelRidge`, `SVMResponse`) predict by comparison with
+    their training cells, whose standardised expression is part of the model and of
+    its file whatever `include_expression` says.
+
+    The estimators on trees are not stored: `skops.io.dump` writes them as data.
 
     Examples
     --------
@@ -71,15 +94,9 @@ def save_model(
     >>> bool((restored.predict(X) == model.predict(X)).all())
     True
     """
-    if stored_name(estimator) not in MODELS:
-        msg = (
-            f"save_model got a {type(estimator).__name__}; it saves a fitted "
-            "PerturbationRegressor or DrugResponseRegressor. For a pipeline, save its "
-            "last step, or use joblib.dump."
-        )
-        raise InputError(msg)
+    _check_storable(estimator)
     check_is_fitted(estimator)
-    writer = ValueWriter(left_out=() if include_expression else ("expression",))
+    writer = ValueWriter(include_expression=include_expression)
     model = writer.write(estimator, "model")
     if writer.has_callbacks:
         warnings.warn(
@@ -93,6 +110,7 @@ def save_model(
         "format_version": FORMAT,
         "class": type(estimator).__name__,
         "versions": _versions(),
+        "card": _check_card(card),
         "model": model,
     }
     write_archive(path, manifest, writer.arrays)
@@ -111,9 +129,11 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    estimator : PerturbationRegressor or DrugResponseRegressor
+    estimator : estimator
         The fitted model. It predicts the same numbers, to the last bit, on the
-        same kind of device; without its CUDA device it is loaded to the CPU.
+        same kind of device; without its CUDA device it is loaded to the CPU. Where
+        the file was saved without the table `expression`, set it by
+        ``set_params(expression=...)``.
 
     Raises
     ------
@@ -130,6 +150,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     See Also
     --------
     save_model : Write the file.
+    inspect_model : Look into the file without loading the model.
 
     Examples
     --------
@@ -146,10 +167,10 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     """
     manifest, arrays = read_archive(path)
     try:
-        _check_header(manifest)
+        check_header(manifest)
         model = ValueReader(arrays).read(manifest["model"])
         if stored_name(model) != manifest["class"] or manifest["class"] not in MODELS:
-            msg = f"it holds a {type(model).__name__}, which is no model."
+            msg = f"it holds a {type(model).__name__}, which is not a model."
             raise ModelFileError(msg)
         check_is_fitted(model)
     except ModelFileError as error:
@@ -173,7 +194,32 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     return model
 
 
-def _check_header(manifest: dict[str, Any]) -> None:
+def _check_storable(estimator: Any) -> None:
+    """Refuse what is not an estimator that has a place in a model file."""
+    if stored_name(estimator) in MODELS:
+        return
+    name = type(estimator).__name__
+    if name in NOT_STORED:
+        msg = f"save_model does not store a {name}: {NOT_STORED[name]}."
+        raise InputError(msg)
+    msg = (
+        f"save_model got a {name}; it saves a fitted estimator of this package, or "
+        "scikit-learn's Pipeline, FeatureUnion, FrozenEstimator, VotingRegressor, "
+        "StackingRegressor or TransformedTargetRegressor around such estimators."
+    )
+    raise InputError(msg)
+
+
+def _check_card(card: str | Mapping[str, Any] | None) -> Any:
+    """Return a card as JSON holds it."""
+    try:
+        return json.loads(json.dumps(card, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        msg = f"card must be text or what JSON can hold: {error}."
+        raise InputError(msg) from error
+
+
+def check_header(manifest: dict[str, Any]) -> None:
     """Refuse other kinds of files and files of the future."""
     if manifest["kind"] != _KIND:
         msg = f"it is a {manifest['kind']!r}, not a model written by save_model."

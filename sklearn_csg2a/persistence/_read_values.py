@@ -10,10 +10,12 @@ import pandas as pd
 import torch
 from scipy import sparse
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Bunch
 
 from sklearn_csg2a.chem._mat_weights import MATWeights, file_digest
 from sklearn_csg2a.exceptions import ModelFileError
-from sklearn_csg2a.persistence._classes import find_class, parameter_names
+from sklearn_csg2a.persistence._classes import find_class, is_part, parameter_names
+from sklearn_csg2a.persistence._left_out import find_table
 
 __all__ = ["ValueReader"]
 
@@ -31,16 +33,21 @@ class ValueReader:
 
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
         self.arrays = arrays
+        self._instances: dict[str, Any] = {}  # by place in the file
         self._readers = {
             "array": self._read_array,
+            "bunch": lambda stored: Bunch(**self._read_dict(stored)),
             "device": lambda stored: torch.device(stored["value"]),
             "dict": self._read_dict,
             "frozen": self._read_frozen,
             "list": self._read_list,
+            "mapping": self._read_mapping,
             "mat_weights": self._read_mat_weights,
             "object": self._read_array_of_objects,
+            "part": self._read_part,
             "path": lambda stored: Path(stored["value"]),
             "random_state": self._read_random_state,
+            "same": lambda stored: self._instances[stored["as"]],
             "sparse": self._read_sparse,
             "str": self._read_array_of_text,
             "table": self._read_table,
@@ -64,6 +71,10 @@ class ValueReader:
     def _read_dict(self, stored: dict[str, Any]) -> dict[str, Any]:
         """Rebuild a dictionary."""
         return {key: self.read(one) for key, one in stored["items"].items()}
+
+    def _read_mapping(self, stored: dict[str, Any]) -> dict[Any, Any]:
+        """Rebuild a dictionary with other keys than text."""
+        return {self.read(key): self.read(one) for key, one in stored["pairs"]}
 
     def _read_array(self, stored: dict[str, Any]) -> np.ndarray:
         """Return a copy of an array, as equal ones are stored once."""
@@ -133,9 +144,22 @@ class ValueReader:
         names = stored["arrays"]["items"]
         return MATWeights({k: self.arrays[one["name"]] for k, one in names.items()})
 
+    def _read_part(self, stored: dict[str, Any]) -> Any:
+        """Rebuild a fitted part of a model from its attributes."""
+        cls: Any = find_class(stored["class"])
+        if not is_part(stored["class"]):
+            msg = f"it holds a {stored['class']} without its parameters."
+            raise ModelFileError(msg)
+        part = cls.__new__(cls)
+        vars(part).update(self._read_attributes(stored))
+        return part
+
     def _read_instance(self, stored: dict[str, Any]) -> Any:
         """Build an object of an allowed class and give it its state."""
         cls = find_class(stored["class"])
+        if is_part(stored["class"]):
+            msg = f"it holds a {stored['class']} where an estimator is expected."
+            raise ModelFileError(msg)
         parameters = self._read_dict(stored["parameters"])
         unknown = sorted(set(parameters) - set(parameter_names(cls)))
         if unknown:
@@ -143,16 +167,25 @@ class ValueReader:
             raise ModelFileError(msg)
         if "weights_sha256" in stored:
             _check_weights(parameters["weights"], stored["weights_sha256"])
+        for name, description in stored.get("left_out", {}).items():
+            parameters[name] = find_table(description)
         instance = cls(**parameters)
-        state = self._read_dict(stored["state"])
-        if any(not name.isidentifier() or name.startswith("__") for name in state):
-            msg = f"{stored['class']} has an attribute with an impossible name."
-            raise ModelFileError(msg)
+        state = self._read_attributes(stored)
         if hasattr(instance, "__setstate__"):
             instance.__setstate__({**vars(instance), **state})
         else:
             vars(instance).update(state)
+        if "place" in stored:  # since format version 2
+            self._instances[stored["place"]] = instance
         return instance
+
+    def _read_attributes(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """Return the attributes of an object by name."""
+        state = self._read_dict(stored["state"])
+        if any(not name.isidentifier() or name.startswith("__") for name in state):
+            msg = f"{stored['class']} has an attribute with an impossible name."
+            raise ModelFileError(msg)
+        return state
 
 
 def _check_weights(path: Any, expected: str) -> None:

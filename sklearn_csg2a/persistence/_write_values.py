@@ -12,13 +12,20 @@ import pandas as pd
 import torch
 from scipy import sparse
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Bunch
 
 from sklearn_csg2a.chem._mat_weights import MATWeights, file_digest
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.persistence._classes import MODELS, parameter_names, stored_name
+from sklearn_csg2a.persistence._classes import (
+    NOT_STORED,
+    is_part,
+    parameter_names,
+    stored_name,
+)
+from sklearn_csg2a.persistence._left_out import describe_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
 __all__ = ["ValueWriter"]
 
@@ -33,8 +40,8 @@ class ValueWriter:
 
     Parameters
     ----------
-    left_out : collection of str
-        Parameters of models that are stored as None.
+    include_expression : bool, default=True
+        Whether tables `expression` are stored; if not, what they were is.
 
     Attributes
     ----------
@@ -44,11 +51,12 @@ class ValueWriter:
         Whether a model had callbacks, which are left out.
     """
 
-    def __init__(self, left_out: Collection[str] = ()) -> None:
-        self.left_out = left_out
+    def __init__(self, *, include_expression: bool = True) -> None:
+        self.include_expression = include_expression
         self.arrays: dict[str, np.ndarray] = {}
         self.has_callbacks = False
         self._names: dict[str, str] = {}
+        self._seen: dict[int, tuple[Any, str]] = {}  # by id; held, so ids stay theirs
         self._writers: list[tuple[Any, Callable[[Any, str], Any]]] = [
             (str, lambda value, _: str(value)),
             ((list, tuple), self._write_sequence),
@@ -78,13 +86,26 @@ class ValueWriter:
         items = [self.write(one, f"{where}/{i}") for i, one in enumerate(value)]
         return {"type": "tuple" if isinstance(value, tuple) else "list", "items": items}
 
-    def _write_dict(self, value: dict[str, Any], where: str) -> dict[str, Any]:
-        """Store a dictionary with text as keys."""
-        for key in value:
-            if not isinstance(key, str):
-                raise InputError(_refusal(where, f"the key {key!r}"))
-        items = {k: self.write(one, f"{where}/{k}") for k, one in value.items()}
-        return {"type": "dict", "items": items}
+    def _write_dict(self, value: dict[Any, Any], where: str) -> dict[str, Any]:
+        """Store a dictionary; one with other keys than text as pairs."""
+        if all(isinstance(key, str) for key in value):
+            items = {k: self.write(one, f"{where}/{k}") for k, one in value.items()}
+            kind = "bunch" if isinstance(value, Bunch) else "dict"
+            return {"type": kind, "items": items}
+        pairs = [
+            [self._write_key(key, where), self.write(one, f"{where}/{i}")]
+            for i, (key, one) in enumerate(value.items())
+        ]
+        return {"type": "mapping", "pairs": pairs}
+
+    def _write_key(self, key: Any, where: str) -> Any:
+        """Store a key of a dictionary: text, a number or a tuple of these."""
+        if isinstance(key, tuple):
+            items = [self._write_key(one, where) for one in key]
+            return {"type": "tuple", "items": items}
+        if isinstance(key, (str, int)):
+            return key
+        raise InputError(_refusal(where, f"the key {key!r}"))
 
     def _write_array(self, value: np.ndarray, where: str) -> dict[str, Any]:
         """Store numbers as an array, text as JSON."""
@@ -196,18 +217,37 @@ class ValueWriter:
         }
 
     def _write_object(self, value: Any, where: str) -> dict[str, Any]:
-        """Store an object of an allowed class: parameters, then the rest."""
+        """Store an object of an allowed class; one that is met again by its place."""
         name = stored_name(value)
         if name is None:
-            raise InputError(_refusal(where, f"a {type(value).__name__}"))
+            raise InputError(_refusal_of_object(where, value))
+        if id(value) in self._seen:
+            return {"type": "same", "as": self._seen[id(value)][1]}
+        self._seen[id(value)] = value, where
+        if is_part(name):
+            state = self._write_dict(vars(value), where)
+            return {"type": "part", "class": name, "state": state}
+        return {
+            "type": "instance",
+            "class": name,
+            "place": where,
+            **self._write_estimator(value, name, where),
+        }
+
+    def _write_estimator(self, value: Any, name: str, where: str) -> dict[str, Any]:
+        """Store parameters, then the rest of an object."""
         state = dict(value.__getstate__() or {})
         parameters = {
             key: state.pop(key) for key in parameter_names(type(value)) if key in state
         }
-        if name in MODELS:
+        stored: dict[str, Any] = {}
+        if "callbacks" in parameters:
             self.has_callbacks |= bool(parameters["callbacks"])
-            parameters |= dict.fromkeys(("callbacks", *self.left_out))
-        stored = {"type": "instance", "class": name}
+            parameters["callbacks"] = None
+        table = parameters.get("expression")
+        if isinstance(table, pd.DataFrame) and not self.include_expression:
+            stored["left_out"] = {"expression": describe_table(table)}
+            parameters["expression"] = None
         weights = parameters.get("weights")
         if name == "MATEncoder" and isinstance(weights, (str, os.PathLike)):
             stored["weights_sha256"] = file_digest(weights)
@@ -218,10 +258,18 @@ class ValueWriter:
         }
 
 
+def _refusal_of_object(where: str, value: Any) -> str:
+    """Say that an object has no place in a model file, and where it has one."""
+    name = type(value).__name__
+    if name in NOT_STORED:
+        return f"save_model cannot write a {name} ({where}): {NOT_STORED[name]}."
+    return _refusal(where, f"a {name}")
+
+
 def _refusal(where: str, what: str) -> str:
     """Say that something has no place in a model file."""
     return (
         f"save_model cannot write {what} ({where}): model files hold numbers, text "
-        "and the classes of this package only. Replace it with set_params, or use "
+        "and the classes of a fixed list only. Replace it with set_params, or use "
         "joblib.dump, whose files must come from a source that you trust."
     )

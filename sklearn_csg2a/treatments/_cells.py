@@ -50,6 +50,7 @@ def read_cells(
     if expression is None:
         if genes is None:
             genes = _genes_of_wide(table)
+        _refuse_light(table, genes)
         return _wide_cells(table, None, genes, missing_genes)
     _check_expression(expression)
     if genes is None:
@@ -105,6 +106,17 @@ def _genes_of_wide(table: ContractTable) -> tuple[str, ...]:
         "genes) to look up the column 'cell_line', or add one column per gene. "
         f"Columns present: {quote_names(table.frame.columns)}."
     )
+
+
+def _refuse_light(table: ContractTable, genes: tuple[str, ...]) -> None:
+    """Refuse ids without a table to look them up in, and without genes of their own."""
+    if "cell_line" in table.names and not find_gene_columns(table):
+        raise InputError(
+            f"X names cell lines in column {table.names['cell_line']!r}, but "
+            f"{table.estimator_name} has expression=None, as a loaded model has that "
+            "was saved without its table. Set one with set_params(expression=...), or "
+            f"give X one column for each of the {len(genes)} genes."
+        )
 
 
 def _check_expression(expression: pd.DataFrame) -> None:

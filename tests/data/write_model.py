@@ -55,6 +55,6 @@ def fit():
 if __name__ == "__main__":
     model, X = fit()
     target = Path(__file__).with_name(f"format_{FORMAT}.csg2a")
-    save_model(model, target)
+    save_model(model, target, include_expression=True)
     said = {"X": X.to_dict("list"), "prediction": model.predict(X).tolist()}
     target.with_suffix(".json").write_text(json.dumps(said, indent=1) + "\n")

@@ -1,0 +1,171 @@
+"""Every model of the package, alone and inside of scikit-learn's, comes back."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import StackingRegressor, VotingRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+import sklearn_csg2a
+from sklearn_csg2a import (
+    DrugResponseRegressor,
+    PerturbationRegressor,
+    ResidualRegressor,
+    baselines,
+    chem,
+    load_model,
+    preprocessing,
+    save_model,
+)
+from sklearn_csg2a.baselines import (
+    GlobalMean,
+    LatentFactors,
+    MeanEffects,
+    PairwiseKernelRidge,
+    RandomForestResponse,
+)
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.model_selection import MixedKFold
+from sklearn_csg2a.persistence._classes import NOT_STORED
+from sklearn_csg2a.preprocessing import RobustZScore
+
+GENES = [f"G{i}" for i in range(6)]
+CELLS = ["A549", "HeLa", "K562", "MCF7"]
+SMILES = ["CCO", "c1ccccc1O", "CC(=O)O", "CCN", "CCCl"]
+SMALL = {"hidden_dim": 3, "max_epochs": 2, "random_state": 0}
+
+RNG = np.random.default_rng(0)
+EXPRESSION = pd.DataFrame(RNG.normal(size=(4, 6)), index=CELLS, columns=GENES)
+LIGHT = pd.DataFrame(
+    {"cell_line": np.repeat(CELLS, 6), "smiles": np.resize(SMILES, 24)}
+)
+RESPONSE = RNG.normal(size=24)
+Y = RNG.normal(size=(24, 6))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.csg2a"
+
+
+def _round_trip(model, path):
+    save_model(model, path)
+    return load_model(path)
+
+
+def _same(actual, expected):
+    """Compare values with types and last bits."""
+    np.testing.assert_array_equal(np.asarray(actual), np.asarray(expected), strict=True)
+
+
+def _public_estimators():
+    """Return every public class with `fit`, by name."""
+    parts = (sklearn_csg2a, baselines, chem, preprocessing)
+    classes = (getattr(part, name) for part in parts for name in part.__all__)
+    return {
+        cls.__name__: cls
+        for cls in classes
+        if isinstance(cls, type) and hasattr(cls, "fit")
+    }
+
+
+FITTED_WITH = {
+    "ResidualRegressor": {
+        "base": LatentFactors(),
+        "regressor": PairwiseKernelRidge(expression=EXPRESSION),
+        "cv": MixedKFold(2, random_state=0),
+    },
+    "PotencyEncoder": {
+        "responses": pd.DataFrame({"A": [1.0, 2.0, 4.0]}, index=["CCO", "CCN", "CCC"])
+    },
+}
+
+
+def _fit_any(cls):
+    """Fit an estimator of the package on small data; return it and its output."""
+    accepted = inspect.signature(cls).parameters
+    settings = {"expression": EXPRESSION, "max_epochs": 1, "random_state": 0}
+    settings = {k: v for k, v in settings.items() if k in accepted}
+    model = cls(**settings, **FITTED_WITH.get(cls.__name__, {}))
+    if cls is PerturbationRegressor:
+        return model.fit(LIGHT, Y), lambda fitted: fitted.predict(LIGHT)
+    if hasattr(cls, "predict"):
+        X = LIGHT.assign(tissue=np.resize(["skin", "lung"], len(LIGHT)))
+        return model.fit(X, RESPONSE), lambda fitted: fitted.predict(X)
+    rows = EXPRESSION if cls is RobustZScore else LIGHT["smiles"]
+    return model.fit(rows), lambda fitted: fitted.transform(rows)
+
+
+@pytest.mark.parametrize("name", sorted(_public_estimators()))
+def test_every_public_estimator_is_stored_or_says_why_not(name, path):
+    model, apply = _fit_any(_public_estimators()[name])
+    if name in NOT_STORED:
+        with pytest.raises(InputError, match=r"skops\.io\.dump"):
+            save_model(model, path)
+        return
+    loaded = _round_trip(model, path)
+    assert type(loaded) is type(model)
+    _same(apply(loaded), apply(model))
+
+
+def _containers():
+    """Return scikit-learn's estimators around models of the package."""
+    kernel = PairwiseKernelRidge(expression=EXPRESSION)
+    network = DrugResponseRegressor(expression=EXPRESSION, **SMALL)
+    pair = [("network", network), ("kernel", kernel)]
+    return {
+        "voting": VotingRegressor(pair, weights=[2, 1]),
+        "stacking": StackingRegressor(pair, cv=MixedKFold(2, random_state=0)),
+        "stacking on ridge": StackingRegressor([*pair], Ridge(), cv=2),
+        "pipeline": Pipeline([("model", kernel)]),
+        "voting in a pipeline": Pipeline([("model", VotingRegressor([*pair]))]),
+        "frozen": FrozenEstimator(clone(kernel).fit(LIGHT, RESPONSE)),
+        "frozen in a mean": VotingRegressor(
+            [("a", FrozenEstimator(clone(kernel).fit(LIGHT, RESPONSE))), ("b", kernel)]
+        ),
+        "scaled response": TransformedTargetRegressor(
+            kernel, transformer=StandardScaler()
+        ),
+        "residual": ResidualRegressor(
+            MeanEffects(), VotingRegressor([*pair]), cv=MixedKFold(2, random_state=0)
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", _containers())
+def test_estimators_of_scikit_learn_around_ours_come_back(name, path):
+    model = _containers()[name].fit(LIGHT, RESPONSE)
+    loaded = _round_trip(model, path)
+    _same(loaded.predict(LIGHT), model.predict(LIGHT))
+    assert type(loaded) is type(model)
+
+
+def test_a_model_that_stands_twice_in_an_ensemble_is_one_again(path):
+    voting = VotingRegressor([("kernel", PairwiseKernelRidge(expression=EXPRESSION))])
+    loaded = _round_trip(voting.fit(LIGHT, RESPONSE), path)
+    assert loaded.named_estimators_["kernel"] is loaded.estimators_[0]
+    _same(clone(loaded).fit(LIGHT, RESPONSE).predict(LIGHT), loaded.predict(LIGHT))
+
+
+def test_trees_in_an_ensemble_are_refused_by_name(path):
+    forest = RandomForestResponse(expression=EXPRESSION, n_estimators=2)
+    voting = VotingRegressor([("trees", forest), ("mean", GlobalMean())])
+    with pytest.raises(InputError, match=r"RandomForestResponse.*skops\.io\.dump"):
+        save_model(voting.fit(LIGHT, RESPONSE), path)
+
+
+def test_a_function_in_a_container_is_refused(path):
+    model = TransformedTargetRegressor(
+        GlobalMean(), func=np.log1p, inverse_func=np.expm1
+    ).fit(LIGHT, np.abs(RESPONSE))
+    with pytest.raises(InputError, match="cannot write a ufunc"):
+        save_model(model, path)
