@@ -12,6 +12,7 @@ from sklearn_csg2a._validation import describe_offenders, name_row
 from sklearn_csg2a.exceptions import InputError, UnknownCellLineError
 from sklearn_csg2a.treatments._columns import quote_names, refuse_duplicates
 from sklearn_csg2a.treatments._compounds import factorize_objects
+from sklearn_csg2a.treatments._gene_names import check_gene_names
 from sklearn_csg2a.treatments._genes import (
     find_gene_columns,
     gene_names,
@@ -54,6 +55,7 @@ def read_cells(
         return _wide_cells(table, None, genes, missing_genes)
     _check_expression(expression)
     if genes is None:
+        check_gene_names(expression.columns, expression, "expression")
         genes = tuple(gene_names(expression.columns))
     any_gene = bool(set(genes) & set(gene_names(table.frame.columns)))
     if "cell_line" not in table.names and any_gene:

@@ -1,0 +1,225 @@
+"""Columns that are no genes: flags, row numbers, ids, dates, quoted symbols."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sklearn_csg2a._validation import describe_offenders, holds_numbers
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.treatments._dates import is_date
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["check_gene_names"]
+
+# Most names are like this, and need no closer look than the lists below.
+_PLAIN_SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9]*$")
+_UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?$|\.\.\.\d+$")
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d*)?([eE][+-]?\d+)?$")
+_MISSING = {"", "nan", "NaN", "NaT", "None", "none", "null", "<NA>", "NA", "N/A", "n/a"}
+_AROUND = " \t\r\n\"'`\u00a0\u2018\u2019\u201c\u201d"
+_SEPARATORS = str.maketrans("", "", "_ .-")
+_CONCENTRATION = re.compile(r"(?:^|[^a-z])(?:p|ln|log|log10)?[_ ]?(?:ic|ec|gi|gr|lc)50")
+_IDENTIFIER = re.compile(r"(?i:[_ .-]ids?$)|[a-z]I[Dd]s?$")
+
+# Written small and without separators. No symbol of a human gene is among them.
+_OF_CELLS = """
+    age sex gender race ethnicity height weight bmi stage grade survival status event
+    osmonths osdays osstatus pfsmonths tissue cohort lineage tcgatype passage ploidy
+    purity tmb msi doublingtime growthrate patient cellline sample replicate batch
+    plate well lane cluster group label totalreads librarysize readcount ncount
+    nfeature oncotreecode site cosmic entrez
+"""
+_OF_RESPONSES = """
+    response responder target drug compound gdscdrug smiles inchikey dose time conc
+    concentration minconc maxconc auc aac rmse zscore viability inhibition lnic50
+    logic50 pic50 ic50 ec50 gi50 gr50 nloggi50 einf emax nsc cid pubchem
+"""
+_OF_TABLES = "index row rowid rownumber number id uid level0"
+_METADATA = set(f"{_OF_CELLS} {_OF_RESPONSES} {_OF_TABLES}".split())
+
+_SMALLEST_ID = 1000
+_FEWEST_ROWS = 5  # fewer whole numbers follow one another by chance
+
+
+def check_gene_names(names: Iterable[Any], values: pd.DataFrame, source: str) -> None:
+    """Refuse columns that cannot be genes, in one message that names them.
+
+    Row numbers, flags, ids, text, dates that a spreadsheet made of symbols, missing
+    and quoted names, spellings that differ in case alone, and what is known to
+    describe cells or responses are refused. Numbers as names are fine where most
+    columns have them, and flags where most columns are such, as in mutations.
+
+    Parameters
+    ----------
+    names : iterable of hashable
+        Names of the columns that are to be genes, each once.
+    values : DataFrame of shape (n_rows, n_columns)
+        The table that holds these columns, and maybe others.
+    source : str
+        What the table is called in messages, such as "expression".
+
+    Raises
+    ------
+    InputError
+        A column is no gene.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_csg2a.treatments._gene_names import check_gene_names
+    >>> table = pd.DataFrame({"TP53": [0.5], "EGFR": [1.5], "IsDefault": [True]})
+    >>> try:
+    ...     check_gene_names(table.columns, table, "expression")
+    ... except ValueError as error:
+    ...     print(str(error)[:68])
+    1 of 3 columns of expression is no gene: 'IsDefault' (True or False)
+    """
+    listed = list(names)
+    if len(listed) == values.shape[1]:
+        at = np.arange(len(listed))
+    else:
+        at = values.columns.get_indexer(pd.Index(listed, dtype=values.columns.dtype))
+    found = dict(_find_by_name(listed))
+    for position, problem in _find_by_values(values, at, len(listed)):
+        found.setdefault(position, problem)
+    if not found:
+        return
+    order = sorted(found)
+    offenders = describe_offenders(
+        order, len(order), lambda i: f"{listed[i]!r} ({found[i]})"
+    )
+    verb = "is no gene" if len(order) == 1 else "are no genes"
+    raise InputError(
+        f"{len(order)} of {len(listed)} columns of {source} {verb}: {offenders}. Each "
+        f"must be one gene under its symbol. {_advise(set(found.values()), source)}"
+    )
+
+
+def _find_by_name(names: list[Any]) -> Iterator[tuple[int, str]]:
+    """Generate the position and the problem of each name that no gene has."""
+    numbers = [i for i, name in enumerate(names) if _is_number(name)]
+    if 2 * len(numbers) < len(names):  # else row numbers or Entrez ids name all genes
+        yield from ((i, "a number") for i in numbers)
+    spelled = Counter(str(name).strip(_AROUND).lower() for name in set(names))
+    for i, name in enumerate(names):
+        text = str(name)
+        if spelled[text.strip(_AROUND).lower()] > 1:
+            yield i, "another column has this name but for case, blanks or quotes"
+        elif _PLAIN_SYMBOL.match(text) is None:
+            problem = _problem_of_odd_name(name)
+            if problem is not None:
+                yield i, problem
+        elif text in _MISSING:
+            yield i, "a missing name"
+        elif _describes_data(text):
+            yield i, "describes cells or responses"
+
+
+def _is_number(name: Any) -> bool:
+    """Tell whether a name is a number, such as a row number, Entrez or COSMIC id."""
+    if isinstance(name, str):
+        return _NUMBER.match(name.strip()) is not None
+    is_real = isinstance(name, (int, float, np.number))
+    return is_real and not isinstance(name, bool) and not pd.isna(name)
+
+
+def _problem_of_odd_name(name: Any) -> str | None:
+    """Say what is wrong with a name other than letters and digits, if anything."""
+    is_text = isinstance(name, str)
+    if (not is_text and pd.api.types.is_scalar(name) and pd.isna(name)) or (
+        is_text and name.strip(_AROUND) in _MISSING
+    ):
+        return "a missing name"
+    if is_date(name):
+        return "a date"
+    if not is_text:
+        return None
+    if _UNNAMED.match(name):
+        return "a column without a name"
+    if name != name.strip(_AROUND):
+        return "quotes or blanks around the name"
+    return "describes cells or responses" if _describes_data(name) else None
+
+
+def _describes_data(name: str) -> bool:
+    """Tell whether a name is one of metadata, responses, doses or ids."""
+    if _IDENTIFIER.search(name) is not None:
+        return True
+    small = name.lower()
+    return (
+        small.translate(_SEPARATORS) in _METADATA
+        or _CONCENTRATION.search(small) is not None
+    )
+
+
+def _find_by_values(
+    values: pd.DataFrame, at: np.ndarray, n_names: int
+) -> Iterator[tuple[int, str]]:
+    """Generate the position and the problem of each column no gene has."""
+    dtypes = values.dtypes.to_numpy()[at]
+    kinds = np.array([getattr(dtype, "kind", "O") for dtype in dtypes])
+    odd = np.flatnonzero(~np.isin(kinds, list("fiuc")))
+    flags = []
+    for i in odd.tolist():
+        column = values.iloc[:, at[i]]
+        if _holds_flags(column):
+            flags.append(i)
+        elif not holds_numbers(column):
+            yield i, "no numbers"
+    if 2 * len(flags) < n_names:  # else a table of mutations
+        yield from ((i, "True or False") for i in flags)
+    whole = np.flatnonzero(np.isin(kinds, list("iu")))
+    if len(values) < _FEWEST_ROWS or len(whole) == 0:
+        return
+    numbers = values.iloc[:, at[whole]].to_numpy(dtype=np.float64, na_value=np.nan)
+    counts_up = (np.diff(numbers, axis=0) == 1).all(axis=0)
+    yield from ((i, "row numbers") for i in whole[counts_up].tolist())
+    if 2 * len(whole) >= n_names:  # a table of counts
+        return
+    for i, column in zip(whole.tolist(), numbers.T, strict=True):
+        large = (column >= _SMALLEST_ID).all()
+        if large and len(np.unique(column)) == len(column):
+            yield i, "large whole numbers, all different, as ids are"
+
+
+def _holds_flags(column: pd.Series) -> bool:
+    """Tell whether a column holds True and False."""
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return True
+    if column.dtype != object:
+        return False
+    entries = column.dropna()
+    return len(entries) > 0 and all(
+        isinstance(one, (bool, np.bool_)) for one in entries
+    )
+
+
+def _advise(problems: set[str], source: str) -> str:
+    """Say what to do about the problems found."""
+    remedies = {
+        "a date": (
+            "Dates are symbols such as MARCH1 or SEPT2 that a spreadsheet changed: "
+            "take the names from the original file, or drop these columns."
+        ),
+        "quotes or blanks around the name": (
+            f"Clean the names with {source}.columns.str.strip(' \\'\"')."
+        ),
+        "no numbers": (
+            f"Where a column holds the ids of the cells, use {source}.set_index(...)."
+        ),
+    }
+    said = [remedy for problem, remedy in remedies.items() if problem in problems]
+    others = "the others" if said else "them"
+    if problems - set(remedies):
+        said.append(
+            f"Drop {others} with {source}.drop(columns=[...]); row numbers go with "
+            "index_col=0 in read_csv."
+        )
+    return " ".join(said)
