@@ -1,9 +1,11 @@
 """Simulated screens, loaders of real ones and readers of the files people have."""
 
+from sklearn_csg2a.datasets._depmap_expression import read_depmap_expression
 from sklearn_csg2a.datasets._fitted_dose_response import read_gdsc_fitted
 from sklearn_csg2a.datasets._gct import read_gct
 from sklearn_csg2a.datasets._gctx import iter_gctx, read_gctx, read_gctx_metadata
 from sklearn_csg2a.datasets._gdsc import load_gdsc, load_gdsc2
+from sklearn_csg2a.datasets._gdsc_expression import read_gdsc_expression
 from sklearn_csg2a.datasets._geo import fetch_lincs
 from sklearn_csg2a.datasets._gmt import read_gmt
 from sklearn_csg2a.datasets._h5ad import iter_h5ad, read_h5ad
@@ -11,6 +13,7 @@ from sklearn_csg2a.datasets._home import DataNotFoundError
 from sklearn_csg2a.datasets._interactome import load_gene_sets, load_interactome
 from sklearn_csg2a.datasets._lincs import load_lincs
 from sklearn_csg2a.datasets._pairing import pair_with_controls
+from sklearn_csg2a.datasets._passports_expression import read_passports_expression
 from sklearn_csg2a.datasets._simulate import make_screen
 from sklearn_csg2a.datasets._string_links import read_string_links
 from sklearn_csg2a.datasets._transfer import load_nci60, load_tcga
@@ -32,11 +35,14 @@ __all__ = [
     "pair_with_controls",
     "parse_doses",
     "parse_times",
+    "read_depmap_expression",
     "read_gct",
     "read_gctx",
     "read_gctx_metadata",
+    "read_gdsc_expression",
     "read_gdsc_fitted",
     "read_gmt",
     "read_h5ad",
+    "read_passports_expression",
     "read_string_links",
 ]
