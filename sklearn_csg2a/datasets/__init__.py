@@ -1,5 +1,6 @@
 """Simulated screens, loaders of real ones and readers of the files people have."""
 
+from sklearn_csg2a.datasets._cell_line_ids import map_cell_lines
 from sklearn_csg2a.datasets._depmap_expression import read_depmap_expression
 from sklearn_csg2a.datasets._fitted_dose_response import read_gdsc_fitted
 from sklearn_csg2a.datasets._gct import read_gct
@@ -32,6 +33,7 @@ __all__ = [
     "load_nci60",
     "load_tcga",
     "make_screen",
+    "map_cell_lines",
     "pair_with_controls",
     "parse_doses",
     "parse_times",

@@ -1,0 +1,215 @@
+"""From the ids and names of cell lines in one source to those of another."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from sklearn_csg2a.datasets._model_tables import KINDS, Lookup, ModelTable, spell_id
+from sklearn_csg2a.datasets._names import (
+    NameMatches,
+    describe_unmatched,
+    match_names,
+    plain_spelling,
+)
+from sklearn_csg2a.exceptions import InputError, UnknownCellLineError
+
+__all__ = ["map_cell_lines"]
+
+# Spellings that two different cell lines share: TT and T-T, KMH-2 and KM-H2. They
+# count only as they stand, even where the list of cell lines has one of the two.
+_TWINS = frozenset({"tt", "kmh2"})
+
+Tier = tuple[Lookup, Callable[[str], str]]
+
+
+def map_cell_lines(
+    ids: Iterable[Any],
+    models: pd.DataFrame | str | os.PathLike[str],
+    to: str = "depmap",
+    *,
+    from_: str | None = None,
+    unmatched: Literal["raise", "nan"] = "raise",
+) -> pd.Series:
+    """Find the ids that another source has for cell lines.
+
+    Parameters
+    ----------
+    ids : Series, Index, array or list of shape (n,)
+        Ids or names, those of several sources mixed if need be: DepMap (ACH-000001),
+        Sanger (SIDM00001), COSMIC (906826, also as a float), Cellosaurus (CVCL_0132),
+        CCLE (A375_SKIN), names and synonyms.
+    models : DataFrame or path
+        The list that joins them: DepMap's `Model.csv` or `sample_info.csv`, or
+        `model_list_....csv` of the Cell Model Passports; others with such columns.
+    to : str, default="depmap"
+        What to return: "depmap", "sanger", "cosmic", "rrid", "ccle" or "name", or a
+        column of `models`.
+    from_ : str or None, default=None
+        The kind of `ids`, as for `to`; None tries all.
+    unmatched : {"raise", "nan"}, default="raise"
+        What to do with ids that are unknown, fit several cell lines, or whose cell
+        line has no id of the kind `to`, or several.
+
+    Returns
+    -------
+    mapped : Series of shape (n,)
+        The ids as text, with the index of `ids` if it is a Series, NaN where there is
+        none and `unmatched="nan"`.
+
+    Raises
+    ------
+    InputError
+        If `models` has no ids of the kind, or a parameter is unknown.
+    UnknownCellLineError
+        If ids have no match and `unmatched="raise"`. The message names what is near.
+
+    Warns
+    -----
+    UserWarning
+        If ids have no match and `unmatched="nan"`.
+
+    Notes
+    -----
+    An id counts as it stands first. Names that nothing fits are compared without case,
+    blanks and punctuation (A375 is A-375), and then with synonyms, each time if one
+    cell line alone fits. TT and T-T, KMH-2 and KM-H2 are different cell lines, so their
+    spellings without punctuation are refused.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_csg2a.datasets import map_cell_lines
+    >>> models = pd.DataFrame(
+    ...     {
+    ...         "ModelID": ["ACH-000219", "ACH-000019"],
+    ...         "CellLineName": ["A-375", "MCF7"],
+    ...         "COSMICID": [906793.0, 905946.0],
+    ...     }
+    ... )
+    >>> map_cell_lines(["a375", 905946.0], models).tolist()
+    ['ACH-000219', 'ACH-000019']
+    >>> map_cell_lines(["ACH-000219"], models, to="cosmic").tolist()
+    ['906793']
+    """
+    if unmatched not in ("raise", "nan"):
+        msg = f"unmatched={unmatched!r} is unknown; choose raise or nan."
+        raise InputError(msg)
+    if isinstance(ids, str):
+        msg = f"ids={ids!r} is one string; give a list of ids."
+        raise InputError(msg)
+    given = ids if isinstance(ids, pd.Series) else pd.Series(list(ids), dtype=object)
+    table = ModelTable(models)
+    targets = table.targets(to)
+    tiers = _tiers(table, from_)
+    entities, labels = table.entities(), table.labels()
+    spelt = {value: spell_id(value) for value in given.dropna().unique()}
+    mapped: dict[str, str] = {}
+    several: dict[str, list[str]] = {}
+    unknown: list[str] = []
+    for name in dict.fromkeys(spelt.values()):
+        rows, is_twin = _find(name, tiers)
+        found = list(dict.fromkeys(value for row in rows for value in targets[row]))
+        if not rows:
+            unknown.append(name)
+        elif is_twin or len(set(entities[rows])) > 1:
+            several[name] = [labels[row] for row in rows]
+        elif len(found) == 1:
+            mapped[name] = found[0]
+        else:
+            several[name] = found
+    result = given.astype(object).map(
+        {value: mapped.get(name, np.nan) for value, name in spelt.items()}
+    )
+    if result.isna().any():
+        _report(given, several, unknown, table, to, unmatched)
+    result.name = "cell_line" if given.name is None else given.name
+    return result
+
+
+def _tiers(table: ModelTable, from_: str | None) -> list[Tier]:
+    """Return where to look an id up, the surest place first."""
+    exact, loose = str.upper, plain_spelling
+    if from_ is not None and from_ not in KINDS:
+        if from_ not in table.table.columns:
+            msg = (
+                f"from_={from_!r} is neither one of {', '.join(KINDS)} nor a column of "
+                f"{table.source}."
+            )
+            raise InputError(msg)
+        tiers: list[Tier] = [({}, exact), ({}, loose)]
+        for lookup, spell in tiers:
+            table.add_column(lookup, table.kind_of(from_), from_, spell)
+        return tiers
+    if from_ is not None and from_ != "name":
+        if from_ not in table.columns:
+            msg = f"from_={from_!r}: {table.source} has no such ids."
+            raise InputError(msg)
+        return [(table.rows_by([from_], spell), spell) for spell in (exact, loose)]
+    ids = [] if from_ == "name" else ["depmap", "sanger", "cosmic", "rrid", "ccle"]
+    ccle = [] if from_ == "name" else ["ccle"]
+    return [
+        (table.rows_by([*ids, "name"], exact), exact),
+        (table.rows_by(["name", "stripped", *ccle], loose), loose),
+        (table.rows_by(["synonym"], exact), exact),
+        (table.rows_by(["synonym"], loose), loose),
+    ]
+
+
+def _find(name: str, tiers: list[Tier]) -> tuple[list[int], bool]:
+    """Return the rows that a name fits, and whether another line has its spelling."""
+    for lookup, spell in tiers:
+        rows = lookup.get(spell(name), [])
+        if rows:
+            is_twin = spell is plain_spelling and plain_spelling(name) in _TWINS
+            return rows, is_twin
+    return [], False
+
+
+def _report(
+    given: pd.Series,
+    several: dict[str, list[str]],
+    unknown: list[str],
+    table: ModelTable,
+    to: str,
+    unmatched: str,
+) -> None:
+    """Raise or warn: which ids have no match, and what is near them."""
+    without: dict[str, list[str]] = {
+        name: [] for name, found in several.items() if not found
+    }
+    ambiguous = {name: found for name, found in several.items() if found}
+    known = [
+        value
+        for kind in ("name", "stripped", "ccle")
+        for column in table.columns.get(kind, ())
+        for values in table.values(kind, column)
+        for value in values
+    ]
+    near = match_names(unknown, known).nearest
+    matches = NameMatches({}, ambiguous, {name: near.get(name, []) for name in unknown})
+    n_missing = int(given.isna().sum())
+    parts = []
+    if ambiguous or unknown:
+        parts.append(
+            f"{len(ambiguous) + len(unknown)} of {given.nunique()} ids do not name one "
+            f"cell line of {table.source}: {describe_unmatched(matches)}"
+        )
+    if without:
+        matches = NameMatches({}, {}, without)
+        parts.append(
+            f"{len(without)} have no {to} id there: {describe_unmatched(matches)}"
+        )
+    if n_missing:
+        row = given.index[given.isna().to_numpy()][0]
+        parts.append(f"{n_missing} are missing, the first in row {row!r}")
+    message = ". ".join(parts) + "."
+    if unmatched == "raise":
+        msg = f"{message} Correct them, or take unmatched='nan' and drop them."
+        raise UnknownCellLineError(msg)
+    warnings.warn(message, stacklevel=3)

@@ -1,0 +1,189 @@
+"""Lists of cell lines with their ids: whose columns are which, and who has an id."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklearn_csg2a.datasets._text_tables import plain_column, read_text_table
+from sklearn_csg2a.exceptions import InputError, list_offenders
+
+__all__ = ["KINDS", "Lookup", "ModelTable", "spell_id"]
+
+# Rows by an id or a name.
+Lookup = dict[str, list[int]]
+
+_EXPECTED = (
+    "a list of cell lines with their ids: DepMap's Model.csv or sample_info.csv, or "
+    "model_list.csv of the Cell Model Passports"
+)
+
+# The kinds of ids, and how their columns are called, in plain spelling.
+KINDS = ("depmap", "sanger", "cosmic", "rrid", "ccle", "name")
+_COLUMNS = {
+    "depmap": ("modelid", "depmapid", "broadid", "arxspanid"),
+    "sanger": ("modelid", "sangermodelid", "sangerid", "sidm"),
+    "cosmic": ("cosmicid", "cosmicidentifier", "cosmic", "cosmicsampleid"),
+    "rrid": ("rrid", "cellosaurusid", "cellosaurus"),
+    "ccle": ("ccleid", "cclename"),
+    "name": ("celllinename", "modelname", "samplename", "celllinedisplayname"),
+    "stripped": ("strippedcelllinename", "strippedname", "displayname"),
+    "synonym": ("synonyms", "synonym", "alias", "aliases", "othernames"),
+}
+# Both DepMap and Sanger call their own id "model id".
+_LOOKS = {"depmap": r"ACH-\d+", "sanger": r"SIDM\d+"}
+# Cells that may hold several ids, and what separates them.
+_SEPARATED = {
+    "depmap": r"[;,|\s]+",
+    "sanger": r"[;,|\s]+",
+    "cosmic": r"[;,|\s]+",
+    "rrid": r"[;,|\s]+",
+    "synonym": r"\s*[;,|]\s*",
+}
+_PREFIX = re.compile(r"^(RRID|COSMIC)\s*:\s*", flags=re.IGNORECASE)
+_WHOLE_FLOAT = re.compile(r"(\d+)\.0+")
+
+
+def spell_id(value: Any) -> str:
+    """Write an id as text: 906826.0 as 906826, RRID:CVCL_0132 as CVCL_0132."""
+    text = _PREFIX.sub("", str(value).strip())
+    whole = _WHOLE_FLOAT.fullmatch(text)
+    return whole[1] if whole else text
+
+
+class ModelTable:
+    """A list of cell lines; rows are numbered, values of a kind are lists of text."""
+
+    def __init__(self, models: pd.DataFrame | str | os.PathLike[str]) -> None:
+        if isinstance(models, str | os.PathLike):
+            self.source = str(models)
+            table = read_text_table(models, _EXPECTED)
+        elif isinstance(models, pd.DataFrame):
+            self.source = "models"
+            table = models
+        else:
+            msg = (
+                f"models must be a DataFrame or a path, not {type(models).__name__}; "
+                f"{_EXPECTED} was expected."
+            )
+            raise InputError(msg)
+        self.table = table.reset_index() if _has_ids(table.index) else table
+        self.columns = self._sort_columns()
+        if not set(self.columns) & set(KINDS):
+            msg = (
+                f"{self.source} has the columns "
+                f"{list_offenders(map(repr, self.table.columns))}; {_EXPECTED} was "
+                "expected."
+            )
+            raise InputError(msg)
+
+    def _sort_columns(self) -> dict[str, list[Any]]:
+        """Return the columns of each kind, the best known name first."""
+        found: dict[str, list[Any]] = {}
+        for kind, names in _COLUMNS.items():
+            columns = [
+                column
+                for name in names
+                for column in self.table.columns
+                if plain_column(column) == name and self._looks_like(kind, column)
+            ]
+            if columns:
+                found[kind] = columns
+        return found
+
+    def _looks_like(self, kind: str, column: Any) -> bool:
+        """Tell whose "model id" a column is; other names speak for themselves."""
+        if kind not in _LOOKS:
+            return True
+        entries = self.table[column].dropna().astype(str)
+        if entries.empty:
+            return plain_column(column) != "modelid"
+        return bool(entries.str.contains(_LOOKS[kind], case=False).any())
+
+    def values(self, kind: str, column: Any) -> list[list[str]]:
+        """Return what each row has in a column, which may be several ids."""
+        separator = _SEPARATED.get(kind)
+        return [
+            []
+            if pd.isna(entry)
+            else [
+                spell_id(part)
+                for part in (
+                    re.split(separator, str(entry)) if separator else [str(entry)]
+                )
+                if part.strip()
+            ]
+            for entry in self.table[column].astype(object)
+        ]
+
+    def rows_by(self, kinds: Iterable[str], spell: Callable[[str], str]) -> Lookup:
+        """Return the rows by each id or name of some kinds, spelt in one way."""
+        found: Lookup = {}
+        for kind in kinds:
+            for column in self.columns.get(kind, ()):
+                self.add_column(found, kind, column, spell)
+        return found
+
+    def add_column(
+        self, found: Lookup, kind: str, column: Any, spell: Callable[[str], str]
+    ) -> None:
+        """Add the rows by each id of one column to `found`."""
+        for row, values in enumerate(self.values(kind, column)):
+            for value in values:
+                key = spell(value)
+                if key and row not in found.setdefault(key, []):
+                    found[key].append(row)
+
+    def targets(self, to: str) -> list[list[str]]:
+        """Return the ids of each row that are wanted: of a kind, or in a column."""
+        if to in self.table.columns:
+            return self.values(self.kind_of(to), to)
+        if to not in KINDS:
+            msg = (
+                f"to={to!r} is neither one of {', '.join(KINDS)} nor a column of "
+                f"{self.source}."
+            )
+            raise InputError(msg)
+        if to not in self.columns:
+            msg = (
+                f"to={to!r}: {self.source} has no such ids, only those of "
+                f"{', '.join(kind for kind in KINDS if kind in self.columns)}."
+            )
+            raise InputError(msg)
+        return self.values(to, self.columns[to][0])
+
+    def kind_of(self, column: Any) -> str:
+        """Return the kind of a column, '' for one that is not known."""
+        return next((k for k, found in self.columns.items() if column in found), "")
+
+    def entities(self) -> np.ndarray:
+        """Return the number of each row's cell line; rows with one id are one."""
+        for kind in ("depmap", "sanger"):
+            if kind in self.columns:
+                ids = self.values(kind, self.columns[kind][0])
+                keys = [
+                    value[0] if value else f"row {row}" for row, value in enumerate(ids)
+                ]
+                return pd.factorize(np.array(keys, dtype=object))[0]
+        return np.arange(len(self.table))
+
+    def labels(self) -> list[str]:
+        """Name each row by its name and its id, for messages."""
+        kinds = [
+            next((kind for kind in some if kind in self.columns), None)
+            for some in (("name", "stripped", "ccle"), ("depmap", "sanger", "cosmic"))
+        ]
+        parts = [self.values(kind, self.columns[kind][0]) for kind in kinds if kind]
+        return [
+            " ".join(values[0] for values in row if values)
+            for row in zip(*parts, strict=True)
+        ]
+
+
+def _has_ids(index: pd.Index) -> bool:
+    return not isinstance(index, pd.RangeIndex)
