@@ -10,13 +10,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets._model_tables import KINDS, Lookup, ModelTable, spell_id
-from sklearn_csg2a.datasets._names import (
+from sklearn_csg2a._names import (
     NameMatches,
     describe_unmatched,
     match_names,
     plain_spelling,
 )
+from sklearn_csg2a.datasets._model_tables import KINDS, Lookup, ModelTable, spell_id
 from sklearn_csg2a.exceptions import InputError, UnknownCellLineError
 
 __all__ = ["map_cell_lines"]
