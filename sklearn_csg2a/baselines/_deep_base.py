@@ -134,7 +134,7 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
             self.validation if self.early_stopping else None,
             X,
             y,
-            treatments.n_rows,
+            treatments,
             seeds["validation"],
         )
         self.genes_ = np.asarray(treatments.genes, dtype=object)

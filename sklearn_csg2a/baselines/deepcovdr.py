@@ -56,8 +56,9 @@ class DeepCoVDR(DeepResponse):
     patience : int, default=20
         Epochs without improvement before training stops.
     validation : float or splitter, default=0.1
-        The fraction of rows held out at random, or a splitter whose first split is
-        used.
+        The fraction of rows held out at random, those of a pair of cell and compound
+        together, or a splitter whose first split is used. One that shuffles with
+        ``random_state=None`` follows `random_state`.
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     missing_genes : {"error", "zero"}, default="error"

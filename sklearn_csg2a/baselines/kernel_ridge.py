@@ -17,6 +17,7 @@ from sklearn_csg2a.baselines._pair_kernels import (
     PairKernelRegressor,
     mean_square_kernel,
 )
+from sklearn_csg2a.estimators._training_rows import hold_out_pairs, seed_splitter
 from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ class PairwiseKernelRidge(PairKernelRegressor):
         Ridge penalty. Of a list, the value with the smallest squared error on the
         held-out rows is taken, and the model is then fitted to all rows.
     validation : float or splitter, default=0.1
-        Rows held out to choose `alpha`: a fraction at random, or the first split of a
-        splitter, which should hold out what the test will. Used for a list alone.
+        Rows held out to choose `alpha`: a fraction at random, the rows of a pair of
+        cell and compound together, or the first split of a splitter, which should hold
+        out what the test will. Used for a list alone.
     tol : float, default=1e-6
         Conjugate gradients stop at this residual, relative to the right side.
     max_iter : int, default=1000
@@ -71,7 +73,8 @@ class PairwiseKernelRidge(PairKernelRegressor):
     on_invalid_smiles : {"raise", "nan"}, default="raise"
         "nan" makes predict give NaN in rows whose SMILES is invalid.
     random_state : int, RandomState instance or None, default=None
-        Decides the rows held out at random to choose `alpha`, and nothing else.
+        Decides the rows held out to choose `alpha`, by a fraction or by a splitter with
+        ``random_state=None``, and nothing else.
 
     Attributes
     ----------
@@ -187,7 +190,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
         alphas = self._list_alphas()
         self.validation_errors_ = None
         if len(alphas) > 1:
-            train, held_out = self._split(X, y, treatments.n_rows)
+            train, held_out = self._split(X, y, treatments)
             errors = np.empty(len(alphas))
             unseen = treatments.take(held_out)
             models = self._solve(treatments.take(train), response[train], alphas)
@@ -248,15 +251,19 @@ class PairwiseKernelRidge(PairKernelRegressor):
             raise InputError(msg)
         return alphas
 
-    def _split(self, X: Any, y: Any, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    def _split(
+        self, X: Any, y: Any, treatments: Treatments
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return training and held-out rows."""
-        if not isinstance(self.validation, Real):
-            train, held_out = map(np.asarray, next(iter(self.validation.split(X, y))))
-        else:
+        n_rows = treatments.n_rows
+        (seed,) = draw_seeds(self.random_state, 1)
+        if isinstance(self.validation, Real):
             n_held_out = max(round(float(self.validation) * n_rows), 1)
-            (seed,) = draw_seeds(self.random_state, 1)
-            order = np.random.RandomState(seed).permutation(n_rows)
-            train, held_out = np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+            is_held_out = hold_out_pairs(treatments, n_held_out, seed)
+            train, held_out = np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
+        else:
+            splitter = seed_splitter(self.validation, seed)
+            train, held_out = map(np.asarray, next(iter(splitter.split(X, y))))
         if len(train) == 0 or len(held_out) == 0:
             msg = (
                 f"validation={self.validation!r} gives {len(train)} training and "

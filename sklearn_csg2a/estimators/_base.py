@@ -126,14 +126,13 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         """Fit; an error leaves the estimator half fitted, so `fit` gives a copy."""
         treatments = self._read_for_fit(X)
         response = self._read_target(y, treatments)
-        n_rows = treatments.n_rows
-        if n_rows < 2:
+        if treatments.n_rows < 2:
             msg = "Found n_samples=1; training needs at least 2 treatments."
             raise InputError(msg)
         seeds = dict(zip(_SEEDS, draw_seeds(self.random_state, 4), strict=True))
         validation = self.validation if self.early_stopping else None
         train_rows, valid_rows = split_rows(
-            validation, X, y, n_rows, seeds["validation"]
+            validation, X, y, treatments, seeds["validation"]
         )
         location, scale = _center_and_spread(response[train_rows])
         treatments = self._fit_scaler(treatments, train_rows)
@@ -163,7 +162,14 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
             precision=self.precision,
             verbose=int(self.verbose),
             callbacks=list(self.callbacks or []),
-            checkpoint=open_checkpoint(self, treatments, response, seeds, generators),
+            checkpoint=open_checkpoint(
+                self,
+                treatments,
+                response,
+                (train_rows, valid_rows),
+                seeds,
+                generators,
+            ),
             compile=self.compile,
             processes=processes,
         )

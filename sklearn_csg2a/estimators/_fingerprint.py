@@ -37,10 +37,14 @@ def open_checkpoint(
     estimator: BaseCSG2A,
     treatments: Treatments,
     response: np.ndarray,
+    rows: tuple[np.ndarray, np.ndarray | None],
     seeds: dict[str, int],
     generators: dict[str, torch.Generator],
 ) -> Checkpoint | None:
-    """Return the checkpoint of a fit, if one is asked for."""
+    """Return the checkpoint of a fit, if one is asked for.
+
+    `rows` are those that train and those that judge early stopping.
+    """
     if estimator.checkpoint is None:
         return None
     parameters = {
@@ -62,6 +66,7 @@ def open_checkpoint(
             treatments.time,
         ),
         "y": digest(response),
+        "training and validation rows": digest(*(r for r in rows if r is not None)),
         "seeds": str(sorted(seeds.items())),
         **parameters,
     }

@@ -77,7 +77,11 @@ class PerturbationRegressor(InspectableCSG2A):
     validation : float or splitter, default=0.1
         The fraction of treatments held out at random, or a splitter whose first
         split is used: with `DrugBlindKFold` the best epoch is judged on unseen
-        compounds. Too few rows for a fraction leave nothing held out.
+        compounds. A fraction holds out all rows of a pair of cell and compound, of any
+        dose and time, or none of them; too few rows leave nothing held out. A splitter
+        that shuffles with ``random_state=None``, of this package or of scikit-learn,
+        follows `random_state`; any other seed is its own (splitters of this package
+        have 0 by default).
     missing_genes : {"error", "zero"}, default="error"
         What to do where X lacks genes of the model; zero is the population median
         in robust-z space.

@@ -25,6 +25,7 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_csg2a._random import draw_seeds
+from sklearn_csg2a.estimators._training_rows import seed_splitter
 from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         with fewer training rows, and may learn them by heart; less than 1 takes that
         back.
     random_state : int, RandomState instance or None, default=None
-        Decides the folds, if `cv` is an integer.
+        Decides the folds, if `cv` is an integer or shuffles with
+        ``random_state=None``.
 
     Attributes
     ----------
@@ -196,9 +198,9 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self, X: Any, response: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Generate the splits of `cv`."""
-        if not isinstance(self.cv, Integral):
-            yield from self.cv.split(X, response)
-            return
         (seed,) = draw_seeds(self.random_state, 1)
+        if not isinstance(self.cv, Integral):
+            yield from seed_splitter(self.cv, seed).split(X, response)
+            return
         folds = KFold(self.cv, shuffle=True, random_state=seed)
         yield from folds.split(np.zeros(_num_samples(X)))

@@ -2,41 +2,60 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import clone
 
+from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.exceptions import InputError
 
-__all__ = ["choose_batch_size", "split_rows"]
+if TYPE_CHECKING:
+    from sklearn_csg2a.treatments import Treatments
+
+__all__ = ["choose_batch_size", "hold_out_pairs", "seed_splitter", "split_rows"]
+
+_MUCH = 0.2  # of all rows: held out beyond the fraction that was asked for
+_CALLER_OF_FIT = 6  # stacklevel of a warning of `split_rows`
 
 
 def split_rows(
-    validation: Any, X: Any, y: Any, n_rows: int, seed: int
+    validation: Any, X: Any, y: Any, treatments: Treatments, seed: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return training and validation rows; None where nothing is held out.
 
     `validation` is a fraction, a splitter whose first split is used, or None.
     """
     if validation is None:
-        return np.arange(n_rows), None
-    if not isinstance(validation, Real):
-        train, valid = map(np.asarray, next(iter(validation.split(X, y))))
-        if len(train) < 2 or len(valid) < 1:
-            msg = (
-                f"validation={validation!r} gives {len(train)} training and "
-                f"{len(valid)} validation rows of {n_rows}; training needs at "
-                "least 2 and validation 1. Use fewer folds, more rows or a "
-                "fraction."
-            )
-            raise InputError(msg)
-        return train, valid
-    n_valid = round(float(validation) * n_rows)
-    if n_valid < 1 or n_rows - n_valid < 2:
-        return np.arange(n_rows), None
-    order = np.random.RandomState(seed).permutation(n_rows)
-    return np.sort(order[n_valid:]), np.sort(order[:n_valid])
+        return np.arange(treatments.n_rows), None
+    if isinstance(validation, Real):
+        return _hold_out_share(float(validation), treatments, seed)
+    splitter = seed_splitter(validation, seed)
+    train, valid = map(np.asarray, next(iter(splitter.split(X, y))))
+    if len(train) < 2 or len(valid) < 1:
+        msg = (
+            f"validation={validation!r} gives {len(train)} training and "
+            f"{len(valid)} validation rows of {treatments.n_rows}; training needs at "
+            "least 2 and validation 1. Use fewer folds, more rows or a fraction."
+        )
+        raise InputError(msg)
+    return train, valid
+
+
+def seed_splitter(splitter: Any, seed: int) -> Any:
+    """Return a splitter that draws from `seed`, if it has no seed of its own.
+
+    Without one is a splitter that shuffles with ``random_state=None``, of this package
+    or of scikit-learn; any other is returned as it is. The one given never changes.
+    """
+    shuffles = getattr(splitter, "shuffle", True)
+    if not shuffles or getattr(splitter, "random_state", seed) is not None:
+        return splitter
+    seeded = clone(splitter, safe=False)
+    seeded.random_state = seed
+    return seeded
 
 
 def choose_batch_size(batch_size: int | str, n_train: int) -> int:
@@ -44,3 +63,87 @@ def choose_batch_size(batch_size: int | str, n_train: int) -> int:
     if batch_size == "auto":
         return int(np.clip(2 ** round(np.log2(max(n_train / 100, 1))), 32, 512))
     return int(batch_size)
+
+
+def hold_out_pairs(treatments: Treatments, n_rows: int, seed: int) -> np.ndarray:
+    """Choose about `n_rows` at random, all of a (cell, compound) pair or none.
+
+    Return a mask, (rows,). Where no pair has replicates they are exactly so many.
+    """
+    pairs = _pair_of_rows(treatments)
+    drawn = pairs[np.random.RandomState(seed).permutation(len(pairs))]
+    order = drawn[np.sort(np.unique(drawn, return_index=True)[1])]
+    return np.isin(pairs, _choose_pairs(order, np.bincount(pairs), n_rows))
+
+
+def _hold_out_share(
+    fraction: float, treatments: Treatments, seed: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Hold out a share of the rows; None where there are too few."""
+    n_rows = treatments.n_rows
+    n_valid = round(fraction * n_rows)
+    if n_valid < 1 or n_rows - n_valid < 2:
+        return np.arange(n_rows), None
+    is_valid = hold_out_pairs(treatments, n_valid, seed)
+    n_held_out = int(is_valid.sum())
+    if n_held_out == 0 or n_held_out - n_valid > _MUCH * n_rows:
+        warnings.warn(
+            f"validation={fraction:g} asks for {n_valid} of {n_rows} rows, but the "
+            "rows of a pair of cell and compound stay together, and the pairs are so "
+            f"few that {n_held_out} rows are held out. Give validation= a splitter that "
+            "divides these rows as you need it.",
+            UserWarning,
+            stacklevel=_CALLER_OF_FIT,
+        )
+    if n_held_out == 0:
+        return np.arange(n_rows), None
+    return np.flatnonzero(~is_valid), np.flatnonzero(is_valid)
+
+
+def _pair_of_rows(treatments: Treatments) -> np.ndarray:
+    """Number the (cell, compound) pairs: (n_rows,).
+
+    Spellings of one compound are one. Doses and times are left out, as in
+    `MixedKFold`: the same pair at the next dose is hardly new.
+    """
+    compounds = treatments.compound_index
+    if treatments.n_compounds:
+        identities = compound_identities(treatments.smiles)
+        compounds = np.unique(identities, return_inverse=True)[1][compounds]
+    cells = _cells_by_name(treatments)[treatments.cell_index]
+    pairs = np.column_stack([cells, compounds])
+    return np.unique(pairs, axis=0, return_inverse=True)[1].ravel()
+
+
+def _cells_by_name(treatments: Treatments) -> np.ndarray:
+    """Number the cells by name, those of unnamed rows by expression: (n_cells,)."""
+    first_row = np.unique(treatments.cell_index, return_index=True)[1]
+    labels = treatments.row_labels[first_row]
+    number_of: dict[tuple[bool, Any], int] = {}
+    numbers = np.empty(treatments.n_cells, dtype=np.int64)
+    for cell, (name, label) in enumerate(zip(treatments.cell_ids, labels, strict=True)):
+        key = (False, cell) if name == label else (True, name)  # a row without a name
+        numbers[cell] = number_of.setdefault(key, cell)
+    return numbers
+
+
+def _choose_pairs(order: np.ndarray, sizes: np.ndarray, n_valid: int) -> list[int]:
+    """Choose pairs in a drawn order until their rows are as near as can be to a number.
+
+    Where no pair has replicates, these are the first `n_valid` of the order. At least
+    two rows are left if it takes a pair that is larger than what is missing.
+    """
+    chosen: list[int] = []
+    missing, smallest = n_valid, None
+    for pair in order.tolist():
+        if sizes[pair] <= missing:
+            chosen.append(pair)
+            missing -= int(sizes[pair])
+        elif smallest is None or sizes[pair] < sizes[smallest]:
+            smallest = pair
+    if smallest is not None and missing:
+        held_out, more = n_valid - missing, int(sizes[smallest])
+        is_nearer = (held_out + more) * held_out < n_valid**2  # as a ratio
+        if is_nearer and sizes.sum() - held_out - more >= 2:
+            chosen.append(smallest)
+    return chosen

@@ -38,8 +38,9 @@ class ClusterBlindKFold(BaseIdKFold):
         Column of X with the compound. With a column of labels it may be absent.
     shuffle : bool, default=True
         Whether folds are drawn at random. Without, they are blocks of the clusters.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the draw. An int gives the same folds in every call of `split`.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the draw. An int gives the same folds in every call of `split`; None
+        draws anew in each. Without a shuffle it has no part.
 
     See Also
     --------
@@ -73,7 +74,7 @@ class ClusterBlindKFold(BaseIdKFold):
         threshold: float = 0.5,
         drug: str = "smiles",
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: Any = 0,
     ) -> None:
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
         if not isinstance(by, str):

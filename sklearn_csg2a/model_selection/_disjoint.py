@@ -37,8 +37,9 @@ class DisjointKFold(BaseIdKFold):
         fold, so that every row is tested once.
     shuffle : bool, default=True
         Whether folds are drawn at random. Without, they are blocks of the sorted ids.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the draw. An int gives the same folds in every call of `split`.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the draw. An int gives the same folds in every call of `split`; None
+        draws anew in each. Without a shuffle it has no part.
 
     See Also
     --------
@@ -76,7 +77,7 @@ class DisjointKFold(BaseIdKFold):
         drug: str = "smiles",
         design: str = "diagonal",
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: Any = 0,
     ) -> None:
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
         if design not in DESIGNS:

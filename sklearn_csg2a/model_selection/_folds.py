@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sklearn_csg2a.model_selection._ids import Ids
 
 
+DEFAULT_SEED = 0  # of the splitters
+
+
 def check_fold_params(n_splits: Any, shuffle: Any, random_state: Any) -> None:
     """Refuse the settings that scikit-learn's own splitters refuse."""
     if not isinstance(n_splits, numbers.Integral) or isinstance(n_splits, bool):
@@ -32,12 +35,19 @@ def check_fold_params(n_splits: Any, shuffle: Any, random_state: Any) -> None:
     if not isinstance(shuffle, bool):
         msg = f"shuffle must be True or False; got {shuffle!r}"
         raise TypeError(msg)
-    if not shuffle and random_state is not None:
+    if not shuffle and not _is_no_choice(random_state):
         msg = (
-            "Setting a random_state has no effect since shuffle is False. Leave "
-            "random_state at its default (None), or set shuffle=True."
+            f"Setting a random_state has no effect since shuffle is False; got "
+            f"{random_state!r}. Leave it out, or set shuffle=True."
         )
         raise InputError(msg)
+
+
+def _is_no_choice(random_state: Any) -> bool:
+    """Whether a seed may be the default, which says nothing of what a user wants."""
+    return random_state is None or (
+        isinstance(random_state, numbers.Integral) and random_state == DEFAULT_SEED
+    )
 
 
 def spread(

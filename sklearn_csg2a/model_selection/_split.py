@@ -34,8 +34,9 @@ class MixedKFold(BaseIdKFold):
     shuffle : bool, default=True
         Whether folds are drawn at random. Without, they are always the same: the
         diagonals of the table of sorted cells and drugs.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the draw. An int gives the same folds in every call of `split`.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the draw. An int gives the same folds in every call of `split`; None
+        draws anew in each. Without a shuffle it has no part.
 
     See Also
     --------
@@ -81,7 +82,7 @@ class MixedKFold(BaseIdKFold):
         cell: str = "cell_line",
         drug: str = "smiles",
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: Any = 0,
     ) -> None:
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
         self.cell = cell
@@ -106,8 +107,9 @@ class CellBlindKFold(BaseIdKFold):
         Column of X with the cell line.
     shuffle : bool, default=True
         Whether folds are drawn at random. Without, they are blocks of the sorted ids.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the draw. An int gives the same folds in every call of `split`.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the draw. An int gives the same folds in every call of `split`; None
+        draws anew in each. Without a shuffle it has no part.
 
     See Also
     --------
@@ -137,7 +139,7 @@ class CellBlindKFold(BaseIdKFold):
         *,
         cell: str = "cell_line",
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: Any = 0,
     ) -> None:
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
         self.cell = cell
@@ -161,8 +163,9 @@ class DrugBlindKFold(BaseIdKFold):
         Column of X with the compound.
     shuffle : bool, default=True
         Whether folds are drawn at random. Without, they are blocks of the sorted ids.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the draw. An int gives the same folds in every call of `split`.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the draw. An int gives the same folds in every call of `split`; None
+        draws anew in each. Without a shuffle it has no part.
 
     See Also
     --------
@@ -194,7 +197,7 @@ class DrugBlindKFold(BaseIdKFold):
         *,
         drug: str = "smiles",
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: Any = 0,
     ) -> None:
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
         self.drug = drug
@@ -218,8 +221,9 @@ class TissueBlindKFold(BaseIdKFold):
         Column of X with the tissue of the cell line.
     shuffle : bool, default=True
         Whether folds are drawn at random. Without, they are blocks of the sorted ids.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the draw. An int gives the same folds in every call of `split`.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the draw. An int gives the same folds in every call of `split`; None
+        draws anew in each. Without a shuffle it has no part.
 
     See Also
     --------
@@ -248,7 +252,7 @@ class TissueBlindKFold(BaseIdKFold):
         *,
         tissue: str = "tissue",
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: Any = 0,
     ) -> None:
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
         self.tissue = tissue

@@ -189,6 +189,24 @@ def test_early_stopping_is_judged_by_the_splitter(name, screen):
     assert 1 <= model.best_epoch_ <= model.n_iter_ == len(model.history_) == 2
 
 
+def test_a_splitter_without_a_seed_follows_the_random_state(name, screen):
+    X, y, expression = screen
+    losses = [
+        _make(
+            name,
+            expression=expression,
+            validation=DrugBlindKFold(3, random_state=None),
+            max_epochs=1,
+            random_state=0,
+        )
+        .fit(X, y)
+        .history_["valid_loss"]
+        .tolist()
+        for _ in range(2)
+    ]
+    assert losses[0] == losses[1]
+
+
 def test_invalid_input_is_an_error_that_names_the_row(fitted, screen):
     X, y, _ = screen
     model = pickle.loads(fitted)

@@ -148,6 +148,32 @@ def test_the_seed_decides_the_rows_held_out(expression, response):
     assert not np.array_equal(errors[0], errors[2])
 
 
+def test_alpha_is_not_chosen_by_replicates_that_train_too(expression):
+    """Noise that repeats: learnt by heart, it would make the smallest alpha best."""
+    at = _choose("incomplete")
+    y = np.random.default_rng(3).normal(size=len(at))
+    model = PairwiseKernelRidge(
+        expression=expression, alpha=[1e-3, 100.0], tol=1e-10, random_state=0
+    ).fit(_pairs(np.repeat(at, 3)), np.repeat(y, 3))
+    assert model.alpha_ == 100.0
+
+
+def test_a_splitter_without_a_seed_follows_the_random_state(expression, response):
+    at = _choose("incomplete")
+    X, y = _pairs(at), response(at)
+    model = PairwiseKernelRidge(
+        expression=expression,
+        alpha=[1.0, 10.0],
+        validation=DrugBlindKFold(3, random_state=None),
+    )
+    errors = [
+        model.set_params(random_state=seed).fit(X, y).validation_errors_
+        for seed in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(errors[0], errors[1])
+    assert not np.array_equal(errors[0], errors[2])
+
+
 def test_a_bad_alpha_or_split_is_explained(expression, response):
     at = _choose("incomplete")
     X, y = _pairs(at), response(at)

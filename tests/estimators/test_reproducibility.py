@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import torch
 from joblib import Parallel, delayed
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from skorch.callbacks import Callback
 
 from sklearn_csg2a import PerturbationRegressor
-from sklearn_csg2a.exceptions import InterruptedFitWarning
+from sklearn_csg2a.exceptions import CheckpointError, InterruptedFitWarning
+from sklearn_csg2a.model_selection import DrugBlindKFold
 
 
 @pytest.fixture(autouse=True)
@@ -226,6 +227,44 @@ def test_P32_an_interrupted_fit_goes_on_from_its_checkpoint(small, screen, tmp_p
     np.testing.assert_array_equal(
         model.predict(screen.wide), expected.predict(screen.wide)
     )
+
+
+def test_P32_a_resumed_fit_sees_the_same_validation_rows(small, screen, tmp_path):
+    settings = {
+        "expression": screen.expression,
+        "validation": DrugBlindKFold(3, random_state=None),
+        "max_epochs": 6,
+    }
+    y = target(small(), screen)
+    expected = small(**settings).fit(screen.light, y)
+    model = small(**settings, checkpoint=tmp_path / "fit", callbacks=[Interrupt(3, 2)])
+    with pytest.warns(InterruptedFitWarning):
+        model.fit(screen.light, y)
+    model = small(**settings, checkpoint=tmp_path / "fit").fit(screen.light, y)
+    np.testing.assert_array_equal(
+        model.history_["valid_loss"], expected.history_["valid_loss"]
+    )
+    np.testing.assert_array_equal(
+        model.predict(screen.light), expected.predict(screen.light)
+    )
+
+
+def test_P32_a_fit_on_other_validation_rows_is_not_resumed(small, screen, tmp_path):
+    class Drawn(ShuffleSplit):
+        """A splitter that draws anew at each fit, whatever its seed."""
+
+        def split(self, X, y=None, groups=None):
+            self.random_state = next(seeds)
+            return super().split(X, y, groups)
+
+    seeds = iter([1, 2])
+    y = target(small(), screen)
+    splitter = Drawn(1, random_state=0)
+    model = small(validation=splitter, checkpoint=tmp_path / "fit")
+    model.fit(screen.wide, y)
+    splitter.random_state = 0
+    with pytest.raises(CheckpointError, match="training and validation rows"):
+        model.fit(screen.wide, y)
 
 
 def test_P32_an_uninterrupted_fit_says_so(small, screen):

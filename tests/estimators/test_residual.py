@@ -86,6 +86,19 @@ def test_search_chooses_the_weight_and_the_result_survives_pickling():
     assert list(copy.feature_names_in_) == list(screen.X.columns)
 
 
+def test_folds_of_a_splitter_without_a_seed_follow_the_random_state():
+    screen = make_screen(n_cells=12, n_compounds=12, n_genes=24, random_state=0)
+    folds = MixedKFold(3, random_state=None)
+    residuals = [
+        ResidualRegressor(DrugMean(), DrugMean(), cv=folds, random_state=seed)
+        .fit(screen.X, screen.y)
+        .residual_
+        for seed in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(residuals[0], residuals[1])
+    assert not np.array_equal(residuals[0], residuals[2])
+
+
 def test_random_folds_are_reproducible(numbers):
     X, y = numbers
     first, second, other = (

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.model_selection import KFold, RepeatedKFold, ShuffleSplit
 from sklearn.preprocessing import RobustScaler, StandardScaler
 from skorch.callbacks import Callback
 
 from sklearn_csg2a import PerturbationRegressor
+from sklearn_csg2a._random import draw_seeds
 from sklearn_csg2a._training import TrainingNet
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection import CellBlindKFold, DisjointKFold, DrugBlindKFold
@@ -89,6 +92,128 @@ def test_a_fraction_is_held_out_at_random_and_by_the_seed(small, screen):
         assert sorted(train + valid) == list(range(40))
         held_out.append(valid)
     assert held_out[0] == held_out[1] != held_out[2]
+
+
+def _rows_of(model, X, y):
+    """Fit and return the training and the validation rows."""
+    watch = Watch()
+    model.set_params(callbacks=[watch]).fit(X, y)
+    return tuple(watch.rows_)
+
+
+@pytest.mark.parametrize("form", ["light", "wide"])
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5])
+def test_a_fraction_keeps_replicates_on_one_side(small, tables, form, fraction):
+    screen = tables(n_rows=200)  # 30 pairs
+    X = getattr(screen, form)
+    expression = screen.expression if form == "light" else None
+    model = small(expression=expression, validation=fraction, max_epochs=1)
+    train, valid = _rows_of(model, X, target(model, screen))
+    pairs = (screen.light["cell_line"] + screen.light["smiles"]).to_numpy()
+    assert not set(pairs[train]) & set(pairs[valid])
+    assert sorted(train + valid) == list(range(200))
+    assert abs(len(valid) - 200 * fraction) <= 4
+
+
+def test_a_fraction_knows_a_compound_in_every_spelling(response, screen):
+    X = screen.light.replace({"smiles": {"CCO": "OCC"}})
+    X = pd.concat([screen.light, X, X.replace({"smiles": {"OCC": "CCO.Cl"}})])
+    y = np.tile(screen.y, 3)
+    model = response(expression=screen.expression, max_epochs=1, validation=0.2)
+    train, valid = _rows_of(model, X, y)
+    pairs = np.tile(screen.light["cell_line"] + screen.light["smiles"], 3)
+    assert not set(pairs[train]) & set(pairs[valid])
+
+
+def test_a_fraction_of_wide_rows_goes_by_the_name_of_the_cell(response, screen):
+    """Controls of two plates differ; the cell line is the same."""
+    wide = screen.wide.assign(cell_line=screen.light["cell_line"])
+    X = pd.concat([wide, wide.assign(TP53=wide["TP53"] + 0.1)], ignore_index=True)
+    model = response(max_epochs=1, validation=0.2)
+    train, valid = _rows_of(model, X, np.tile(screen.y, 2))
+    pairs = (X["cell_line"] + X["smiles"]).to_numpy()
+    assert not set(pairs[train]) & set(pairs[valid])
+
+
+def test_a_fraction_of_a_plain_array_keeps_equal_rows_together(response):
+    X = np.repeat(np.random.default_rng(0).normal(size=(30, 4)), 3, axis=0)
+    model = response(max_epochs=1, validation=0.1)
+    train, valid = _rows_of(model, X, X[:, 0])
+    assert not {i // 3 for i in train} & {i // 3 for i in valid}
+    assert len(valid) == 9
+
+
+def test_a_fraction_without_replicates_is_exact(response):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    model = response(max_epochs=1, validation=0.25)
+    train, valid = _rows_of(model, X, X[:, 0])
+    seed = draw_seeds(0, 4)[3]
+    order = np.random.RandomState(seed).permutation(40)
+    assert valid == sorted(order[:10])
+    assert train == sorted(order[10:])
+
+
+def test_a_fraction_of_few_pairs_says_what_it_holds_out(response):
+    X = np.repeat([[0.0, 1.0], [1.0, 0.0]], 20, axis=0)
+    y = np.arange(40.0)
+    model = response(max_epochs=2, validation=0.1)
+    with pytest.warns(
+        UserWarning, match="4 of 40 rows.*20 rows are held out"
+    ) as caught:
+        train, valid = _rows_of(model, X, y)
+    assert [one.filename for one in caught] == [__file__]
+    assert len(train) == len(valid) == 20
+    with pytest.warns(UserWarning, match="4 of 40 rows.* 0 rows are held out"):
+        train, valid = _rows_of(model, X * 0, y)
+    assert (len(train), valid) == (40, None)
+
+
+@pytest.mark.parametrize(
+    "splitter",
+    [
+        DrugBlindKFold(3, random_state=None),
+        KFold(4, shuffle=True),
+        ShuffleSplit(2),
+        RepeatedKFold(n_splits=3, n_repeats=2),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_splitter_without_a_seed_follows_the_random_state(small, screen, splitter):
+    y = target(small(), screen)
+    rows = [
+        _rows_of(
+            small(
+                expression=screen.expression,
+                validation=splitter,
+                max_epochs=1,
+                random_state=seed,
+            ),
+            screen.light,
+            y,
+        )
+        for seed in (0, 0, 1, 2, 3)
+    ]
+    assert rows[0] == rows[1]
+    assert any(one != rows[0] for one in rows[2:])
+    assert splitter.random_state is None
+
+
+def test_a_splitter_with_a_seed_keeps_it(small, screen):
+    y = target(small(), screen)
+    rows = [
+        _rows_of(
+            small(
+                expression=screen.expression,
+                validation=DrugBlindKFold(3),
+                max_epochs=1,
+                random_state=seed,
+            ),
+            screen.light,
+            y,
+        )
+        for seed in (0, 1)
+    ]
+    assert rows[0] == rows[1]
 
 
 def test_without_early_stopping_every_row_trains_for_every_epoch(small, screen):

@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    cross_val_predict,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 
 from sklearn_csg2a.chem import compound_identities
@@ -176,3 +182,34 @@ def test_grid_design_counts_its_splits_for_the_search(screen):
     search = GridSearchCV(KeyedRegressor(), {"shift": [0.0]}, cv=cv)
     search.fit(X, y)
     assert search.n_splits_ == 4
+
+
+@pytest.mark.parametrize("cls", KEYS, ids=lambda cls: cls.__name__)
+def test_a_halving_search_takes_the_folds_of_the_default(cls, screen, log):
+    X, y = screen
+    search = HalvingGridSearchCV(
+        KeyedRegressor(),
+        {"shift": [0.0, 1.0]},
+        cv=cls(2),
+        random_state=0,
+        error_score="raise",
+    )
+    search.fit(X, y)
+    _assert_apart(cls, log, n_fits=4)
+
+
+def test_a_halving_search_refuses_folds_that_are_drawn_anew(screen):
+    X, y = screen
+    cv = MixedKFold(2, random_state=None)
+    search = HalvingGridSearchCV(KeyedRegressor(), {"shift": [0.0]}, cv=cv)
+    with pytest.raises(ValueError, match="consistent folds across calls"):
+        search.fit(X, y)
+
+
+def test_tools_that_split_twice_see_the_same_folds(screen):
+    """Predictions out of fold belong to the splits that a second call gives."""
+    X, y = screen
+    cv = MixedKFold(4)
+    predicted = cross_val_predict(KeyedRegressor(), X, y, cv=cv)
+    for train, test in cv.split(X):
+        np.testing.assert_array_equal(predicted[test], np.mean(y[train]))

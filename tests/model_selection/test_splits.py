@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
 from sklearn_csg2a.chem import compound_identities, nearest_tanimoto
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
@@ -336,7 +337,7 @@ def test_p40_more_folds_than_groups(cv, text, screen):
         ({"n_splits": 1}, ValueError, "n_splits=2 or more, got n_splits=1"),
         ({"n_splits": 2.5}, ValueError, "must be of Integral type"),
         ({"shuffle": "yes"}, TypeError, "shuffle must be True or False"),
-        ({"shuffle": False, "random_state": 0}, ValueError, "random_state has no eff"),
+        ({"shuffle": False, "random_state": 7}, ValueError, "random_state has no eff"),
     ],
 )
 def test_bad_settings_are_refused_at_once(cls, params, error, text):
@@ -408,9 +409,32 @@ def test_random_state_instance_is_consumed(screen):
     )
 
 
+@pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
+def test_folds_are_the_same_at_every_call_by_default(cls, screen):
+    cv = cls(2)
+    expected = _test_fold(cv, screen).tolist()
+    for other in (cv, cls(2), clone(cv, safe=False), pickle.loads(pickle.dumps(cv))):
+        assert _test_fold(other, screen).tolist() == expected
+    assert _test_fold(cls(2, random_state=0), screen).tolist() == expected
+
+
 def test_p29_without_a_seed_folds_differ(screen):
-    cv = MixedKFold(3)
+    cv = MixedKFold(3, random_state=None)
     assert (_test_fold(cv, screen) != _test_fold(cv, screen)).any()
+
+
+@pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("seed", [{}, {"random_state": 0}, {"random_state": None}])
+def test_without_a_shuffle_the_default_seed_has_no_part(cls, seed, screen):
+    expected = _test_fold(cls(2, shuffle=False), screen)
+    found = _test_fold(cls(2, shuffle=False, **seed), screen)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("seed", [7, np.random.RandomState(0)])
+def test_without_a_shuffle_a_chosen_seed_is_refused(seed):
+    with pytest.raises(InputError, match="no effect since shuffle is False"):
+        MixedKFold(3, shuffle=False, random_state=seed)
 
 
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
