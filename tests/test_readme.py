@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
@@ -52,7 +53,7 @@ def _predictions(names):
             else screen.X
         )
         for name, value in names.items()
-        if hasattr(value, "predict") and _is_fitted(value)
+        if isinstance(value, RegressorMixin) and _is_fitted(value)
     }
 
 

@@ -90,8 +90,8 @@ def _hold_out_share(
         warnings.warn(
             f"validation={fraction:g} asks for {n_valid} of {n_rows} rows, but the "
             "rows of a pair of cell and compound stay together, and the pairs are so "
-            f"few that {n_held_out} rows are held out. Give validation= a splitter that "
-            "divides these rows as you need it.",
+            f"few that {n_held_out} rows are held out. Give validation= a splitter "
+            "that divides these rows as you need it.",
             UserWarning,
             stacklevel=_CALLER_OF_FIT,
         )
@@ -101,7 +101,7 @@ def _hold_out_share(
 
 
 def _pair_of_rows(treatments: Treatments) -> np.ndarray:
-    """Number the (cell, compound) pairs: (n_rows,).
+    """Give every row the number of its (cell, compound) pair: (n_rows,).
 
     Spellings of one compound are one. Doses and times are left out, as in
     `MixedKFold`: the same pair at the next dose is hardly new.
@@ -116,7 +116,7 @@ def _pair_of_rows(treatments: Treatments) -> np.ndarray:
 
 
 def _cells_by_name(treatments: Treatments) -> np.ndarray:
-    """Number the cells by name, those of unnamed rows by expression: (n_cells,)."""
+    """Give cells of one name one number, unnamed ones their own: (n_cells,)."""
     first_row = np.unique(treatments.cell_index, return_index=True)[1]
     labels = treatments.row_labels[first_row]
     number_of: dict[tuple[bool, Any], int] = {}
