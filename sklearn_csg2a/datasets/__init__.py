@@ -7,6 +7,7 @@ from sklearn_csg2a.datasets._gct import read_gct
 from sklearn_csg2a.datasets._gctx import iter_gctx, read_gctx, read_gctx_metadata
 from sklearn_csg2a.datasets._gdsc import load_gdsc, load_gdsc2
 from sklearn_csg2a.datasets._gdsc_expression import read_gdsc_expression
+from sklearn_csg2a.datasets._gene_ids import map_genes
 from sklearn_csg2a.datasets._geo import fetch_lincs
 from sklearn_csg2a.datasets._gmt import read_gmt
 from sklearn_csg2a.datasets._h5ad import iter_h5ad, read_h5ad
@@ -34,6 +35,7 @@ __all__ = [
     "load_tcga",
     "make_screen",
     "map_cell_lines",
+    "map_genes",
     "pair_with_controls",
     "parse_doses",
     "parse_times",

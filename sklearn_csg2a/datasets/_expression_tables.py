@@ -173,7 +173,9 @@ def join_repeated(
     if how == "drop":
         left_out.add(ids, what, "there more than once")
         return values[~repeated]
-    means = values[repeated].groupby(level=0, sort=False).mean().astype(np.float32)
+    if not all(kind == np.float32 for kind in values.dtypes):
+        values = values.astype(np.float64)
+    means = values[repeated].groupby(level=0, sort=False).mean()
     first = ~values.index.duplicated()
     joined = values[first].copy()
     joined.loc[means.index] = means
