@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from benchmarks._configuration import hash_parts
 from benchmarks._nci60 import load_nci60_alone, load_nci60_transfer
 from benchmarks._potency import tabulate_screen
 from sklearn_csg2a.datasets import (
@@ -93,17 +93,3 @@ def load_data(name: str, data_home: str | None = None) -> Bunch:
 def row_ids(X: pd.DataFrame) -> np.ndarray:
     """Name each row by cell line and compound, as they are written: (n_rows,)."""
     return (X["cell_line"].astype(str) + "\t" + X["smiles"].astype(str)).to_numpy()
-
-
-def hash_parts(*parts: object) -> str:
-    """Return the SHA-256 of arrays and texts."""
-    digest = hashlib.sha256()
-    for part in parts:
-        values = np.asarray(part)
-        if values.dtype.kind in "biuf":
-            content = np.ascontiguousarray(values).tobytes()
-        else:
-            content = "\n".join(map(str, values.ravel())).encode()
-        digest.update(f"{values.shape} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-import sklearn
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
-from threadpoolctl import threadpool_limits
 
-import sklearn_csg2a
-from benchmarks import models
-from benchmarks._data import load_data
 from benchmarks._manifest import SPLIT_NAIVE, Fold, LastRows
+from benchmarks._naive import NAIVE_MODELS
+from benchmarks._tasks import Result, describe_versions
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import (
@@ -33,47 +27,36 @@ from sklearn_csg2a.metrics import (
 )
 
 TUNED = "_tuned"  # after the name of a model whose settings were chosen in the fold
-KEY = ("scheme", "n_splits", "fold", "model", "seed")
-COLUMNS = (
-    "data",
-    *KEY,
-    "data_hash",
-    "split_hash",
-    "config_hash",
-    "n_train",
-    "n_test",
-    "rmse",
-    "pearson",
-    "spearman",
-    "skill",
-    "naive_model",
-    "naive_rmse",
-    "within_drug_pearson",
-    "n_drugs",
-    "within_cell_pearson",
-    "n_cells",
-    "residual_pearson",
-    "fit_seconds",
-    "predict_seconds",
-    "n_parameters",
-    "epochs",
-    "best_epoch",
-    "device",
-    "n_candidates",
-    "candidate",
-    "inner_rmse",
-    "tuning_seconds",
-    "settings",
-    "versions",
-)
+
+
+class Source(Protocol):
+    """Data and models as a worker finds them: small to send, the same everywhere."""
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+
+    def load(self) -> Bunch:
+        """Return X, y, ids of the rows and a hash of all."""
+
+    def make(self, model: str, scheme: str, seed: int) -> BaseEstimator:
+        """Make a model for a scheme."""
+
+    def hash(self, estimator: BaseEstimator) -> str:
+        """Hash what decides a model."""
+
+    def describe(self, estimator: BaseEstimator) -> str:
+        """Write the settings of a model."""
+
+    def draw_candidates(self, model: str, n_candidates: int) -> list[dict[str, Any]]:
+        """Return what each candidate of a search changes in a model."""
 
 
 @dataclass(frozen=True)
-class Task:
+class FoldTask:
     """One model to fit on one fold."""
 
-    data: str
-    data_home: str | None
+    source: Source
     fold: Fold
     model: str
     seed: int
@@ -83,56 +66,40 @@ class Task:
 
     def as_row(self) -> dict[str, Any]:
         """Return what is known before the model is fitted."""
-        ids = {"data": self.data, "model": self.model, "seed": self.seed}
+        ids = {"data": self.source.name, "model": self.model, "seed": self.seed}
         return {**ids, **self.fold.as_row(), **self.hashes}
 
     def __str__(self) -> str:
         """Name the task in messages."""
         fold = f"{self.fold.scheme} fold {self.fold.index}"
-        return f"{self.data} {fold} {self.model} seed {self.seed}"
+        return f"{self.source.name} {fold} {self.model} seed {self.seed}"
 
-
-@dataclass(frozen=True)
-class Result:
-    """What came of a task: a row of the file of results, and the predictions."""
-
-    task: Task
-    row: dict[str, Any]
-    arrays: dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A task that ended with an error."""
-
-    task: Any
-    error: str
+    def do(self) -> Result:
+        """Fit, predict and measure."""
+        return evaluate(self)
 
 
 def make_task(
-    data_name: str,
-    data_home: str | None,
+    source: Source,
     fold: Fold,
     model: str,
     seed: int,
     changes: Mapping[str, Any] | None = None,
     config_hash: str | None = None,
-) -> Task:
+) -> FoldTask:
     """Describe a task; its hashes say when a stored result is still valid."""
-    data = load_data(data_name, data_home)
     if config_hash is None:
-        estimator = make_estimator(data, fold, model, seed, changes)
-        config_hash = models.config_hash(estimator)
+        config_hash = source.hash(make_estimator(source, fold, model, seed, changes))
     hashes = {
-        "data_hash": data.hash,
+        "data_hash": source.load().hash,
         "split_hash": fold.split_hash,
         "config_hash": config_hash,
     }
-    return Task(data_name, data_home, fold, model, seed, hashes, changes or {})
+    return FoldTask(source, fold, model, seed, hashes, changes or {})
 
 
 def make_estimator(
-    data: Bunch,
+    source: Source,
     fold: Fold,
     model: str,
     seed: int,
@@ -142,8 +109,8 @@ def make_estimator(
 
     One that is stopped early is judged on the validation rows of a fold that has some.
     """
-    make = models.MODELS[model.removesuffix(TUNED)]
-    estimator = make(data, fold.scheme, seed).set_params(**(changes or {}))
+    estimator = source.make(model.removesuffix(TUNED), fold.scheme, seed)
+    estimator = estimator.set_params(**(changes or {}))
     if fold.valid is not None and getattr(estimator, "early_stopping", False):
         estimator.set_params(validation=LastRows(len(fold.valid)))
     return estimator
@@ -156,21 +123,12 @@ def training_rows(estimator: BaseEstimator, fold: Fold) -> np.ndarray:
     return fold.train
 
 
-def evaluate(task: Task, threads: int = 1) -> Result | Failure:
-    """Fit, predict and measure. An error ends this task, not those that follow."""
-    try:
-        with limited_threads(threads):
-            return _evaluate(task)
-    except Exception as error:  # noqa: BLE001 (reported, and counted at the end)
-        return Failure(task, f"{type(error).__name__}: {error}")
-
-
-def _evaluate(task: Task) -> Result:
+def evaluate(task: FoldTask) -> Result:
     """Fit, predict and measure."""
-    data = load_data(task.data, task.data_home)
-    model = make_estimator(data, task.fold, task.model, task.seed, task.changes)
+    data = task.source.load()
+    model = make_estimator(task.source, task.fold, task.model, task.seed, task.changes)
     train, test = training_rows(model, task.fold), task.fold.test
-    settings = models.list_settings(model)
+    settings = task.source.describe(model)
     start = perf_counter()
     model.fit(data.X.iloc[train], data.y.iloc[train])
     fitted = perf_counter()
@@ -223,7 +181,7 @@ def measure(data: Bunch, fold: Fold, predicted: np.ndarray) -> dict[str, Any]:
 
 def _predict_naive(data: Bunch, fold: Fold, name: str) -> np.ndarray:
     """Fit a naive model on the training rows; return its predictions, (n_test,)."""
-    model = models.NAIVE[name](data, fold.scheme, 0)
+    model = NAIVE_MODELS[name]()
     model.fit(data.X.iloc[fold.train], data.y.iloc[fold.train])
     return np.asarray(model.predict(data.X.iloc[fold.test]), dtype=float)
 
@@ -252,24 +210,3 @@ def describe_fit(model: BaseEstimator) -> dict[str, Any]:
         "best_epoch": model.best_epoch_,
         "device": model.device_,
     }
-
-
-def describe_versions() -> str:
-    """Name the versions that a result depends on."""
-    return (
-        f"sklearn_csg2a {sklearn_csg2a.__version__}, torch {torch.__version__}, "
-        f"scikit-learn {sklearn.__version__}, numpy {np.__version__}, "
-        f"python {platform.python_version()}"
-    )
-
-
-@contextmanager
-def limited_threads(threads: int) -> Iterator[None]:
-    """Compute with so many threads, and put the former number back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with threadpool_limits(threads):
-            yield
-    finally:
-        torch.set_num_threads(before)

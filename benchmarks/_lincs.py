@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from benchmarks._data import hash_parts
+from benchmarks._configuration import hash_parts
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.datasets import load_lincs
 

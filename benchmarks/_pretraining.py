@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from benchmarks import models
-from benchmarks._data import hash_parts
+from benchmarks._configuration import hash_parts
 from benchmarks._store import replaced
 from sklearn_csg2a import PerturbationRegressor, save_model
 from sklearn_csg2a.chem import compound_identities

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any, TextIO
 
-from benchmarks._evaluate import Failure
+from benchmarks._tasks import Failure
 
 
 class Progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks._evaluate import TUNED
-from benchmarks.models import AVERAGES, CLASSICAL, MODELS, NAIVE, VARIANTS
-from benchmarks.run import folds_table, results_table
+from benchmarks._naive import NAIVE_MODELS
+from benchmarks._results import folds_table, results_table
 
 TITLES = {
     "mixed": "Mixed: new pairs of known cell lines and compounds",
@@ -57,13 +57,50 @@ NUMBERS = (*MEASURES, *SIZES, "n_splits", "fold", "seed")
 
 
 @dataclass(frozen=True)
-class Panel:
-    """The results of one scheme; those of the variants of csg2a stand apart."""
+class Roster:
+    """Which models there are, in which order, and of which kind.
 
+    Parameters
+    ----------
+    kinds : mapping of str to str
+        "classical", "network" or "average" of each model that is not naive.
+    variants : mapping of str to str
+        Models that are `whole` with one thing changed: what is changed, in words that
+        go on from "with".
+    whole, title : str
+        The model that variants are compared with, and its name in headings.
+    """
+
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    variants: Mapping[str, str] = field(default_factory=dict)
+    whole: str = ""
+    title: str = ""
+
+    def kind_of(self, model: str) -> str:
+        """Say what kind of model it is; a network, if nothing is known of it."""
+        base = model.removesuffix(TUNED)
+        return "naive" if base in NAIVE_MODELS else self.kinds.get(base, "network")
+
+    def place_of(self, model: str) -> tuple[bool, int, str]:
+        """Order models: the naive ones first, then as `kinds` does, tuned ones last."""
+        base = model.removesuffix(TUNED)
+        known = [*NAIVE_MODELS, *self.kinds]
+        return (
+            model not in NAIVE_MODELS,
+            known.index(base) if base in known else len(known),
+            model,
+        )
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The results of one scheme; those of the variants of a model stand apart."""
+
+    roster: Roster = field(repr=False)
     scheme: str
     n_splits: int
     rows: pd.DataFrame  # as stored: one for each model, fold and seed
-    variants: pd.DataFrame  # as stored, the rows of VARIANTS
+    variants: pd.DataFrame  # as stored, the rows of variants
     values: pd.DataFrame  # seeds averaged; the index is (model, fold)
     folds: tuple[int, ...]  # those that models are compared on
 
@@ -85,7 +122,7 @@ class Panel:
     @property
     def others(self) -> list[str]:
         """All models that are not naive."""
-        return [model for model in self.models if model not in NAIVE]
+        return [model for model in self.models if model not in NAIVE_MODELS]
 
     @property
     def own_naive(self) -> str:
@@ -111,8 +148,12 @@ class Panel:
     @property
     def best_naive(self) -> str | None:
         """The naive model of the lowest RMSE, None where none has been run."""
-        found = [m for m in self.models if m in NAIVE and self.is_complete(m)]
+        found = [m for m in self.models if m in NAIVE_MODELS and self.is_complete(m)]
         return min(found, key=self.mean_rmse, default=None)
+
+    def kind_of(self, model: str) -> str:
+        """Say what kind of model it is: naive, classical, network or average."""
+        return self.roster.kind_of(model)
 
     def of_model(self, model: str) -> pd.DataFrame:
         """Return all folds of a model, indexed by fold."""
@@ -135,17 +176,6 @@ class Panel:
         """Return the complete models, the lowest RMSE first."""
         complete = [model for model in self.models if self.is_complete(model)]
         return sorted(complete, key=self.mean_rmse)
-
-
-def kind_of(model: str) -> str:
-    """Say what kind of model it is: naive, classical, network or average."""
-    base = model.removesuffix(TUNED)
-    if base in NAIVE:
-        return "naive"
-    if base in AVERAGES:
-        return "average"
-    is_classical = base.removesuffix("_potency") in CLASSICAL
-    return "classical" if is_classical else "network"
 
 
 def read_results(folder: Path, data: str) -> tuple[pd.DataFrame, list[str]]:
@@ -177,43 +207,34 @@ def read_results(folder: Path, data: str) -> tuple[pd.DataFrame, list[str]]:
     return results, notes
 
 
-def make_panels(results: pd.DataFrame) -> list[Panel]:
+def make_panels(results: pd.DataFrame, roster: Roster) -> list[Panel]:
     """Return a panel for each scheme and number of folds, in the order of TITLES."""
     known = list(TITLES)
     schemes = sorted(
         results["scheme"].unique(),
         key=lambda name: (known.index(name) if name in known else len(known), name),
     )
-    return [panel for scheme in schemes for panel in _panels_of(results, scheme)]
+    return [
+        panel for scheme in schemes for panel in _panels_of(results, scheme, roster)
+    ]
 
 
-def _panels_of(results: pd.DataFrame, scheme: str) -> Iterator[Panel]:
+def _panels_of(results: pd.DataFrame, scheme: str, roster: Roster) -> Iterator[Panel]:
     """Yield the panels of one scheme, one for each number of folds."""
     of_scheme = results[results["scheme"] == scheme]
     for n_splits, every in of_scheme.groupby("n_splits"):
-        is_variant = every["model"].isin(list(VARIANTS))
+        is_variant = every["model"].isin(list(roster.variants))
         rows, variants = every[~is_variant], every[is_variant]
         means = rows.groupby(["model", "fold"])[list(MEASURES)].mean()
         present = set(means.index.get_level_values("model"))
-        order = sorted(present, key=_place)
+        order = sorted(present, key=roster.place_of)
         finished = {
             model: frozenset(int(fold) for fold in means.loc[model].index)
             for model in order
         }
         values = means.reindex(order, level="model") if order else means
         folds = choose_folds(finished) if order else ()
-        yield Panel(scheme, int(n_splits), rows, variants, values, folds)
-
-
-def _place(model: str) -> tuple[bool, int, str]:
-    """Order models as the registry does, the naive ones first, tuned ones last."""
-    base = model.removesuffix(TUNED)
-    known = list(MODELS)
-    return (
-        model not in NAIVE,
-        known.index(base) if base in MODELS else len(known),
-        model,
-    )
+        yield Panel(roster, scheme, int(n_splits), rows, variants, values, folds)
 
 
 def choose_folds(finished: Mapping[str, frozenset[int]]) -> tuple[int, ...]:
@@ -225,8 +246,8 @@ def choose_folds(finished: Mapping[str, frozenset[int]]) -> tuple[int, ...]:
     seconds: they set no limit to the choice unless there is no other model, but
     folds that one of them lacks are not chosen.
     """
-    naive = [folds for model, folds in finished.items() if model in NAIVE]
-    others = [folds for model, folds in finished.items() if model not in NAIVE]
+    naive = [folds for model, folds in finished.items() if model in NAIVE_MODELS]
+    others = [folds for model, folds in finished.items() if model not in NAIVE_MODELS]
     judged = others or naive
     allowed = frozenset.intersection(*naive) if naive else frozenset.union(*others)
     candidates = {folds & allowed for folds in judged}

@@ -8,19 +8,20 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 
 from benchmarks._report_comparisons import Comparison
-from benchmarks._report_data import Panel, kind_of
+from benchmarks._report_data import Panel
 from benchmarks._report_statistics import RankTest, find_cliques, t_interval
 from benchmarks._report_variants import Effect
-from benchmarks.models import VARIANTS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
 
 # Drawn in this color, and written as the color of the text of the page.
 INK = "#010203"
@@ -35,8 +36,6 @@ COLORS = {
     "average": "#7b5ea7",
 }
 LEGEND = "naive models gray, classical ones green, networks orange"
-# Neither white nor black: it has to be seen on both.
-COUNTS = ListedColormap(mpl.colormaps["plasma"](np.linspace(0.12, 0.9, 200)))
 
 STYLE = {
     "svg.fonttype": "path",
@@ -79,7 +78,9 @@ def _drawn(draw: Callable[..., tuple[Figure, str, str]]) -> Callable[..., Pictur
 
     @wraps(draw)
     def make(*args: object) -> Picture:
-        with mpl.rc_context(STYLE):
+        from matplotlib import rc_context
+
+        with rc_context(STYLE):
             figure, caption, alt = draw(*args)
             return Picture(caption, alt, as_uri(figure))
 
@@ -105,18 +106,19 @@ def draw_folds(
     models = [model for model in panel.models if panel.is_complete(model)]
     against = {c.model: c for c in comparisons if c.reference == panel.best_naive}
     n_axes = 2 if against else 1
-    figure = Figure(figsize=(WIDTH, 0.9 + 0.3 * len(models)))
+    figure = _figure((WIDTH, 0.9 + 0.3 * len(models)))
     axes = np.atleast_1d(figure.subplots(1, n_axes, sharey=True))
     for place, model in enumerate(models):
         errors = panel.compared(model)["rmse"].to_numpy()
         low, high = t_interval(errors, panel.test_to_train)
-        _mark(axes[0], place, errors, (float(errors.mean()), low, high), kind_of(model))
+        kind = panel.kind_of(model)
+        _mark(axes[0], place, errors, (float(errors.mean()), low, high), kind)
         if model in against:
             test = against[model].test
             of_naive = panel.of_model(panel.best_naive)["rmse"]
             values = (panel.of_model(model)["rmse"] - of_naive).dropna().to_numpy()
             interval = (test.mean, test.low, test.high)
-            _mark(axes[1], place, values, interval, kind_of(model))
+            _mark(axes[1], place, values, interval, kind)
     axes[0].set_yticks(range(len(models)), models)
     axes[0].set_ylim(len(models) - 0.5, -0.5)
     axes[0].set_xlabel("RMSE")
@@ -154,7 +156,9 @@ def _mark(
 
 
 @_drawn
-def draw_ranks(models: Sequence[str], test: RankTest) -> tuple[Figure, str, str]:
+def draw_ranks(
+    panel: Panel, models: Sequence[str], test: RankTest
+) -> tuple[Figure, str, str]:
     """Draw mean ranks; a bar joins models that are not told apart."""
     order = np.argsort(test.ranks, kind="stable")
     ranks, names = test.ranks[order], [models[i] for i in order]
@@ -162,7 +166,7 @@ def draw_ranks(models: Sequence[str], test: RankTest) -> tuple[Figure, str, str]
     n_models = len(names)
     n_left = (n_models + 1) // 2
     top = 0.3 * (len(cliques) + 1)
-    figure = Figure(figsize=(WIDTH, 1.3 + 0.3 * (n_left + len(cliques))))
+    figure = _figure((WIDTH, 1.3 + 0.3 * (n_left + len(cliques))))
     ax = figure.subplots()
     ax.set_axis_off()
     ax.set_xlim(1 - 0.45 * (n_models - 1), n_models + 0.45 * (n_models - 1))
@@ -174,7 +178,7 @@ def draw_ranks(models: Sequence[str], test: RankTest) -> tuple[Figure, str, str]
         is_left = i < n_left
         depth = -top - 0.4 * ((i if is_left else n_models - 1 - i) + 0.5)
         edge = 0.9 if is_left else n_models + 0.1
-        color = COLORS[kind_of(name)]
+        color = COLORS[panel.kind_of(name)]
         ax.plot([rank, rank, edge], [0, depth, depth], color=color, linewidth=1)
         text = f"{name} ({rank:.2f}) " if is_left else f" ({rank:.2f}) {name}"
         ax.text(edge, depth, text, ha="right" if is_left else "left", va="center")
@@ -211,7 +215,7 @@ def draw_predicted(
                 extent=(low, high, low, high),
                 bins="log",
                 mincnt=1,
-                cmap=COUNTS,
+                cmap=_count_colors(),
                 linewidths=0,
                 rasterized=True,
             )
@@ -237,7 +241,7 @@ def draw_compound_correlations(
     panel: Panel, of_model: dict[str, pd.DataFrame]
 ) -> tuple[Figure, str, str]:
     """Draw the distribution over compounds of the correlation within a compound."""
-    figure = Figure(figsize=(WIDTH, 0.9 + 0.32 * len(of_model)))
+    figure = _figure((WIDTH, 0.9 + 0.32 * len(of_model)))
     ax = figure.subplots()
     line = {"color": INK, "linewidth": 0.9}
     boxes = ax.boxplot(
@@ -252,7 +256,7 @@ def draw_compound_correlations(
         flierprops={"marker": ".", "markersize": 3, "markeredgecolor": INK},
     )
     for box, model in zip(boxes["boxes"], of_model, strict=True):
-        box.set_facecolor((*mpl.colors.to_rgb(COLORS[kind_of(model)]), 0.55))
+        box.set_facecolor((COLORS[panel.kind_of(model)], 0.55))
     ax.set_yticks(range(1, len(of_model) + 1), list(of_model))
     ax.invert_yaxis()
     ax.axvline(0, color=INK, linewidth=0.8, linestyle="--")
@@ -277,7 +281,8 @@ def draw_compound_errors(
     high = 1.05 * max(found["rmse"].max() for found in of_model.values())
     for ax, (model, found) in zip(axes, others.items(), strict=True):
         errors = found["rmse"].reindex(naive.index)
-        ax.scatter(naive, errors, s=8, color=COLORS[kind_of(model)], alpha=0.6, lw=0)
+        color = COLORS[panel.kind_of(model)]
+        ax.scatter(naive, errors, s=8, color=color, alpha=0.6, lw=0)
         ax.axline((0, 0), slope=1, color=INK, linewidth=0.8, linestyle="--")
         ax.set(xlim=(0, high), ylim=(0, high), aspect="equal")
         n_lower = int((errors < naive).sum())
@@ -295,10 +300,11 @@ def draw_compound_errors(
 def draw_effects(
     found: Sequence[tuple[Panel, Sequence[Effect]]],
 ) -> tuple[Figure, str, str]:
-    """Draw what variants of csg2a add to its RMSE, a panel for each scheme."""
+    """Draw what variants of a model add to its RMSE, a panel for each scheme."""
     present = {effect.model for _, effects in found for effect in effects}
-    models = [model for model in VARIANTS if model in present]
-    figure = Figure(figsize=(WIDTH, 1.1 + 0.3 * len(models)))
+    roster = found[0][0].roster
+    models = [model for model in roster.variants if model in present]
+    figure = _figure((WIDTH, 1.1 + 0.3 * len(models)))
     axes = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
     for ax, (panel, effects) in zip(axes, found, strict=True):
         low, high = _view_of(effects)
@@ -306,24 +312,33 @@ def draw_effects(
         for effect in effects:
             place, test = models.index(effect.model), effect.test
             interval = (test.mean, max(test.low, low), min(test.high, high))
-            _mark(ax, place, effect.differences, interval, kind_of(effect.model))
+            _mark(
+                ax,
+                place,
+                effect.differences,
+                interval,
+                panel.kind_of(effect.model),
+            )
             for end, edge, marker in ((-test.low, low, "<"), (test.high, high, ">")):
                 if end > abs(edge):
-                    color = COLORS[kind_of(effect.model)]
+                    color = COLORS[panel.kind_of(effect.model)]
                     ax.plot(edge, place, marker, color=color, ms=5, clip_on=False)
         ax.axvline(0, color=INK, linewidth=0.8, linestyle="--")
         ax.locator_params(axis="x", nbins=3)
         ax.set_title(panel.name)
-    axes[0].set_yticks(range(len(models)), [VARIANTS[model] for model in models])
+    axes[0].set_yticks(range(len(models)), [roster.variants[model] for model in models])
     axes[0].set_ylim(len(models) - 0.5, -0.5)
-    figure.supxlabel("RMSE minus that of csg2a (right: worse)", fontsize=9)
+    figure.supxlabel(f"RMSE minus that of {roster.whole} (right: worse)", fontsize=9)
     caption = (
-        "What variants add to the RMSE of csg2a: each fold (dots), mean (bar) and its "
-        "corrected 95 % interval (line), from two folds on; an arrow where it goes "
-        "beyond the panel. Each panel has a scale of its own."
+        f"What variants add to the RMSE of {roster.whole}: each fold (dots), mean "
+        "(bar) and its corrected 95 % interval (line), from two folds on; an arrow "
+        "where it goes beyond the panel. Each panel has a scale of its own."
     )
     n_schemes = len({panel.scheme for panel, _ in found})
-    alt = f"RMSE of {len(models)} variants minus that of csg2a, {n_schemes} schemes"
+    alt = (
+        f"RMSE of {len(models)} variants minus that of {roster.whole}, "
+        f"{n_schemes} schemes"
+    )
     return figure, caption, alt
 
 
@@ -339,11 +354,26 @@ def _view_of(effects: Sequence[Effect]) -> tuple[float, float]:
     return max(least - edge, low - margin), min(most + edge, high + margin)
 
 
+def _figure(figsize: tuple[float, float]) -> Figure:
+    """Return an empty figure, width and height in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=figsize)
+
+
+def _count_colors() -> ListedColormap:
+    """Return colors of counts, neither white nor black: seen on both pages."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps["plasma"](np.linspace(0.12, 0.9, 200)))
+
+
 def _grid(n_panels: int, size: float) -> tuple[Figure, list[Axes]]:
     """Return a figure with so many square panels that share their axes."""
     n_columns = min(n_panels, N_COLUMNS)
     n_rows = -(-n_panels // n_columns)
-    figure = Figure(figsize=(0.8 + size * n_columns, 0.4 + (size + 0.3) * n_rows))
+    figure = _figure((0.8 + size * n_columns, 0.4 + (size + 0.3) * n_rows))
     axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
     for ax in axes.flat[n_panels:]:
         ax.remove()

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-TEMPLATES = Path(__file__).resolve().parent / "templates"
+from benchmarks._report_page import Notes
 
-
-@dataclass(frozen=True)
-class Notes:
-    """Texts of the report, each a sequence of paragraphs."""
-
-    methods: Sequence[str]
-    limits: Sequence[str]
-    settings: Sequence[str]
-    published: Sequence[str]
+TEXTS = Path(__file__).resolve().parent / "notes.toml"
 
 
 def read_notes(data: str, settings: Sequence[str] = ()) -> Notes:
     """Read the texts on a data set; `settings` takes the place of those stored."""
-    found = tomllib.loads((TEMPLATES / "notes.toml").read_text("utf-8"))
+    found = tomllib.loads(TEXTS.read_text("utf-8"))
     of_data = found.get(data, {})
     return Notes(
         _as_lines(found["methods"]),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sklearn.utils import Bunch
 
 from benchmarks import _report_figures as figures
 from benchmarks import _report_tables as tables
@@ -15,7 +15,6 @@ from benchmarks import _report_variants as variants
 from benchmarks import _report_words as words
 from benchmarks._report_comparisons import compare_models, rank_models
 from benchmarks._report_data import Panel
-from benchmarks._report_notes import TEMPLATES, Notes, read_notes
 from benchmarks._report_predictions import (
     Predictions,
     per_compound,
@@ -23,17 +22,28 @@ from benchmarks._report_predictions import (
     read_predictions,
 )
 
+TEMPLATES = Path(__file__).resolve().parent / "templates"
 N_WORST = 3
 
 
 @dataclass(frozen=True)
-class Source:
+class Notes:
+    """Texts of the report, each a sequence of paragraphs."""
+
+    methods: Sequence[str] = ()
+    limits: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    published: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Origin:
     """Where the report takes what it says from."""
 
-    data: str
+    data: str  # name of the data set
     predictions: Path
-    data_home: str | None = None
-    settings: Sequence[str] = ()
+    load: Callable[[], Bunch] | None = None  # the data set, to name its compounds
+    notes: Notes = field(default_factory=Notes)
 
 
 @dataclass
@@ -63,25 +73,25 @@ class Report:
 
 
 def make_report(
-    panels: Sequence[Panel], warnings: Sequence[str], source: Source
+    panels: Sequence[Panel], warnings: Sequence[str], origin: Origin
 ) -> Report:
     """Put together tables, words and figures."""
     rows = pd.concat([part for p in panels for part in (p.rows, p.variants)])
     shown = [panel for panel in panels if panel.models]
-    sections = [_make_section(panel, source) for panel in shown]
+    sections = [_make_section(panel, origin) for panel in shown]
     if any(len(panel.variants) for panel in panels):
         sections.append(_make_variants_section(panels))
     return Report(
-        source.data,
+        origin.data,
         warnings,
         tables.make_overview(shown),
         sections,
-        read_notes(source.data, source.settings),
+        origin.notes,
         sorted(rows["versions"].unique()),
     )
 
 
-def _make_section(panel: Panel, source: Source) -> Section:
+def _make_section(panel: Panel, origin: Origin) -> Section:
     """Make the section of one scheme."""
     errors = compare_models(panel, "rmse")
     correlations = compare_models(panel, panel.correlation)
@@ -94,7 +104,7 @@ def _make_section(panel: Panel, source: Source) -> Section:
         tables.make_pairs(panel, errors),
         tables.make_tests(panel, correlations),
         tables.make_pairs(panel, correlations),
-        tables.make_ranks(*ranked) if ranked else None,
+        tables.make_ranks(panel, *ranked) if ranked else None,
     ]
     section = Section(
         f"{panel.scheme}-{panel.n_splits}",
@@ -107,20 +117,21 @@ def _make_section(panel: Panel, source: Source) -> Section:
     if ranked is None:
         section.remarks.append(words.say_why_no_ranks(panel))
     else:
-        section.pictures.append(figures.draw_ranks(*ranked))
+        section.pictures.append(figures.draw_ranks(panel, *ranked))
         section.remarks += words.say_left_out_of_ranks(panel, ranked[0])
-    _add_predictions(section, panel, source)
+    _add_predictions(section, panel, origin)
     return section
 
 
 def _make_variants_section(panels: Sequence[Panel]) -> Section:
-    """Make the section of what is different without a part of csg2a."""
+    """Make the section of what is different without a part of a model."""
+    roster = panels[0].roster
     effects = [(panel, variants.compare_variants(panel)) for panel in panels]
     found = [(panel, of_panel) for panel, of_panel in effects if of_panel]
     section = Section(
         "variants",
-        variants.TITLE,
-        variants.LEAD,
+        f"What each part of {roster.title} does",
+        variants.say_lead(roster.whole),
         [variants.say_effects(*of_panel) for of_panel in found],
         [],
         remarks=[text for item in effects for text in variants.say_remarks(*item)],
@@ -133,9 +144,9 @@ def _make_variants_section(panels: Sequence[Panel]) -> Section:
     return section
 
 
-def _add_predictions(section: Section, panel: Panel, source: Source) -> None:
+def _add_predictions(section: Section, panel: Panel, origin: Origin) -> None:
     """Add what the stored predictions show, or why there is nothing to show."""
-    found = read_predictions(source.predictions / source.data, panel)
+    found = read_predictions(origin.predictions / origin.data, panel)
     shown = found.shown(panel)
     section.remarks += _say_incomplete(found)
     if not shown:
@@ -146,9 +157,8 @@ def _add_predictions(section: Section, panel: Panel, source: Source) -> None:
         return
     of_model = {model: found.of_model[model] for model in shown}
     section.pictures.append(figures.draw_predicted(panel, of_model))
-    compounds, reason = read_compounds(
-        source.data, source.data_home, panel.rows["data_hash"].iloc[0]
-    )
+    data_hash = panel.rows["data_hash"].iloc[0]
+    compounds, reason = read_compounds(origin.load, data_hash)
     if compounds is None:
         section.remarks.append(f"No plots by compound: {reason}.")
         return
@@ -221,6 +231,8 @@ def as_markdown(report: Report) -> str:
 
 def as_html(report: Report) -> str:
     """Write the report as one page that needs nothing from elsewhere."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import Bunch
 
-from benchmarks._data import LOADERS, load_data
-from benchmarks._report_data import Panel, kind_of
-from benchmarks.run import predictions_path
+from benchmarks._report_data import Panel
+from benchmarks._results import predictions_path
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import rmse, within_group_correlation
@@ -32,7 +33,7 @@ class Predictions:
             model
             for model in panel.ranked()
             if model in self.of_model
-            and (kind_of(model) != "naive" or model == panel.best_naive)
+            and (panel.kind_of(model) != "naive" or model == panel.best_naive)
         ]
 
 
@@ -71,16 +72,16 @@ def _read(folder: Path, row: dict) -> pd.DataFrame | None:
 
 
 def read_compounds(
-    data: str, data_home: str | None, data_hash: str
+    load: Callable[[], Bunch] | None, data_hash: str
 ) -> tuple[pd.DataFrame | None, str]:
     """Return identity and name of the compound of each row of a data set.
 
     None and the reason where the data set is not there or not the one of the results.
     """
-    if data not in LOADERS:
-        return None, f"there is no loader of {data}"
+    if load is None:
+        return None, "there is no loader of these data"
     try:
-        found = load_data(data, data_home)
+        found = load()
     except (OSError, ValueError) as error:
         return None, f"the data set cannot be read ({type(error).__name__})"
     if found.hash != data_hash:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks._report_comparisons import Comparison
-from benchmarks._report_data import MEASURES, Panel, kind_of
+from benchmarks._report_data import MEASURES, Panel
 from benchmarks._report_statistics import RankTest, t_interval
 
 COST = ("fit_seconds", "n_parameters")
@@ -60,11 +60,12 @@ def make_overview(panels: Sequence[Panel]) -> Table:
         for measure in shown
     }
     models = list(dict.fromkeys(model for panel in panels for model in panel.models))
-    models.sort(key=lambda model: kind_of(model) != "naive")
+    kinds = {model: panel.kind_of(model) for panel in panels for model in panel.models}
+    models.sort(key=lambda model: kinds[model] != "naive")
     rows = [
         [
             Cell(model),
-            Cell(kind_of(model)),
+            Cell(kinds[model]),
             *(
                 make_cell(
                     panel, model, measure, best[panel.scheme, panel.n_splits, measure]
@@ -116,7 +117,7 @@ def make_measures(panel: Panel) -> Table:
     rows = [
         [
             Cell(model),
-            Cell(kind_of(model)),
+            Cell(panel.kind_of(model)),
             *(make_cell(panel, model, name, best[name]) for name in measures),
         ]
         for model in panel.models
@@ -134,7 +135,7 @@ def make_cost(panel: Panel) -> Table:
         rows.append(
             [
                 Cell(model),
-                Cell(kind_of(model)),
+                Cell(panel.kind_of(model)),
                 Cell(write_interval(*t_interval(skill, panel.test_to_train))),
                 make_cell(panel, model, "fit_seconds", set()),
                 Cell(_write_count(panel.of_model(model)["n_parameters"])),
@@ -184,7 +185,7 @@ def make_tests(panel: Panel, comparisons: Sequence[Comparison]) -> Table | None:
     rows = [
         [
             Cell(item.model),
-            Cell(kind_of(item.model)),
+            Cell(panel.kind_of(item.model)),
             Cell(str(item.test.n_folds)),
             Cell(_write_difference(item)),
             Cell(write_interval(item.test.low, item.test.high)),
@@ -241,11 +242,11 @@ def _write_difference(item: Comparison) -> str:
     return DASH if np.isnan(mean) else f"{mean:+.{digits}f}"
 
 
-def make_ranks(models: Sequence[str], test: RankTest) -> Table:
+def make_ranks(panel: Panel, models: Sequence[str], test: RankTest) -> Table:
     """Write the mean ranks of models."""
     order = np.argsort(test.ranks, kind="stable")
     rows = [
-        [Cell(models[i]), Cell(kind_of(models[i])), Cell(f"{test.ranks[i]:.2f}")]
+        [Cell(models[i]), Cell(panel.kind_of(models[i])), Cell(f"{test.ranks[i]:.2f}")]
         for i in order
     ]
     caption = (

@@ -1,6 +1,6 @@
-"""What each part of CSG2A does: its variants against it, on the same folds and seeds.
+"""What each part of a model does: its variants against it, on the same folds and seeds.
 
-A variant is CSG2A with one thing changed; VARIANTS of models.py lists them.
+A variant is that model with one thing changed; a `Roster` lists them.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from benchmarks._report_statistics import (
     corrected_t_test,
 )
 from benchmarks._report_tables import DASH, Cell, Table, write_interval, write_p
-from benchmarks.models import VARIANTS
 
-WHOLE = "csg2a"
 # What variants change on purpose, or is of no interest here.
 MAY_DIFFER = {"attention", "compound_encoder", "random_state"}
 
-TITLE = "What each part of CSG2A does"
-LEAD = (
-    "Variants of csg2a, each with one thing changed and all settings as chosen for "
-    "csg2a itself. They are in no table or figure above. Their RMSE minus that of "
-    "csg2a, on the folds and seeds that both have: above 0, the variant is worse. With "
-    "few folds the intervals are wide, and what is not significant may matter all the "
-    "same."
-)
+
+def say_lead(whole: str) -> str:
+    """Say what the section of the variants shows."""
+    return (
+        f"Variants of {whole}, each with one thing changed and all settings as chosen "
+        f"for {whole} itself. They are in no table or figure above. Their RMSE minus "
+        f"that of {whole}, on the folds and seeds that both have: above 0, the variant "
+        "is worse. With few folds the intervals are wide, and what is not significant "
+        "may matter all the same."
+    )
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A variant against csg2a on the folds and seeds that both have."""
+    """A variant against the whole model on the folds and seeds that both have."""
 
     model: str
     rmse: pd.DataFrame = field(repr=False)  # columns "variant", "whole"; index: fold
@@ -48,7 +48,7 @@ class Effect:
 
     @property
     def differences(self) -> np.ndarray:
-        """RMSE minus that of csg2a: (n_folds,)."""
+        """RMSE minus that of the whole model: (n_folds,)."""
         return (self.rmse["variant"] - self.rmse["whole"]).to_numpy()
 
     @property
@@ -58,7 +58,7 @@ class Effect:
 
     @property
     def is_the_same(self) -> bool:
-        """Whether nothing is different: here csg2a is what the variant is."""
+        """Whether nothing is different: here the whole model is what the variant is."""
         return not self.differences.any()
 
     @property
@@ -68,7 +68,9 @@ class Effect:
 
 
 def compare_variants(panel: Panel) -> list[Effect]:
-    """Test the variants of a scheme against csg2a; one family for Holm's correction.
+    """Test the variants of a scheme against the whole model.
+
+    They are one family for Holm's correction.
 
     Those that share no fold and seed with it are left out; those that do not differ
     from it at all are not tested.
@@ -87,14 +89,15 @@ def compare_variants(panel: Panel) -> list[Effect]:
 
 
 def _stored_variants(panel: Panel) -> list[str]:
-    """Return the variants that have results, in the order of VARIANTS."""
-    return [name for name in VARIANTS if (panel.variants["model"] == name).any()]
+    """Return the variants that have results, in the order of the roster."""
+    present = set(panel.variants["model"])
+    return [name for name in panel.roster.variants if name in present]
 
 
 def _pair(panel: Panel, model: str) -> pd.DataFrame:
-    """Return the rows of a variant and of csg2a on the same fold and seed."""
+    """Return the rows of a variant and of the whole model on the same fold and seed."""
     variant = panel.variants[panel.variants["model"] == model]
-    whole = panel.rows[panel.rows["model"] == WHOLE]
+    whole = panel.rows[panel.rows["model"] == panel.roster.whole]
     pairs = variant.merge(whole, on=["fold", "seed"], suffixes=("_variant", "_whole"))
     return pairs.dropna(subset=["rmse_variant", "rmse_whole"])
 
@@ -109,28 +112,29 @@ def _compare(panel: Panel, model: str, pairs: pd.DataFrame) -> Effect:
 
 
 def make_differences(found: Sequence[tuple[Panel, Sequence[Effect]]]) -> Table:
-    """Write variants against schemes: the mean difference in RMSE from csg2a."""
+    """Write variants against schemes: the mean difference in RMSE."""
+    roster = found[0][0].roster
     of_panel = [{effect.model: effect for effect in effects} for _, effects in found]
     whole = [_write_whole(panel, effects) for panel, effects in found]
-    rows = [[Cell(WHOLE), Cell("nothing changed: its RMSE"), *map(Cell, whole)]]
+    rows = [[Cell(roster.whole), Cell("nothing changed: its RMSE"), *map(Cell, whole)]]
     rows += [
         [Cell(model), Cell(words), *(_effect_cell(e.get(model)) for e in of_panel)]
-        for model, words in VARIANTS.items()
+        for model, words in roster.variants.items()
         if any(model in effects for effects in of_panel)
     ]
     header = ["model", "with", *(panel.name for panel, _ in found)]
     caption = (
-        "Mean difference in RMSE from csg2a, and in how many of the folds the variant "
-        "is worse; bold where significant (Holm). In the first row the RMSE of csg2a, "
-        "over all its seeds, on the folds that any variant has too."
+        f"Mean difference in RMSE from {roster.whole}, and in how many of the folds "
+        "the variant is worse; bold where significant (Holm). In the first row the "
+        f"RMSE of {roster.whole}, over all its seeds, on the folds of any variant."
     )
     return Table(caption, header, rows, 2)
 
 
 def _write_whole(panel: Panel, effects: Sequence[Effect]) -> str:
-    """Write the RMSE of csg2a on the folds of its variants, and their number."""
+    """Write the RMSE of the whole model, and on how many folds of its variants."""
     folds = sorted({fold for effect in effects for fold in effect.rmse.index})
-    mean = float(panel.of_model(WHOLE).loc[folds, "rmse"].mean())
+    mean = float(panel.of_model(panel.roster.whole).loc[folds, "rmse"].mean())
     return f"{mean:.3f} ({_count_folds(len(folds))})"
 
 
@@ -145,12 +149,13 @@ def _effect_cell(effect: Effect | None) -> Cell:
 
 def make_tests(panel: Panel, effects: Sequence[Effect]) -> Table:
     """Write the tests of the variants of one scheme."""
-    header = ["model", "with", "folds", "seeds", "RMSE", "csg2a", "difference"]
+    header = ["model", "with", "folds", "seeds", "RMSE"]
+    header += [panel.roster.whole, "difference"]
     header += ["95 %", "worse in", "p", "p (Holm)"]
     rows = [
         [
             Cell(effect.model),
-            Cell(VARIANTS[effect.model]),
+            Cell(panel.roster.variants[effect.model]),
             Cell(str(effect.test.n_folds)),
             Cell(str(effect.n_seeds)),
             Cell(f"{effect.rmse['variant'].mean():.3f}"),
@@ -161,8 +166,8 @@ def make_tests(panel: Panel, effects: Sequence[Effect]) -> Table:
         for effect in effects
     ]
     caption = (
-        f"{panel.name}: paired tests of RMSE against csg2a, with Holm's correction "
-        "over these variants; bold p are significant."
+        f"{panel.name}: paired tests of RMSE against {panel.roster.whole}, with Holm's "
+        "correction over these variants; bold p are significant."
     )
     return Table(caption, header, rows, 2)
 
@@ -196,21 +201,21 @@ def say_effects(panel: Panel, effects: Sequence[Effect]) -> str:
         "Not tested, for want of a second fold:": [
             e for e in effects if np.isnan(e.p_holm) and not e.is_the_same
         ],
-        "The very same model as csg2a here, with": [
+        f"The very same model as {panel.roster.whole} here, with": [
             e for e in effects if e.is_the_same
         ],
     }
     said = " ".join(
-        f"{verdict} {', '.join(map(_say_effect, members))}."
+        f"{verdict} {', '.join(_say_effect(panel, one) for one in members)}."
         for verdict, members in verdicts.items()
         if members
     )
     return f"{panel.name}: {said[0].lower()}{said[1:]}"
 
 
-def _say_effect(effect: Effect) -> str:
+def _say_effect(panel: Panel, effect: Effect) -> str:
     """Name a variant, its mean difference, and the folds in which it is worse."""
-    words = VARIANTS[effect.model]
+    words = panel.roster.variants[effect.model]
     if effect.is_the_same:
         return words
     text = f"{effect.test.mean:+.3f}"
@@ -224,14 +229,14 @@ def _say_effect(effect: Effect) -> str:
 
 def say_remarks(panel: Panel, effects: Sequence[Effect]) -> Iterator[str]:
     """Say which variants are not compared, and which differ in more than one thing."""
-    stored = _stored_variants(panel)
+    whole, stored = panel.roster.whole, _stored_variants(panel)
     compared = {effect.model for effect in effects}
     missing = ", ".join(model for model in stored if model not in compared)
-    if missing and WHOLE not in panel.models:
-        yield f"{panel.name}: no results of {WHOLE} to compare with those of {missing}."
+    if missing and whole not in panel.models:
+        yield f"{panel.name}: no results of {whole} to compare with those of {missing}."
     elif missing:
         yield (
-            f"{panel.name}: not compared, for sharing no fold and seed with {WHOLE}: "
+            f"{panel.name}: not compared, for sharing no fold and seed with {whole}: "
             f"{missing}."
         )
     for effect in effects:
@@ -239,7 +244,7 @@ def say_remarks(panel: Panel, effects: Sequence[Effect]) -> Iterator[str]:
         if other:
             yield (
                 f"{panel.name}: {effect.model} was fitted with other settings than "
-                f"{WHOLE} ({', '.join(other)}), so the difference may come from them; "
+                f"{whole} ({', '.join(other)}), so the difference may come from them; "
                 "run the older of the two again."
             )
 

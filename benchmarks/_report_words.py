@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from benchmarks._report_comparisons import LEAST_FOLDS_FOR_RANKS, Comparison
-from benchmarks._report_data import MEASURES, Panel, kind_of
+from benchmarks._report_data import MEASURES, Panel
 from benchmarks._report_tables import write_interval, write_p
 
 MOST_PAIRS_LISTED = 10  # of pairs that are not told apart; more are counted
@@ -74,20 +74,20 @@ def say_findings(
 def _say_lowest(panel: Panel, errors: Sequence[Comparison]) -> Iterator[str]:
     """Name the model of the lowest RMSE, and the best network if it is not one."""
     first = panel.ranked()[0]
-    ranked = [model for model in panel.ranked() if kind_of(model) != "average"]
-    if kind_of(first) == "average":
+    ranked = [model for model in panel.ranked() if panel.kind_of(model) != "average"]
+    if panel.kind_of(first) == "average":
         mean = f"{panel.mean_rmse(first):.3f}"
         yield f"{first}, an average of models, has the lowest RMSE of all ({mean})."
     if not ranked:
         return
     best = ranked[0]
     lowest = f"{panel.mean_rmse(best):.3f}"
-    networks = [model for model in ranked if kind_of(model) == "network"]
-    if kind_of(best) == "network":
+    networks = [model for model in ranked if panel.kind_of(model) == "network"]
+    if panel.kind_of(best) == "network":
         of_what = "" if first == best else " of single models"
         yield f"{best} has the lowest RMSE{of_what} ({lowest})."
         return
-    kind = KINDS[kind_of(best)]
+    kind = KINDS[panel.kind_of(best)]
     if not networks:
         yield f"{best}, {kind}, has the lowest RMSE ({lowest}); no network to compare."
         return
@@ -165,7 +165,11 @@ def _say_correlation(panel: Panel, measure: str) -> Iterator[str]:
         model: float(panel.compared(model)[measure].mean()) for model in panel.ranked()
     }
     of_kind = {
-        kind: {m: r for m, r in means.items() if kind_of(m) == kind and not np.isnan(r)}
+        kind: {
+            m: r
+            for m, r in means.items()
+            if panel.kind_of(m) == kind and not np.isnan(r)
+        }
         for kind in ("naive", "classical", "network")
     }
     best = {kind: max(r, key=r.__getitem__) for kind, r in of_kind.items() if r}

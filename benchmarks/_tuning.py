@@ -8,28 +8,26 @@ No candidate sees a test row of the fold.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from benchmarks import models
-from benchmarks._data import hash_parts, load_data
+from benchmarks._configuration import hash_parts
 from benchmarks._evaluate import (
     TUNED,
-    Failure,
-    Task,
-    describe_versions,
-    limited_threads,
+    FoldTask,
+    Source,
     make_estimator,
     make_task,
     training_rows,
 )
 from benchmarks._manifest import Fold, inner_fold
+from benchmarks._naive import NAIVE_MODELS
 from benchmarks._store import Table
-from benchmarks.spaces import draw_candidates
+from benchmarks._study import is_valid
+from benchmarks._tasks import Failure, Result, describe_versions
 from sklearn_csg2a.exceptions import DivergedError
 from sklearn_csg2a.metrics import rmse
 
@@ -54,7 +52,7 @@ COLUMNS = (
 class Candidate:
     """One configuration to judge in a fold. Its fold is the inner one."""
 
-    task: Task
+    task: FoldTask
     number: int
 
     @property
@@ -82,26 +80,28 @@ class Candidate:
         """Name the candidate in messages."""
         return f"{self.task} candidate {self.number}"
 
+    def do(self) -> Result:
+        """Fit to the inner training rows and judge on the others.
 
-@dataclass(frozen=True)
-class Score:
-    """What came of a candidate: a row of the file of scores."""
-
-    task: Candidate
-    row: dict[str, Any]
+        A loss that stops being finite is a property of the configuration, and kept as
+        the worst of scores; any other error is not, and the candidate is tried again.
+        """
+        try:
+            return Result(self, _score(self), {})
+        except DivergedError as error:
+            return Result(self, {**_row(self), "error": str(error)}, {})
 
 
 @dataclass(frozen=True)
 class Search:
     """Candidates, and the task of fitting the best of them."""
 
-    task: Task
+    task: FoldTask
     candidates: tuple[Candidate, ...]
 
 
 def plan_search(
-    data_name: str,
-    data_home: str | None,
+    source: Source,
     folds: tuple[Fold, Fold],
     model: str,
     seed: int,
@@ -114,29 +114,26 @@ def plan_search(
     """
     fold, inner = folds
     name = model + TUNED
-    data = load_data(data_name, data_home)
     candidates = []
-    for number, changes in enumerate(draw_candidates(model, n_candidates)):
+    for number, changes in enumerate(source.draw_candidates(model, n_candidates)):
         key = fold.scheme, model, seed, number
-        task = make_task(
-            data_name, data_home, inner, name, seed, changes, known.get(key)
-        )
+        task = make_task(source, inner, name, seed, changes, known.get(key))
         known[key] = task.hashes["config_hash"]
         candidates.append(Candidate(task, number))
     hashes = {
-        "data_hash": data.hash,
+        "data_hash": source.load().hash,
         "split_hash": fold.split_hash,
         "config_hash": hash_parts(
             inner.split_hash, *(one.hashes["config_hash"] for one in candidates)
         ),
     }
-    task = Task(data_name, data_home, fold, name, seed, hashes)
+    task = FoldTask(source, fold, name, seed, hashes)
     return Search(task, tuple(candidates))
 
 
-def make_inner_fold(data_name: str, data_home: str | None, fold: Fold) -> Fold:
+def make_inner_fold(source: Source, fold: Fold) -> Fold:
     """Split the training rows of a fold."""
-    return inner_fold(load_data(data_name, data_home), fold)
+    return inner_fold(source.load(), fold)
 
 
 def scores_table(folder: Any, data: str) -> Table:
@@ -144,26 +141,11 @@ def scores_table(folder: Any, data: str) -> Table:
     return Table(folder / f"{data}_tuning.csv", KEY, COLUMNS)
 
 
-def score(candidate: Candidate, threads: int = 1) -> Score | Failure:
-    """Fit a candidate and judge it. An error ends this candidate alone.
-
-    A loss that stops being finite is a property of the configuration, and kept as the
-    worst of scores; any other error is not, and the candidate is tried again.
-    """
-    try:
-        with limited_threads(threads):
-            return Score(candidate, _score(candidate))
-    except DivergedError as error:
-        return Score(candidate, {**_row(candidate), "error": str(error)})
-    except Exception as error:  # noqa: BLE001 (reported, and counted at the end)
-        return Failure(candidate, f"{type(error).__name__}: {error}")
-
-
 def _score(candidate: Candidate) -> dict[str, Any]:
     """Fit a candidate to the inner training rows; return its row of scores."""
     task = candidate.task
-    data = load_data(task.data, task.data_home)
-    model = make_estimator(data, task.fold, task.model, task.seed, task.changes)
+    data = task.source.load()
+    model = make_estimator(task.source, task.fold, task.model, task.seed, task.changes)
     train, valid = training_rows(model, task.fold), task.fold.test
     start = perf_counter()
     model.fit(data.X.iloc[train], data.y.iloc[train])
@@ -180,7 +162,7 @@ def _row(candidate: Candidate) -> dict[str, Any]:
     return {**candidate.as_row(), "versions": describe_versions()}
 
 
-def choose(search: Search, table: Table) -> Task | Failure:
+def choose(search: Search, table: Table) -> FoldTask | Failure:
     """Return the task of fitting the best candidate, once all of them are judged."""
     stored = table.read()
     rows = [stored.get(table.key_of(one.as_row())) for one in search.candidates]
@@ -212,11 +194,6 @@ def choose(search: Search, table: Table) -> Task | Failure:
     )
 
 
-def is_valid(row: Mapping[str, str], hashes: Mapping[str, str]) -> bool:
-    """Whether a stored row is of the same data, fold and configuration."""
-    return all(row[name] == value for name, value in hashes.items())
-
-
 def is_tunable(model: str) -> bool:
     """Whether a model has settings to choose: all but the naive ones do."""
-    return model not in models.NAIVE
+    return model not in NAIVE_MODELS

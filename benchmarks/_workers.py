@@ -13,16 +13,7 @@ from typing import Any, Protocol
 
 from joblib import Parallel, delayed, parallel_config
 
-from benchmarks._evaluate import Failure, Result, evaluate
-from benchmarks._tuning import Candidate, Score, score
-
-Outcome = Result | Score | Failure
-
-
-def perform(task: Any, threads: int) -> Outcome:
-    """Do a task of any kind."""
-    work = score if isinstance(task, Candidate) else evaluate
-    return work(task, threads)
+from benchmarks._tasks import Failure, Outcome, perform
 
 
 class Workers(Protocol):

@@ -21,18 +21,14 @@ if not __package__:  # run as a script, whose own folder is first on the path
 
 import numpy as np
 
-from benchmarks._data import LOADERS, hash_parts, load_data
-from benchmarks._evaluate import Result, Task, describe_versions, measure
+from benchmarks._configuration import hash_parts
+from benchmarks._data import LOADERS
+from benchmarks._evaluate import FoldTask, Source, measure
 from benchmarks._manifest import SCHEMES, Fold, make_folds
-from benchmarks.models import AVERAGES
-from benchmarks.run import (
-    RESULTS,
-    cache_folder,
-    choose_schemes,
-    predictions_path,
-    results_table,
-    save_predictions,
-)
+from benchmarks._results import predictions_path, results_table, save_predictions
+from benchmarks._tasks import Result, describe_versions
+from benchmarks.models import AVERAGES, Registered
+from benchmarks.run import RESULTS, cache_folder, choose_schemes
 
 SUMMED = ("fit_seconds", "predict_seconds", "n_parameters")
 
@@ -47,7 +43,8 @@ class Member(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compute all averages whose members are stored; return the exit status."""
     options = parse_arguments(arguments)
-    data = load_data(options.data, options.data_home)
+    source = Registered(options.data, options.data_home)
+    data = source.load()
     table = results_table(options.results, options.data)
     stored = table.read()
     n_written = 0
@@ -57,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             members = list(read_members(options, stored, fold, name))
             if len(members) < len(AVERAGES[name]):
                 continue
-            result = average(options.data, options.data_home, fold, name, members)
+            result = average(source, fold, name, members)
             save_predictions(options.predictions, result)
             table.add([result.row])
             n_written += 1
@@ -87,14 +84,13 @@ def read_members(
 
 
 def average(
-    data_name: str,
-    data_home: str | None,
+    source: Source,
     fold: Fold,
     name: str,
     members: Sequence[Member],
 ) -> Result:
     """Average the members' predictions and measure them."""
-    data = load_data(data_name, data_home)
+    data = source.load()
     weights = [weight for *_, weight in AVERAGES[name]]
     predicted = np.average(
         [member.predicted for member in members], axis=0, weights=weights
@@ -105,7 +101,7 @@ def average(
         "split_hash": fold.split_hash,
         "config_hash": hash_parts(weights, *(row["config_hash"] for row in rows)),
     }
-    task = Task(data_name, data_home, fold, name, 0, hashes)
+    task = FoldTask(source, fold, name, 0, hashes)
     sums = {
         column: sum(float(row[column]) for row in rows if row[column])
         for column in SUMMED

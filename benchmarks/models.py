@@ -10,39 +10,32 @@ of the model's configuration, which decides whether a stored result is still val
 
 from __future__ import annotations
 
-import inspect
-import json
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils import Bunch
 
+from benchmarks import _configuration
 from benchmarks._ablations import rewire, shuffle_cells, shuffled_encoder
-from benchmarks._data import hash_parts
+from benchmarks._data import load_data
 from benchmarks._manifest import RANDOM_811, SPLITTERS, validation_splitter
+from benchmarks._naive import NAIVE_MODELS
 from benchmarks._potency import with_potency
+from benchmarks._report_data import Roster
 from benchmarks.deep import DEEP, PRECISION
+from benchmarks.spaces import draw_candidates
 from sklearn_csg2a import DrugResponseRegressor, ResidualRegressor
 from sklearn_csg2a.baselines import (
-    CellMean,
-    DrugMean,
-    GlobalMean,
     GradientBoostingResponse,
     LatentFactors,
-    MeanEffects,
     PairwiseKernelRidge,
     RandomForestResponse,
     SVMResponse,
-    TissueDrugMean,
-    TissueMean,
 )
 from sklearn_csg2a.chem import MATEncoder, MorganEncoder, resolve_encoder
 
@@ -199,17 +192,7 @@ def make_random_forest(data: Bunch, scheme: str, seed: int) -> RandomForestRespo
     )
 
 
-NAIVE = {
-    kind.__name__: _naive(kind)
-    for kind in (
-        GlobalMean,
-        DrugMean,
-        CellMean,
-        TissueMean,
-        TissueDrugMean,
-        MeanEffects,
-    )
-}
+NAIVE = {name: _naive(kind) for name, kind in NAIVE_MODELS.items()}
 
 CLASSICAL: dict[str, Factory] = {
     "LatentFactors": lambda data, scheme, seed: (  # noqa: ARG005
@@ -301,6 +284,19 @@ AVERAGES: dict[str, list[tuple[str, int, float]]] = {
     ],
 }
 
+# What the report shows of them, and how.
+ROSTER = Roster(
+    kinds={
+        **{name: "network" for name in MODELS if name not in NAIVE},
+        **dict.fromkeys(CLASSICAL, "classical"),
+        **{f"{name}_potency": "classical" for name in CLASSICAL},
+        **dict.fromkeys(AVERAGES, "average"),
+    },
+    variants=VARIANTS,
+    whole="csg2a",
+    title="CSG2A",
+)
+
 # No seed changes these: they are fitted once, as seed 0.
 WITHOUT_SEED = frozenset(
     {
@@ -311,12 +307,7 @@ WITHOUT_SEED = frozenset(
     }
 )
 
-# What changes how a model is computed, and not the model.
-_NOT_THE_MODEL = frozenset({"checkpoint", "device", "n_jobs", "precision", "verbose"})
-
-# Parameters that an estimator got when results of it were stored already, each with
-# the value at which it computes what it did before. At this value, which need not be
-# the default, a parameter is left out of the hash, and those results stay valid.
+# Parameters that came when results were stored already: see `config_hash`.
 ADDED_LATER: dict[str, dict[str, Any]] = {
     "DrugResponseRegressor": {
         "compile": False,
@@ -341,55 +332,38 @@ def expand_names(names: Iterable[str]) -> list[str]:
 
 
 def config_hash(estimator: BaseEstimator) -> str:
-    """Hash the class of an estimator and all its parameters, tables included."""
-    return hash_parts(json.dumps(_describe(estimator), sort_keys=True))
+    """Hash what decides a model, so that results stored long ago stay valid."""
+    return _configuration.config_hash(estimator, ADDED_LATER)
 
 
 def list_settings(estimator: BaseEstimator) -> str:
     """Return the parameters that are not at their defaults, as JSON without tables."""
-    defaults = inspect.signature(type(estimator).__init__).parameters
-    chosen = {
-        name: _describe(value)
-        for name, value in estimator.get_params(deep=False).items()
-        if not isinstance(value, pd.DataFrame | np.ndarray | dict)
-        and repr(value) != repr(defaults[name].default)
-    }
-    return json.dumps(chosen, sort_keys=True)
+    return _configuration.list_settings(estimator, ADDED_LATER)
 
 
-def _describe(value: Any) -> Any:
-    """Turn a parameter into something that JSON can hold and that tells it apart."""
-    if value is None or isinstance(value, bool | int | float | str):
-        is_file = isinstance(value, str) and Path(value).is_file()
-        return _describe(Path(value)) if is_file else value
-    if isinstance(value, FrozenEstimator):
-        msg = "Give a pretrained model as the path of a file, which can be hashed."
-        raise TypeError(msg)
-    if hasattr(value, "content"):  # an encoder that knows what decides its output
-        return {"class": type(value).__qualname__, **_describe(value.content())}
-    if hasattr(value, "get_params"):
-        name_of_class = type(value).__qualname__
-        as_before = ADDED_LATER.get(name_of_class, {}).items()
-        found = {
-            name: _describe(of_it)
-            for name, of_it in value.get_params(deep=False).items()
-            if name not in _NOT_THE_MODEL
-        }
-        kept = {item for item in found if (item, found[item]) not in as_before}
-        return {"class": name_of_class, **{name: found[name] for name in kept}}
-    return _describe_content(value)
+@dataclass(frozen=True)
+class Registered:
+    """A data set and all models by their names, as workers find them."""
 
+    name: str
+    data_home: str | None = None
 
-def _describe_content(value: Any) -> Any:
-    """Describe tables and files by the hash of what they hold."""
-    if isinstance(value, Path):
-        return hash_parts(np.frombuffer(value.read_bytes(), dtype=np.uint8))
-    if isinstance(value, pd.DataFrame):
-        return hash_parts(value.index, value.columns, value.to_numpy())
-    if isinstance(value, np.ndarray):
-        return hash_parts(value)
-    if isinstance(value, list | tuple):
-        return [_describe(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _describe(item) for key, item in value.items()}
-    return " ".join(repr(value).split())
+    def load(self) -> Bunch:
+        """Load the data set, once in each process."""
+        return load_data(self.name, self.data_home)
+
+    def make(self, model: str, scheme: str, seed: int) -> BaseEstimator:
+        """Make a model for a scheme."""
+        return MODELS[model](self.load(), scheme, seed)
+
+    def hash(self, estimator: BaseEstimator) -> str:
+        """Hash what decides a model."""
+        return config_hash(estimator)
+
+    def describe(self, estimator: BaseEstimator) -> str:
+        """Write the settings of a model."""
+        return list_settings(estimator)
+
+    def draw_candidates(self, model: str, n_candidates: int) -> list[dict[str, Any]]:
+        """Return what each candidate of a search changes in a model."""
+        return draw_candidates(model, n_candidates)

@@ -35,18 +35,14 @@ from benchmarks._change_network import (
     predict_by_network,
     predict_by_tuned_network,
 )
-from benchmarks._data import hash_parts
-from benchmarks._evaluate import (
-    Failure,
-    Result,
-    describe_versions,
-    limited_threads,
-)
+from benchmarks._configuration import hash_parts
 from benchmarks._lincs import load_profiles
 from benchmarks._manifest import TEST_SEED, Fold, hash_split
 from benchmarks._perturbation_summary import by_plate, compare_models, summarize
-from benchmarks._progress import Progress
 from benchmarks._store import Table, replaced
+from benchmarks._study import Study, is_stored
+from benchmarks._tasks import Result, describe_versions
+from benchmarks._workers import Processes
 from benchmarks.run import RESULTS, cache_folder
 from sklearn_csg2a.datasets import load_interactome
 
@@ -111,6 +107,7 @@ class ChangeTask:
     model: str
     seed: int
     hashes: dict[str, str] = field(repr=False)  # data_hash, split_hash, config_hash
+    profiles: Bunch = field(repr=False)
 
     def as_row(self) -> dict[str, Any]:
         """Return what is known before the model is fitted."""
@@ -121,6 +118,10 @@ class ChangeTask:
     def __str__(self) -> str:
         """Name the task in messages."""
         return f"{self.fold.scheme} fold {self.fold.index} {self.model} {self.seed}"
+
+    def do(self) -> Result:
+        """Fit, predict and score."""
+        return evaluate(self)
 
     def scores_path(self, cache: Path) -> Path:
         """Return the file of the scores of each profile."""
@@ -138,26 +139,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     missing = [
         task
         for task in tasks
-        if options.again or not is_stored(task, table, stored, options.cache)
+        if options.again or not is_finished(task, table, stored, options.cache)
     ]
-    progress = Progress(missing, stored.values())
-    n_failed = 0
-    try:
-        for task in missing:
-            result = evaluate(task, profiles, options.threads)
-            if isinstance(result, Failure):
-                n_failed += 1
-            else:
-                path = task.scores_path(options.cache)
-                with replaced(path) as part, part.open("wb") as file:
-                    np.savez_compressed(file, **result.arrays)
-                table.add([result.row])
-            progress.show(result)
-    except KeyboardInterrupt:
-        progress.say("Stopped. Start again to go on: what was finished is kept.")
-        return 130
+
+    def keep(result: Result) -> None:
+        path = result.task.scores_path(options.cache)
+        with replaced(path) as part, part.open("wb") as file:
+            np.savez_compressed(file, **result.arrays)
+        table.add([result.row])
+
+    status = Study(Processes(1, options.threads), keep).run(missing, stored.values())
+    if status == 130:
+        return status
     write_summary(profiles, table, options)
-    return 1 if n_failed else 0
+    return status
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -196,7 +191,7 @@ def make_folds(profiles: Bunch, split: str) -> list[Fold]:
 def list_tasks(options: argparse.Namespace, profiles: Bunch) -> list[ChangeTask]:
     """List all tasks, in the order of the models."""
     return [
-        ChangeTask(fold, model, seed, _hashes(profiles, fold, model))
+        ChangeTask(fold, model, seed, _hashes(profiles, fold, model), profiles)
         for split in options.splits
         for model in options.models
         for fold in make_folds(profiles, split)
@@ -225,32 +220,19 @@ def _hashes(profiles: Bunch, fold: Fold, model: str) -> dict[str, str]:
     }
 
 
-def is_stored(
+def is_finished(
     task: ChangeTask,
     table: Table,
     stored: dict[tuple[str, ...], dict[str, str]],
     cache: Path,
 ) -> bool:
-    """Whether there is a result of the same data, fold and configuration."""
-    row = stored.get(table.key_of(task.as_row()))
-    return (
-        row is not None
-        and all(row[name] == value for name, value in task.hashes.items())
-        and task.scores_path(cache).is_file()
-    )
+    """Whether there are row and scores of the same data, fold and configuration."""
+    return is_stored(task, table, stored) and task.scores_path(cache).is_file()
 
 
-def evaluate(task: ChangeTask, profiles: Bunch, threads: int) -> Result | Failure:
-    """Fit, predict and score. An error ends this task, not those that follow."""
-    try:
-        with limited_threads(threads):
-            return _evaluate(task, profiles)
-    except Exception as error:  # noqa: BLE001 (reported, and counted at the end)
-        return Failure(task, f"{type(error).__name__}: {error}")
-
-
-def _evaluate(task: ChangeTask, profiles: Bunch) -> Result:
+def evaluate(task: ChangeTask) -> Result:
     """Fit, predict and score."""
+    profiles = task.profiles
     start = perf_counter()
     predicted, settings = MODELS[task.model](profiles, task.fold, task.seed)
     seconds = perf_counter() - start
@@ -326,10 +308,12 @@ def list_finished(
             seeds = {int(row["seed"]) for row in stored.values()}
             for seed in sorted(seeds):
                 tasks = [
-                    ChangeTask(fold, model, seed, _hashes(profiles, fold, model))
+                    ChangeTask(
+                        fold, model, seed, _hashes(profiles, fold, model), profiles
+                    )
                     for fold in folds
                 ]
-                if all(is_stored(task, table, stored, cache) for task in tasks):
+                if all(is_finished(task, table, stored, cache) for task in tasks):
                     finished += tasks
     return finished
 

@@ -16,17 +16,18 @@ from pathlib import Path
 if not __package__:  # run as a script, whose own folder is first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from benchmarks._data import LOADERS
 from benchmarks._report_data import make_panels, read_results
-from benchmarks._report_notes import read_paragraphs
+from benchmarks._report_notes import read_notes, read_paragraphs
 from benchmarks._report_page import (
-    Source,
+    Origin,
     as_html,
     as_markdown,
     list_files,
     make_report,
 )
 from benchmarks._store import replaced
-from benchmarks.models import NAIVE
+from benchmarks.models import NAIVE, ROSTER, Registered
 from benchmarks.run import RESULTS, cache_folder
 
 
@@ -39,13 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if results.empty:
         sys.stderr.write(f"No results of {options.data} in {options.results}.\n")
         return 1
-    source = Source(
+    settings = read_paragraphs(options.settings) if options.settings else ()
+    known = options.data in LOADERS
+    origin = Origin(
         options.data,
         options.predictions,
-        options.data_home,
-        read_paragraphs(options.settings) if options.settings else (),
+        Registered(options.data, options.data_home).load if known else None,
+        read_notes(options.data, settings),
     )
-    report = make_report(make_panels(results), warnings, source)
+    report = make_report(make_panels(results, ROSTER), warnings, origin)
     folder = options.output or options.results
     texts = {
         f"{options.data}.md": as_markdown(report),

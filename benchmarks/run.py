@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
@@ -20,20 +20,26 @@ from typing import Any
 if not __package__:  # run as a script, whose own folder is first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import numpy as np
 from sklearn.utils import Bunch
 
 from benchmarks import models
-from benchmarks._data import LOADERS, load_data
-from benchmarks._evaluate import COLUMNS, KEY, Failure, Result, Task, make_task
+from benchmarks._data import LOADERS
+from benchmarks._evaluate import FoldTask, Source, make_task
 from benchmarks._manifest import SCHEMES, Fold, list_schemes, make_folds
-from benchmarks._progress import Progress
-from benchmarks._store import Table, replaced
+from benchmarks._results import (
+    folds_table,
+    record_folds,
+    results_table,
+    save_predictions,
+)
+from benchmarks._store import Table
+from benchmarks._study import STOPPED, Study, is_stored
+from benchmarks._tasks import Failure, Result
 from benchmarks._tuning import (
+    Candidate,
     Search,
     choose,
     is_tunable,
-    is_valid,
     make_inner_fold,
     plan_search,
     scores_table,
@@ -42,46 +48,34 @@ from benchmarks._workers import Workers, open_workers
 from benchmarks.spaces import draw_candidates
 
 RESULTS = Path(__file__).resolve().parent / "results"
-STOPPED = "Stopped. Start again to go on: what was finished is kept."
-FOLD_KEY = ("scheme", "n_splits", "fold")
-FOLD_COLUMNS = (*FOLD_KEY, "split_hash", "n_train", "n_test", "n_valid")
-
-
-def results_table(folder: Path, data: str) -> Table:
-    """Return the file of results of a data set."""
-    return Table(folder / f"{data}.csv", KEY, COLUMNS)
-
-
-def folds_table(folder: Path, data: str) -> Table:
-    """Return the manifest: the folds of a data set, known by their hashes."""
-    return Table(folder / f"{data}_folds.csv", FOLD_KEY, FOLD_COLUMNS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for and not stored yet; return the exit status."""
     options = parse_arguments(arguments)
-    data = load_data(options.data, options.data_home)
+    source = models.Registered(options.data, options.data_home)
+    data = source.load()
     schemes = choose_schemes(options.schemes, data)
     folds = make_folds(data, schemes, options.n_splits, options.folds)
     record_folds(folds_table(options.results, options.data), folds)
     with open_workers(options.jobs, options.threads, options.scheduler) as workers:
-        return Run(options, workers).run(
-            list_tasks(options, folds), list_searches(options, folds)
+        return Run(options, workers).run_all(
+            list_tasks(options, source, folds), list_searches(options, source, folds)
         )
 
 
-class Run:
-    """Do tasks and write down what comes of them, as it comes."""
+class Run(Study):
+    """Models with settings as they are, and searches for better ones."""
 
     def __init__(self, options: argparse.Namespace, workers: Workers) -> None:
+        super().__init__(workers, self._keep)
+        self.n_new = 0
         self.predictions = options.predictions
         self.again = options.again
-        self.workers = workers
         self.table = results_table(options.results, options.data)
         self.scores = scores_table(options.results, options.data)
-        self.n_new = self.n_failed = 0
 
-    def run(self, tasks: Sequence[Task], searches: Sequence[Search]) -> int:
+    def run_all(self, tasks: Sequence[FoldTask], searches: Sequence[Search]) -> int:
         """Run what is not stored yet; return the exit status."""
         rows, scores = self.table.read(), self.scores.read()
         wanted = partial(self._is_wanted, table=self.table, stored=rows)
@@ -92,15 +86,14 @@ class Run:
             [one for search in of_fold for one in filter(wanted, search.candidates)]
             for of_fold in by_fold(searches)
         ]
-        self.progress = Progress(
+        self.start(
             [*tasks, *(s.task for s in searches), *chain.from_iterable(candidates)],
             [*rows.values(), *scores.values()],
-            jobs=self.workers.n_jobs,
         )
         try:
-            self._do(tasks)
+            self.do(tasks)
             for to_judge, of_fold in zip(candidates, by_fold(searches), strict=True):
-                self._do(to_judge)
+                self.do(to_judge)
                 self._do_best(of_fold)
         except KeyboardInterrupt:
             self.progress.say(STOPPED)
@@ -117,30 +110,22 @@ class Run:
         """Whether a task is to be done: no valid row of it is stored."""
         return self.again or not is_stored(task, table, stored)
 
-    def _do(self, tasks: Sequence[Any]) -> None:
-        """Do tasks of any kind."""
-        for outcome in self.workers.run(tasks):
-            self._record(outcome)
-
     def _do_best(self, searches: Iterable[Search]) -> None:
         """Fit the best candidate of each search."""
         best = [choose(search, self.scores) for search in searches]
         for failure in best:
             if isinstance(failure, Failure):
-                self._record(failure)
-        self._do([task for task in best if isinstance(task, Task)])
+                self.record(failure)
+        self.do([task for task in best if isinstance(task, FoldTask)])
 
-    def _record(self, outcome: Any) -> None:
-        """Write down an outcome and show it."""
-        if isinstance(outcome, Failure):
-            self.n_failed += 1
-        elif isinstance(outcome, Result):
-            save_predictions(self.predictions, outcome)
-            self.table.add([outcome.row])
-            self.n_new += 1
-        else:
-            self.scores.add([outcome.row])
-        self.progress.show(outcome)
+    def _keep(self, result: Result) -> None:
+        """Write down a score, or a result with its predictions."""
+        if isinstance(result.task, Candidate):
+            self.scores.add([result.row])
+            return
+        save_predictions(self.predictions, result)
+        self.table.add([result.row])
+        self.n_new += 1
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -190,25 +175,12 @@ def cache_folder() -> Path:
     return Path(home).expanduser() / "sklearn_csg2a" / "predictions"
 
 
-def record_folds(manifest: Table, folds: Iterable[Fold]) -> None:
-    """Enter the folds in the manifest; say where they are not what they were."""
-    rows = [fold.as_row() for fold in folds]
-    known = manifest.read()
-    for row in rows:
-        before = known.get(manifest.key_of(row))
-        if before is not None and before["split_hash"] != row["split_hash"]:
-            sys.stderr.write(
-                f"{row['scheme']} fold {row['fold']} of {row['n_splits']} is not the "
-                f"fold in {manifest.path}: the data or the splitter has changed. "
-                "Results on the former fold are no longer valid.\n"
-            )
-    manifest.add(rows)
-
-
-def list_tasks(options: argparse.Namespace, folds: Iterable[Fold]) -> list[Task]:
+def list_tasks(
+    options: argparse.Namespace, source: Source, folds: Iterable[Fold]
+) -> list[FoldTask]:
     """List the tasks without tuning: naive models first, then fold by fold."""
     tasks = [
-        make_task(options.data, options.data_home, fold, model, seed)
+        make_task(source, fold, model, seed)
         for fold in sorted(folds, key=lambda fold: fold.index)
         for model in options.models
         if not (options.tune and is_tunable(model))
@@ -217,16 +189,17 @@ def list_tasks(options: argparse.Namespace, folds: Iterable[Fold]) -> list[Task]
     return sorted(tasks, key=lambda task: task.model not in models.WITHOUT_SEED)
 
 
-def list_searches(options: argparse.Namespace, folds: Iterable[Fold]) -> list[Search]:
+def list_searches(
+    options: argparse.Namespace, source: Source, folds: Iterable[Fold]
+) -> list[Search]:
     """List the models to tune, fold by fold; none without --tune."""
     if not options.tune:
         return []
-    where = options.data, options.data_home
     known: dict[Any, str] = {}
     return [
-        plan_search(*where, (fold, inner), model, seed, options.tune, known)
+        plan_search(source, (fold, inner), model, seed, options.tune, known)
         for fold in sorted(folds, key=lambda fold: fold.index)
-        for inner in [make_inner_fold(*where, fold)]
+        for inner in [make_inner_fold(source, fold)]
         for model in options.models
         if is_tunable(model)
         for seed in seeds_of(model, options.seeds)
@@ -242,29 +215,6 @@ def by_fold(searches: Iterable[Search]) -> Iterator[list[Search]]:
     """Group searches by the number of their fold, in order."""
     for _, group in groupby(searches, key=lambda search: search.task.fold.index):
         yield list(group)
-
-
-def is_stored(
-    task: Any, table: Table, stored: dict[tuple[str, ...], dict[str, str]]
-) -> bool:
-    """Whether there is a result of the same data, fold and configuration."""
-    row = stored.get(table.key_of(task.as_row()))
-    return row is not None and is_valid(row, task.hashes)
-
-
-def save_predictions(folder: Path, result: Result) -> None:
-    """Keep row positions, measured and predicted values of the test fold."""
-    path = folder / result.task.data / predictions_path(result.task.as_row())
-    with replaced(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, **result.arrays)
-
-
-def predictions_path(row: Mapping[str, Any]) -> str:
-    """Name the file with the predictions of a result."""
-    return (
-        f"{row['scheme']}-{row['n_splits']}-fold{row['fold']}-{row['model']}"
-        f"-seed{row['seed']}-{row['config_hash'][:8]}.npz"
-    )
 
 
 def _positive(text: str) -> int:

@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
@@ -29,17 +29,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from benchmarks import models
-from benchmarks._data import hash_parts, row_ids
-from benchmarks._evaluate import (
-    COLUMNS,
-    KEY,
-    Failure,
-    Result,
-    describe_fit,
-    describe_versions,
-    limited_threads,
-    measure,
-)
+from benchmarks._configuration import hash_parts
+from benchmarks._data import row_ids
+from benchmarks._evaluate import describe_fit, measure
 from benchmarks._lincs import load_profiles
 from benchmarks._manifest import (
     SPLITTERS,
@@ -49,10 +41,13 @@ from benchmarks._manifest import (
     validation_splitter,
 )
 from benchmarks._pretraining import Pretraining, plan_pretraining, pretrain
-from benchmarks._progress import Progress
+from benchmarks._results import COLUMNS, KEY, record_folds, save_predictions
 from benchmarks._store import Table, replaced
+from benchmarks._study import Study, is_stored
+from benchmarks._tasks import Result, describe_versions
 from benchmarks._transfer_summary import summarize
-from benchmarks.run import RESULTS, cache_folder, record_folds, save_predictions
+from benchmarks._workers import Processes
+from benchmarks.run import RESULTS, cache_folder
 from sklearn_csg2a import DrugResponseRegressor
 from sklearn_csg2a.datasets import load_gdsc, load_gdsc2, load_interactome
 from sklearn_csg2a.model_selection import DrugBlindKFold, SplitAudit, audit_split
@@ -132,12 +127,17 @@ class TransferTask:
     estimator: BaseEstimator
     pretraining: Pretraining | None
     hashes: dict[str, str]  # data_hash, split_hash, config_hash
-    data: str = DATA
+    data: Bunch = field(repr=False)
+    pretrained: Path  # folder of pretrained models
 
     def as_row(self) -> dict[str, Any]:
         """Return what is known before the model is fitted."""
-        ids = {"data": self.data, "model": self.model, "seed": self.seed}
+        ids = {"data": DATA, "model": self.model, "seed": self.seed}
         return {**ids, **self.fold.as_row(), **self.hashes}
+
+    def do(self) -> Result:
+        """Audit, pretrain, fit, predict and measure."""
+        return evaluate(self)
 
     def __str__(self) -> str:
         """Name the task in messages."""
@@ -235,25 +235,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for task in list_tasks(options, data, folds)
         if options.again or not is_stored(task, table, stored)
     ]
-    progress = Progress(tasks, stored.values())
-    n_failed = 0
-    try:
-        for task in tasks:
-            result = evaluate(task, data, options)
-            if isinstance(result, Failure):
-                n_failed += 1
-            else:
-                save_predictions(options.cache / "predictions", result)
-                table.add([result.row])
-            progress.show(result)
-    except KeyboardInterrupt:
-        progress.say("Stopped. Start again to go on: what was finished is kept.")
-        return 130
+
+    def keep(result: Result) -> None:
+        save_predictions(options.cache / "predictions", result)
+        table.add([result.row])
+
+    status = Study(Processes(1, options.threads), keep).run(tasks, stored.values())
+    if status == 130:
+        return status
     text = summarize(pd.DataFrame(table.read().values()))
     with replaced(options.results / f"{DATA}.md") as part:
         part.write_text(text, encoding="utf-8")
     print(text)
-    return 1 if n_failed else 0
+    return status
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -281,25 +275,35 @@ def list_tasks(
     ordered = sorted(folds, key=lambda fold: fold.index)
     few = {} if options.max_epochs is None else {"max_epochs": options.max_epochs}
     tasks = [
-        make_naive_task(data, fold, name) for fold in ordered for name in models.NAIVE
+        make_naive_task(options, data, fold, name)
+        for fold in ordered
+        for name in models.NAIVE
     ]
     return tasks + [
-        make_task(data, fold, name, seed, few)
+        make_task(options, data, fold, name, seed, few)
         for fold in ordered
         for seed in options.seeds
         for name in options.variants
     ]
 
 
-def make_naive_task(data: Bunch, fold: Fold, name: str) -> TransferTask:
+def make_naive_task(
+    options: argparse.Namespace, data: Bunch, fold: Fold, name: str
+) -> TransferTask:
     """Describe a naive model on a fold."""
     estimator = models.NAIVE[name](data, fold.scheme, 0)
     hashes = _hashes(data, fold, models.config_hash(estimator))
-    return TransferTask(fold, name, 0, estimator, None, hashes)
+    folder = options.cache / "pretrained"
+    return TransferTask(fold, name, 0, estimator, None, hashes, data, folder)
 
 
 def make_task(
-    data: Bunch, fold: Fold, name: str, seed: int, few: dict[str, Any]
+    options: argparse.Namespace,
+    data: Bunch,
+    fold: Fold,
+    name: str,
+    seed: int,
+    few: dict[str, Any],
 ) -> TransferTask:
     """Describe a variant on a fold; `few` replaces settings of both networks."""
     variant = VARIANTS[name]
@@ -330,7 +334,8 @@ def make_task(
         )
         config = hash_parts(config, plan.hash)
     hashes = _hashes(data, fold, config)
-    return TransferTask(fold, name, seed, estimator, plan, hashes)
+    folder = options.cache / "pretrained"
+    return TransferTask(fold, name, seed, estimator, plan, hashes, data, folder)
 
 
 def _hashes(data: Bunch, fold: Fold, config: str) -> dict[str, str]:
@@ -342,33 +347,12 @@ def _hashes(data: Bunch, fold: Fold, config: str) -> dict[str, str]:
     }
 
 
-def is_stored(
-    task: TransferTask, table: Table, stored: dict[tuple[str, ...], dict[str, str]]
-) -> bool:
-    """Whether there is a result of the same data, fold and configuration."""
-    row = stored.get(table.key_of(task.as_row()))
-    return row is not None and all(
-        row[name] == value for name, value in task.hashes.items()
-    )
-
-
-def evaluate(
-    task: TransferTask, data: Bunch, options: argparse.Namespace
-) -> Result | Failure:
-    """Audit, pretrain, fit, predict and measure. An error ends this task alone."""
-    try:
-        with limited_threads(options.threads):
-            return _evaluate(task, data, options.cache / "pretrained")
-    except Exception as error:  # noqa: BLE001 (reported, and counted at the end)
-        return Failure(task, f"{type(error).__name__}: {error}")
-
-
-def _evaluate(task: TransferTask, data: Bunch, folder: Path) -> Result:
+def evaluate(task: TransferTask) -> Result:
     """Audit, pretrain, fit, predict and measure."""
-    fold, model = task.fold, task.estimator
+    data, fold, model = task.data, task.fold, task.estimator
     found = describe_audit(audit(task, data), data, fold)
     if task.pretraining is not None:
-        path, notes = pretrain(task.pretraining, folder)
+        path, notes = pretrain(task.pretraining, task.pretrained)
         model.set_params(pretrained=str(path))
         found.update(notes)
     start = perf_counter()

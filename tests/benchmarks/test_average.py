@@ -13,6 +13,7 @@ run = pytest.importorskip(
     "benchmarks.run", reason="the benchmarks folder is not importable"
 )
 average = pytest.importorskip("benchmarks.average")
+results = pytest.importorskip("benchmarks._results")
 
 OF_TWO = {"of_two": [("DrugMean", 0, 3.0), ("CellMean", 0, 1.0)]}
 
@@ -63,11 +64,11 @@ def test_average_needs_the_predictions_of_all_members(arguments, tmp_path):
 def test_average_changes_its_name_tag_when_a_member_does(arguments, tmp_path):
     assert average.main(arguments) == 0
     before = _results(tmp_path)["of_two"]["config_hash"]
-    table = run.results_table(tmp_path, "screen")
+    table = results.results_table(tmp_path, "screen")
     row = _results(tmp_path)["DrugMean"]
-    old = tmp_path / "rows" / "screen" / run.predictions_path(row)
+    old = tmp_path / "rows" / "screen" / results.predictions_path(row)
     row["config_hash"] = "0" * 64
-    old.rename(old.parent / run.predictions_path(row))
+    old.rename(old.parent / results.predictions_path(row))
     table.add([row])
     assert average.main(arguments) == 0
     assert _results(tmp_path)["of_two"]["config_hash"] != before

@@ -60,6 +60,5 @@ def test_data_without_another_screen_are_refused():
 
 @pytest.mark.parametrize("name", models.expand_names(["potency"]))
 def test_model_with_potency_is_of_the_kind_of_the_model_without(name):
-    report_data = pytest.importorskip("benchmarks._report_data")
     plain = name.removesuffix("_potency")
-    assert report_data.kind_of(name) == report_data.kind_of(plain)
+    assert models.ROSTER.kind_of(name) == models.ROSTER.kind_of(plain)

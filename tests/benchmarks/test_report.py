@@ -15,7 +15,8 @@ report = pytest.importorskip(
     "benchmarks.report", reason="the benchmarks folder is not importable"
 )
 data_module = pytest.importorskip("benchmarks._data")
-evaluate = pytest.importorskip("benchmarks._evaluate")
+models = pytest.importorskip("benchmarks.models")
+results_module = pytest.importorskip("benchmarks._results")
 figures = pytest.importorskip("benchmarks._report_figures")
 report_data = pytest.importorskip("benchmarks._report_data")
 tables = pytest.importorskip("benchmarks._report_tables")
@@ -37,7 +38,7 @@ class Store:
         """Add the RMSE of models, a value for each fold; None is a fold not run."""
         rows = [
             {
-                **dict.fromkeys(evaluate.COLUMNS, ""),
+                **dict.fromkeys(results_module.COLUMNS, ""),
                 **dict.fromkeys(report_data.MEASURES, 0.0),
                 "data": self.data,
                 "scheme": scheme,
@@ -63,8 +64,8 @@ class Store:
             for fold, rmse in enumerate(values)
             if rmse is not None
         ]
-        run.results_table(self.folder, self.data).add(rows)
-        run.folds_table(self.folder, self.data).add(rows)
+        results_module.results_table(self.folder, self.data).add(rows)
+        results_module.folds_table(self.folder, self.data).add(rows)
         return rows
 
     def add_predictions(self, rows):
@@ -346,9 +347,9 @@ def test_no_results_are_an_error(store, capsys):
 def test_seeds_are_averaged_within_a_fold(store):
     rows = store.add({"csg2a": [1.0, 2.0]})
     again = [{**row, "seed": 1, "rmse": row["rmse"] + 2} for row in rows]
-    run.results_table(store.folder, "screen").add(again)
+    results_module.results_table(store.folder, "screen").add(again)
     (panel,) = report_data.make_panels(
-        report_data.read_results(store.folder, "screen")[0]
+        report_data.read_results(store.folder, "screen")[0], models.ROSTER
     )
     assert list(panel.of_model("csg2a")["rmse"]) == [2.0, 3.0]
 
@@ -358,7 +359,7 @@ def test_tuned_model_is_of_its_kind_and_may_have_settings_of_its_own(store):
     rows += store.add({"csg2a": _around(1.2), "MeanEffects": _around(1.3)})
     for row in rows[:5]:
         row.update(n_candidates=20, config_hash=f"{row['fold']}" * 8)
-    run.results_table(store.folder, "screen").add(rows)
+    results_module.results_table(store.folder, "screen").add(rows)
     text, _ = store.report()
     assert "of so many candidates: SVM_tuned 20." in text
     assert "A CLASSICAL MODEL WINS: SVM_tuned" in text
@@ -370,11 +371,11 @@ def test_tuned_model_is_of_its_kind_and_may_have_settings_of_its_own(store):
 def test_units_of_a_fold_are_rows_or_parts_whichever_are_more(store):
     store.add({"MeanEffects": [1.0]})
     results, _ = report_data.read_results(store.folder, "screen")
-    (panel,) = report_data.make_panels(results)
+    (panel,) = report_data.make_panels(results, models.ROSTER)
     assert panel.test_to_train == pytest.approx(1 / 9)
-    (panel,) = report_data.make_panels(results.assign(n_train=1280))
+    (panel,) = report_data.make_panels(results.assign(n_train=1280), models.ROSTER)
     assert panel.test_to_train == pytest.approx(1 / 8)
-    (panel,) = report_data.make_panels(results.assign(n_splits=1))
+    (panel,) = report_data.make_panels(results.assign(n_splits=1), models.ROSTER)
     assert panel.test_to_train == 1
 
 

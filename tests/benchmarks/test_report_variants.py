@@ -24,6 +24,7 @@ variants = pytest.importorskip("benchmarks._report_variants")
 WHOLE = [1.0, 1.1, 1.2, 1.3]
 SHUFFLED = [2.0, 2.11, 2.19, 2.3]
 NAIVE = [1.4, 1.5, 1.6, 1.7]
+TITLE = "What each part of CSG2A does"
 
 
 @pytest.fixture(autouse=True)
@@ -71,20 +72,20 @@ def _results(errors, scheme="mixed", seed=0, **columns):
 
 
 def _panel(*results):
-    (panel,) = report_data.make_panels(pd.concat(results))
+    (panel,) = report_data.make_panels(pd.concat(results), models.ROSTER)
     return panel
 
 
 def _report(tmp_path, *results):
     """Return the report as Markdown and HTML."""
-    panels = report_data.make_panels(pd.concat(results))
-    found = page.make_report(panels, [], page.Source("none", tmp_path))
+    panels = report_data.make_panels(pd.concat(results), models.ROSTER)
+    found = page.make_report(panels, [], page.Origin("none", tmp_path))
     return page.as_markdown(found), page.as_html(found)
 
 
 def _split(text):
     """Split Markdown into what stands before the variants and their section."""
-    before, _, rest = text.partition(f"## {variants.TITLE}\n")
+    before, _, rest = text.partition(f"## {TITLE}\n")
     return before, rest.partition("\n## ")[0]
 
 
@@ -118,7 +119,7 @@ def test_variants_stand_in_their_own_section_alone(tmp_path):
 
 def test_no_variants_no_section(tmp_path):
     text, html = _report(tmp_path, _results({"csg2a": WHOLE, "MeanEffects": NAIVE}))
-    assert variants.TITLE not in text + html
+    assert TITLE not in text + html
 
 
 def test_difference_is_of_the_same_fold_and_seed():
@@ -250,7 +251,7 @@ def test_figure_has_a_panel_for_each_scheme_and_a_line_for_each_variant(made):
     mixed = {"csg2a": WHOLE, "csg2a_mat": SHUFFLED, "csg2a_off": [1.1]}
     cell = {"csg2a": WHOLE, "csg2a_rewired": [1.1, 1.2]}
     panels = report_data.make_panels(
-        pd.concat([_results(mixed), _results(cell, "cell")])
+        pd.concat([_results(mixed), _results(cell, "cell")]), models.ROSTER
     )
     picture = figures.draw_effects(
         [(panel, variants.compare_variants(panel)) for panel in panels]

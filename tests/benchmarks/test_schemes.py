@@ -17,6 +17,7 @@ data_module = pytest.importorskip("benchmarks._data")
 evaluate = pytest.importorskip("benchmarks._evaluate")
 models = pytest.importorskip("benchmarks.models")
 nci60 = pytest.importorskip("benchmarks._nci60")
+SCREEN = models.Registered("screen")
 
 
 def test_random811_has_three_disjoint_sets_of_the_published_sizes():
@@ -43,7 +44,7 @@ def test_split_hash_covers_the_validation_rows():
 def test_network_is_stopped_early_on_the_validation_rows_of_the_fold():
     data = data_module.load_data("screen")
     (fold,) = manifest.make_folds(data, ["random811"], 10, 1)
-    model = evaluate.make_estimator(data, fold, "PathDNN", 0)
+    model = evaluate.make_estimator(SCREEN, fold, "PathDNN", 0)
     rows = evaluate.training_rows(model, fold)
     train, valid = next(model.validation.split(data.X.iloc[rows]))
     assert np.array_equal(rows[train], fold.train)
@@ -59,7 +60,7 @@ def test_network_is_stopped_early_on_the_validation_rows_of_the_fold():
 def test_models_without_early_stopping_see_four_fifths_alone(name):
     data = data_module.load_data("screen")
     (fold,) = manifest.make_folds(data, ["random811"], 10, 1)
-    model = evaluate.make_estimator(data, fold, name, 0)
+    model = evaluate.make_estimator(SCREEN, fold, name, 0)
     assert np.array_equal(evaluate.training_rows(model, fold), fold.train)
 
 

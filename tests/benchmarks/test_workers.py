@@ -10,7 +10,7 @@ import pytest
 workers = pytest.importorskip(
     "benchmarks._workers", reason="the benchmarks folder is not importable"
 )
-evaluate = pytest.importorskip("benchmarks._evaluate")
+tasks = pytest.importorskip("benchmarks._tasks")
 
 NAMES = ["--schemes", "mixed", "drug", "--models", "naive", "--folds", 2]
 OF_A_RUN = ("fit_seconds", "predict_seconds")
@@ -40,7 +40,7 @@ class _Future:
 
 def test_task_whose_worker_died_counts_as_failed():
     failure = workers._outcome(_Future(None, RuntimeError("worker died")), "task")
-    assert failure == evaluate.Failure("task", "RuntimeError: worker died")
+    assert failure == tasks.Failure("task", "RuntimeError: worker died")
     assert workers._outcome(_Future("found"), "task") == "found"
 
 

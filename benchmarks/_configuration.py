@@ -1,0 +1,101 @@
+"""What makes two configurations of a model the same: hashes of all that decides."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
+
+# What changes how a model is computed, and not the model.
+_NOT_THE_MODEL = frozenset({"checkpoint", "device", "n_jobs", "precision", "verbose"})
+
+
+def hash_parts(*parts: object) -> str:
+    """Return the SHA-256 of arrays and texts."""
+    digest = hashlib.sha256()
+    for part in parts:
+        values = np.asarray(part)
+        if values.dtype.kind in "biuf":
+            content = np.ascontiguousarray(values).tobytes()
+        else:
+            content = "\n".join(map(str, values.ravel())).encode()
+        digest.update(f"{values.shape} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def config_hash(
+    estimator: BaseEstimator, added_later: Mapping[str, Mapping[str, Any]] | None = None
+) -> str:
+    """Hash the class of an estimator and all its parameters, tables included.
+
+    `added_later` names, for each class, parameters that it got when results of it were
+    stored already, each with the value at which it computes what it did before. At
+    this value, which need not be the default, a parameter is left out of the hash, and
+    those results stay valid.
+    """
+    described = _describe(estimator, added_later or {})
+    return hash_parts(json.dumps(described, sort_keys=True))
+
+
+def list_settings(
+    estimator: BaseEstimator, added_later: Mapping[str, Mapping[str, Any]] | None = None
+) -> str:
+    """Return the parameters that are not at their defaults, as JSON without tables."""
+    defaults = inspect.signature(type(estimator).__init__).parameters
+    chosen = {
+        name: _describe(value, added_later or {})
+        for name, value in estimator.get_params(deep=False).items()
+        if not isinstance(value, pd.DataFrame | np.ndarray | dict)
+        and repr(value) != repr(defaults[name].default)
+    }
+    return json.dumps(chosen, sort_keys=True)
+
+
+def _describe(value: Any, added_later: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Turn a parameter into something that JSON can hold and that tells it apart."""
+    if value is None or isinstance(value, bool | int | float | str):
+        is_file = isinstance(value, str) and Path(value).is_file()
+        return _describe(Path(value), added_later) if is_file else value
+    if isinstance(value, FrozenEstimator):
+        msg = "Give a pretrained model as the path of a file, which can be hashed."
+        raise TypeError(msg)
+    if hasattr(value, "content"):  # an encoder that knows what decides its output
+        return {
+            "class": type(value).__qualname__,
+            **_describe(value.content(), added_later),
+        }
+    if hasattr(value, "get_params"):
+        name_of_class = type(value).__qualname__
+        as_before = added_later.get(name_of_class, {}).items()
+        found = {
+            name: _describe(of_it, added_later)
+            for name, of_it in value.get_params(deep=False).items()
+            if name not in _NOT_THE_MODEL
+        }
+        kept = {item for item in found if (item, found[item]) not in as_before}
+        return {"class": name_of_class, **{name: found[name] for name in kept}}
+    return _describe_content(value, added_later)
+
+
+def _describe_content(value: Any, added_later: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Describe tables and files by the hash of what they hold."""
+    if isinstance(value, Path):
+        return hash_parts(np.frombuffer(value.read_bytes(), dtype=np.uint8))
+    if isinstance(value, pd.DataFrame):
+        return hash_parts(value.index, value.columns, value.to_numpy())
+    if isinstance(value, np.ndarray):
+        return hash_parts(value)
+    if isinstance(value, list | tuple):
+        return [_describe(item, added_later) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _describe(item, added_later) for key, item in value.items()}
+    return " ".join(repr(value).split())

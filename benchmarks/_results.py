@@ -1,0 +1,92 @@
+"""The stored results of a data set: rows of measures, folds, and predictions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks._manifest import Fold
+from benchmarks._store import Table, replaced
+from benchmarks._tasks import Result
+
+KEY = ("scheme", "n_splits", "fold", "model", "seed")
+COLUMNS = (
+    "data",
+    *KEY,
+    "data_hash",
+    "split_hash",
+    "config_hash",
+    "n_train",
+    "n_test",
+    "rmse",
+    "pearson",
+    "spearman",
+    "skill",
+    "naive_model",
+    "naive_rmse",
+    "within_drug_pearson",
+    "n_drugs",
+    "within_cell_pearson",
+    "n_cells",
+    "residual_pearson",
+    "fit_seconds",
+    "predict_seconds",
+    "n_parameters",
+    "epochs",
+    "best_epoch",
+    "device",
+    "n_candidates",
+    "candidate",
+    "inner_rmse",
+    "tuning_seconds",
+    "settings",
+    "versions",
+)
+
+FOLD_KEY = ("scheme", "n_splits", "fold")
+FOLD_COLUMNS = (*FOLD_KEY, "split_hash", "n_train", "n_test", "n_valid")
+
+
+def results_table(folder: Path, data: str) -> Table:
+    """Return the file of results of a data set."""
+    return Table(folder / f"{data}.csv", KEY, COLUMNS)
+
+
+def folds_table(folder: Path, data: str) -> Table:
+    """Return the manifest: the folds of a data set, known by their hashes."""
+    return Table(folder / f"{data}_folds.csv", FOLD_KEY, FOLD_COLUMNS)
+
+
+def record_folds(manifest: Table, folds: Iterable[Fold]) -> None:
+    """Enter the folds in the manifest; say where they are not what they were."""
+    rows = [fold.as_row() for fold in folds]
+    known = manifest.read()
+    for row in rows:
+        before = known.get(manifest.key_of(row))
+        if before is not None and before["split_hash"] != row["split_hash"]:
+            sys.stderr.write(
+                f"{row['scheme']} fold {row['fold']} of {row['n_splits']} is not the "
+                f"fold in {manifest.path}: the data or the splitter has changed. "
+                "Results on the former fold are no longer valid.\n"
+            )
+    manifest.add(rows)
+
+
+def save_predictions(folder: Path, result: Result) -> None:
+    """Keep row positions, measured and predicted values of the test fold."""
+    row = result.task.as_row()
+    path = folder / row["data"] / predictions_path(row)
+    with replaced(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **result.arrays)
+
+
+def predictions_path(row: Mapping[str, Any]) -> str:
+    """Name the file with the predictions of a result."""
+    return (
+        f"{row['scheme']}-{row['n_splits']}-fold{row['fold']}-{row['model']}"
+        f"-seed{row['seed']}-{row['config_hash'][:8]}.npz"
+    )
