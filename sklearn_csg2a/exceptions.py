@@ -48,7 +48,7 @@ class ModelFileError(Csg2aError, ValueError):
     """A model file is damaged, foreign or from a newer version."""
 
 
-class DataFileError(Csg2aError, ValueError):
+class DataFileError(InputError):
     """A data file is empty, cut off, damaged or of another kind."""
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import os
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,8 @@ __all__ = [
     "GZIP_MAGIC",
     "choose_ids",
     "decode_text",
+    "is_missing",
+    "mask_missing",
     "name_genes",
     "open_text",
     "read_metadata",
@@ -29,9 +33,17 @@ __all__ = [
 
 GZIP_MAGIC = b"\x1f\x8b"
 
-# How the makers of L1000 files write that a value is not known.
-_MISSING = ("", "-666", "-666.0", "na", "NA", "nan", "NaN")
+# How the makers of L1000 files write that a value is not known, beside -666, ...
+_MISSING = {"", '""', "na", "n/a", "nan", "none", "null", "<na>", "#n/a"}
+# ... which stands alone, with decimals, or several times in one cell.
+_CODE = re.compile(r"-666(?:\.0*)?(?:[\s|,;/]+-666(?:\.0*)?)*")
 
+# The encodings that a file can announce by its first bytes.
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 # Older files have the micro sign of "10 uM" in Latin-1.
 _LATIN_1 = "sklearn_csg2a.latin-1"
@@ -64,28 +76,66 @@ def start_of_file(path: str | os.PathLike[str], expected: str) -> bytes:
 
 @contextmanager
 def open_text(path: str | os.PathLike[str], expected: str) -> Iterator[IO[str]]:
-    """Open a text file, packed by gzip or not; say what was expected if it fails."""
+    """Open a text file, packed by gzip or not; say what was expected if it fails.
+
+    Its encoding is the one of its byte order mark, else UTF-8 with Latin-1 where it
+    is none. The mark is no part of the text.
+    """
     packed = start_of_file(path, expected).startswith(GZIP_MAGIC)
     opener = gzip.open if packed else open
     try:
-        with opener(path, "rt", encoding="utf-8", errors=_LATIN_1) as file:
-            yield file
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        with opener(path, "rb") as binary:
+            stream = io.BufferedReader(cast("io.RawIOBase", binary))
+            encoding = _announced_encoding(stream.peek(4))
+            errors = "strict" if encoding == "utf-16" else _LATIN_1
+            with io.TextIOWrapper(stream, encoding=encoding, errors=errors) as file:
+                yield file
+    except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
         msg = (
-            f"{path} cannot be unpacked ({error}): it is cut off or damaged; "
+            f"{path} cannot be read ({error}): it is cut off or damaged; "
             f"{expected} was expected. Fetch the file again."
         )
         raise DataFileError(msg) from error
 
 
-def read_metadata(values: np.ndarray) -> pd.Series:
-    """Return one column of metadata: numbers where all are, missing codes as NaN."""
-    column = pd.Series(values)
+def _announced_encoding(start: bytes) -> str:
+    """Return the encoding that the first bytes of a text announce, else UTF-8."""
+    for mark, encoding in _BYTE_ORDER_MARKS.items():
+        if start.startswith(mark):
+            return encoding
+    return "utf-8"
+
+
+def is_missing(text: str) -> bool:
+    """Tell whether a cell says that its value is not known."""
+    text = text.strip()
+    if text.startswith("-666"):
+        return _CODE.fullmatch(text) is not None
+    return text.casefold() in _MISSING
+
+
+def mask_missing(column: pd.Series) -> pd.Series:
+    """Return a column without the codes that stand for a value that is not known."""
     if column.dtype.kind in "iuf":
         return column.mask(column == -666)
     if column.dtype.kind not in "OUST":
         return column
-    known = column.mask(column.isin(_MISSING))
+    codes = [value for value in column.dropna().unique() if _is_code(value)]
+    return column.mask(column.isin(codes)) if codes else column
+
+
+def _is_code(value: Any) -> bool:
+    """Tell whether an entry, text or number, stands for one that is not known."""
+    if isinstance(value, str):
+        return is_missing(value)
+    return isinstance(value, (int, float, np.number)) and value == -666
+
+
+def read_metadata(values: np.ndarray) -> pd.Series:
+    """Return one column of metadata: numbers where all are, missing codes as NaN."""
+    known = mask_missing(pd.Series(values))
+    if known.dtype.kind not in "OUST":
+        return known
     if known.astype(str).str.match(r"0\d").any():  # 007 is a name
         return known
     numbers = pd.to_numeric(known, errors="coerce")
@@ -114,6 +164,9 @@ def choose_ids(
         return np.arange(len(ids))
     if isinstance(wanted, str):
         msg = f"{what}={wanted!r} is one string; give a list of ids."
+        raise InputError(msg)
+    if not isinstance(wanted, Iterable):
+        msg = f"{what}={wanted!r} is no list; give a list of ids."
         raise InputError(msg)
     chosen = pd.Index([str(name) for name in wanted], dtype=object)
     positions = ids.get_indexer(chosen)

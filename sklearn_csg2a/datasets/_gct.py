@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -12,17 +14,24 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from sklearn_csg2a.datasets._files import (
+    GZIP_MAGIC,
     choose_ids,
+    is_missing,
     name_genes,
     open_text,
     read_metadata,
     refuse_repeated,
+    start_of_file,
 )
 from sklearn_csg2a.exceptions import DataFileError
 
 __all__ = ["read_gct"]
 
 _EXPECTED = "a GCT file ('#1.2' or '#1.3' in its first line)"
+_COUNT = re.compile(r"[0-9]{1,12}")
+
+# A byte that gzip packed stands for no more than this many.
+_GZIP_RATIO = 1032
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ def read_gct(
     Parameters
     ----------
     path : str or path
-        The file, packed by gzip or not.
+        The file, packed by gzip or not. Version 1.2 may lack its column Description.
     genes : iterable of str or None, default=None
         The genes to read, in this order, by name (see `gene_names`); None reads all.
     profiles : iterable of str or None, default=None
@@ -73,7 +82,8 @@ def read_gct(
     Raises
     ------
     DataFileError
-        If the file is empty, cut off, damaged or no GCT file.
+        If the file is empty, cut off, damaged or no GCT file, or has more or fewer
+        lines or fields than it announces.
     InputError
         If a gene, profile or column asked for is not in the file.
 
@@ -115,43 +125,80 @@ def read_gct(
 
 
 def _fields(line: str) -> list[str]:
-    """Split a line at its tabs."""
-    return line.rstrip("\r\n").split("\t")
+    """Split a line at its tabs; blanks and quotes around a field are no part of it."""
+    return [_unquote(field.strip()) for field in line.rstrip("\r\n").split("\t")]
+
+
+def _unquote(field: str) -> str:
+    """Take off a pair of quotes."""
+    if len(field) > 1 and field[0] == field[-1] == '"':
+        return field[1:-1].replace('""', '"').strip()
+    return field
 
 
 def _read_layout(lines: IO[str], path: str | os.PathLike[str]) -> _Layout:
     """Read the version, the sizes and the header."""
-    version = lines.readline().strip()
+    first = lines.readline()
+    version = _fields(first.rstrip())[0]
     if version not in {"#1.2", "#1.3"}:
-        msg = f"{path} begins with {version[:20]!r}; {_EXPECTED} was expected."
+        msg = f"{path} begins with {first.strip()[:20]!r}; {_EXPECTED} was expected."
         raise DataFileError(msg)
     sizes = _fields(lines.readline().rstrip())
     n_sizes = 2 if version == "#1.2" else 4
-    if len(sizes) != n_sizes or not all(size.strip().isdigit() for size in sizes):
+    if len(sizes) != n_sizes or not all(map(_COUNT.fullmatch, sizes)):
         msg = (
             f"{path}, line 2: {sizes!r} are not the {n_sizes} counts that follow "
             f"{version!r}. The file is cut off or damaged; fetch it again."
         )
         raise DataFileError(msg)
-    counts = [int(size) for size in sizes] + ([1, 0] if version == "#1.2" else [])
+    header = _fields(lines.readline())
+    counts = [int(size) for size in sizes]
+    if version == "#1.2":
+        counts += [_count_descriptions(header, n_profiles=counts[1]), 0]
     n_genes, n_profiles, n_gene_fields, n_profile_fields = counts
-    header = tuple(_fields(lines.readline()))
-    layout = _Layout(n_genes, n_profiles, n_gene_fields, n_profile_fields, header)
-    _check_width(list(header), layout, 3, path)
+    expected = 1 + n_gene_fields + n_profiles
+    layout = _Layout(
+        n_genes, n_profiles, n_gene_fields, n_profile_fields, tuple(header[:expected])
+    )
+    _fit_width(header, layout, 3, path)
+    _check_size(layout, path)
     return layout
 
 
-def _check_width(
+def _count_descriptions(header: list[str], n_profiles: int) -> int:
+    """Return the number of fields between a gene's id and its values in version 1.2."""
+    second = header[1] if len(header) > 1 else ""
+    n_named = sum(map(bool, header[1:]))
+    is_profile = second and not second.lower().startswith("desc")
+    return 0 if is_profile and n_named == n_profiles else 1
+
+
+def _check_size(layout: _Layout, path: str | os.PathLike[str]) -> None:
+    """Refuse to make room for more values than the file can hold."""
+    size = Path(path).stat().st_size
+    if start_of_file(path, _EXPECTED).startswith(GZIP_MAGIC):
+        size *= _GZIP_RATIO
+    if layout.n_genes * (layout.n_profiles + 1) > size:
+        msg = (
+            f"{path}, line 2 announces {layout.n_genes} genes of {layout.n_profiles} "
+            "profiles, more than a file of its size can hold. It is cut off or "
+            "damaged; fetch it again."
+        )
+        raise DataFileError(msg)
+
+
+def _fit_width(
     fields: list[str], layout: _Layout, line: int, path: str | os.PathLike[str]
-) -> None:
-    """Refuse a line with another number of fields than announced."""
+) -> list[str]:
+    """Return as many fields as announced; only empty ones may follow them."""
     expected = layout.first_value + layout.n_profiles
-    if len(fields) != expected:
+    if len(fields) < expected or any(fields[expected:]):
         msg = (
             f"{path}, line {line}: {len(fields)} fields where line 2 announces "
             f"{expected}. The file is cut off or damaged; fetch it again."
         )
         raise DataFileError(msg)
+    return fields[:expected]
 
 
 def _next_fields(
@@ -166,9 +213,22 @@ def _next_fields(
             "file is cut off; fetch it again."
         )
         raise DataFileError(msg)
-    fields = _fields(text)
-    _check_width(fields, layout, line, path)
-    return fields
+    return _fit_width(_fields(text), layout, line, path)
+
+
+def _refuse_more_lines(
+    lines: IO[str], layout: _Layout, path: str | os.PathLike[str]
+) -> None:
+    """Refuse what follows the last gene that was announced."""
+    first = 4 + layout.n_profile_fields + layout.n_genes
+    for line, text in enumerate(lines, start=first):
+        if text.strip():
+            msg = (
+                f"{path}, line {line}: {_fields(text)[0][:40]!r} follows after the "
+                f"{layout.n_genes} genes that line 2 announces. Correct the count in "
+                "line 2, or fetch the file again."
+            )
+            raise DataFileError(msg)
 
 
 def _read_profile_fields(
@@ -201,6 +261,7 @@ def _read_genes(
         described[row] = fields[: layout.first_value]
         numbers = _to_numbers(fields, layout, first + row, path)
         values[row] = numbers[chosen]
+    _refuse_more_lines(lines, layout, path)
     ids = pd.Index(described[:, 0].astype(str))
     refuse_repeated(ids, "genes", path)
     names = layout.header[1 : layout.first_value]
@@ -219,9 +280,9 @@ def _to_numbers(
     try:
         return np.array(texts, dtype=np.float32)
     except ValueError:
-        column = pd.Series(texts).replace({"": "nan", "na": "nan", "NA": "nan"})
+        column = pd.Series(["nan" if is_missing(text) else text for text in texts])
     numbers = pd.to_numeric(column, errors="coerce")
-    foreign = np.flatnonzero(numbers.isna() & (column.str.lower() != "nan"))
+    foreign = np.flatnonzero(numbers.isna() & (column != "nan"))
     if len(foreign):
         profile = layout.header[layout.first_value + foreign[0]]
         msg = (

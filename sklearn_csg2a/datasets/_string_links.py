@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import warnings
 from collections.abc import Iterable
 from typing import IO
 
+import numpy as np
 import pandas as pd
 
 from sklearn_csg2a.datasets._files import open_text
@@ -17,9 +19,28 @@ __all__ = ["read_string_links"]
 _LINKS = "a file of STRING links (columns protein1, protein2 and combined_score)"
 _NAMES = "STRING's protein.info (or protein.aliases) file of the same organism"
 
-# The origins of an alias that is the gene's symbol, the best first.
-_SYMBOL_SOURCES = ("Ensembl_HGNC_symbol", "Ensembl_HGNC", "BioMart_HUGO")
+# The origins of an alias that is the gene's symbol, the best first. One organism
+# after the other: HGNC names human genes, MGI those of the mouse, RGD of the rat.
+_SYMBOL_SOURCES = (
+    *("ensembl_hgnc_symbol", "ensembl_hgnc_approved_symbol", "ensembl_hgnc"),
+    *("ensembl_mgi_symbol", "ensembl_mgi", "ensembl_rgd_symbol", "ensembl_rgd"),
+    *("biomart_hugo", "ensembl_entrezgene", "uniprot_gn_name"),
+    *("ensembl_uniprot_gn", "blast_uniprot_gn_name", "blast_uniprot_gn"),
+    "blast_kegg_name",
+)
+
+# How releases call what is read here.
+_COLUMN_NAMES = {
+    "protein_external_id": "string_protein_id",
+    "node1_string_id": "protein1",
+    "node2_string_id": "protein2",
+    "node1_external_id": "protein1",
+    "node2_external_id": "protein2",
+}
+_NAME_COLUMNS = {"string_protein_id", "preferred_name", "alias", "source"}
 _CHUNK = 500_000
+_FULL_SCALE = 1000  # of the scores in files; on the website it is 1
+_LOWEST_SCORE = 150  # that STRING publishes
 
 
 def read_string_links(
@@ -40,7 +61,9 @@ def read_string_links(
         `<organism>.protein.info.<version>.txt` or `...protein.aliases...`, which
         give the gene symbols of the proteins.
     threshold : float, default=900
-        Keep links with a combined score above this, out of 1000.
+        Keep links with a combined score above this, out of 1000 as in the files.
+        Where the scores of the file lie between 0 and 1, a threshold of at most 1 is
+        on that scale.
     genes : iterable of str or None, default=None
         Keep only the edges between these genes.
 
@@ -57,12 +80,15 @@ def read_string_links(
     DataFileError
         If a file is empty, cut off or of another kind.
     InputError
-        If `threshold` is not between 0 and 1000, or no protein has a name.
+        If `threshold` is not between 0 and 1000 or on the scale of the website, if no
+        link has a score above it, no protein has a name, or none of `genes` is known.
 
     Warns
     -----
     UserWarning
-        If linked proteins have no name; their links are left out and counted.
+        If linked proteins have no name (their links are left out and counted,
+        `edges.attrs["dropped"]` lists the proteins with the reason), if no edge is
+        left between `genes`, or if `threshold` leaves nothing out.
 
     Notes
     -----
@@ -83,129 +109,254 @@ def read_string_links(
       source target  score
     0   MDM2   TP53   0.95
     """
-    if not 0 <= threshold <= 1000:
-        msg = f"threshold={threshold!r} must lie between 0 and 1000."
+    if not 0 <= threshold <= _FULL_SCALE:
+        msg = f"threshold={threshold!r} must lie between 0 and {_FULL_SCALE}."
         raise InputError(msg)
     symbols = _read_symbols(names)
-    linked = _read_links(links, threshold)
+    linked, all_kept = _read_links(links, threshold)
     named = pd.DataFrame(
         {
             "source": linked["protein1"].map(symbols),
             "target": linked["protein2"].map(symbols),
-            "score": linked["combined_score"] / 1000,
+            "score": linked["combined_score"] / _FULL_SCALE,
         }
     )
     known = named["source"].notna() & named["target"].notna()
-    _report_unnamed(linked[~known], len(linked), symbols, names)
+    unnamed = _list_unnamed(linked[~known], len(linked), symbols, names)
     edges = named[known & (named["source"] != named["target"])]
+    notes = [_describe_unnamed(int((~known).sum()), len(linked), unnamed, names)]
     if genes is not None:
-        wanted = list(genes)
-        edges = edges[edges["source"].isin(wanted) & edges["target"].isin(wanted)]
+        edges, note = _choose_genes(edges, genes, symbols)
+        notes.append(note)
+    if threshold and all_kept and threshold < _LOWEST_SCORE:
+        notes.append(
+            f"threshold={threshold!r} leaves no link of {links} out: scores are out of "
+            f"{_FULL_SCALE}, and STRING publishes those of {_LOWEST_SCORE} and more."
+        )
+    if any(notes):
+        warnings.warn(" ".join(filter(None, notes)), stacklevel=2)
     swap = edges["source"] > edges["target"]
     edges = edges.assign(
         source=edges["source"].mask(swap, edges["target"]),
         target=edges["target"].mask(swap, edges["source"]),
     )
-    return edges.groupby(["source", "target"])["score"].max().reset_index()
+    best = edges.groupby(["source", "target"])["score"].max().reset_index()
+    best.attrs["dropped"] = dict.fromkeys(unnamed, "no symbol")
+    return best
 
 
-def _read_links(path: str | os.PathLike[str], threshold: float) -> pd.DataFrame:
-    """Read the links above a score, a part of the file at a time."""
-    columns = ["protein1", "protein2", "combined_score"]
+def _choose_genes(
+    edges: pd.DataFrame, genes: Iterable[str], symbols: pd.Series
+) -> tuple[pd.DataFrame, str]:
+    """Return the edges between some genes, and what to say if there is none."""
+    if isinstance(genes, str):
+        msg = f"genes={genes!r} is one string; give a list of symbols."
+        raise InputError(msg)
+    wanted = list(genes)
+    known = pd.Index(symbols.unique())
+    if wanted and not known.isin(wanted).any():
+        msg = (
+            f"genes: {list_offenders(map(repr, wanted))} are no symbols of STRING, "
+            f"which look like {list_offenders(map(repr, known[:3]))}."
+        )
+        raise InputError(msg)
+    chosen = edges[edges["source"].isin(wanted) & edges["target"].isin(wanted)]
+    note = f"No edge is left between the {len(wanted)} genes." if chosen.empty else ""
+    return chosen, note
+
+
+def _read_links(
+    path: str | os.PathLike[str], threshold: float
+) -> tuple[pd.DataFrame, bool]:
+    """Read the links above a score, a part of the file at a time.
+
+    Returns them with scores out of 1000, and whether they are all that there are.
+    """
     with open_text(path, _LINKS) as lines:
-        separator = _check_header(lines, columns, path, _LINKS)
+        separator, columns = _read_header(
+            lines, ["protein1", "protein2", "combined_score"], path, _LINKS
+        )
         try:
-            kept = [
-                _choose(part, threshold, path)
-                for part in pd.read_csv(
+            kept, highest, n_links = _filter_links(
+                pd.read_csv(
                     lines,
                     sep=separator,
-                    usecols=columns,
-                    dtype={"combined_score": "float64"},
+                    names=columns,
+                    usecols=["protein1", "protein2", "combined_score"],
+                    dtype={
+                        "protein1": str,
+                        "protein2": str,
+                        "combined_score": "float64",
+                    },
                     chunksize=_CHUNK,
-                )
-            ]
+                    index_col=False,
+                ),
+                threshold,
+                path,
+            )
+        except InputError:
+            raise
         except ValueError as error:
             msg = f"{path}: {error}. {_LINKS} was expected; is it cut off?"
             raise DataFileError(msg) from error
-    return pd.concat(kept, ignore_index=True)
+    if kept.empty:
+        msg = (
+            f"None of the {n_links} links of {path} has a score above "
+            f"threshold={threshold!r}, the highest is {highest:g}. Lower the threshold."
+        )
+        raise InputError(msg)
+    return kept, len(kept) == n_links
 
 
-def _choose(
-    part: pd.DataFrame, threshold: float, path: str | os.PathLike[str]
-) -> pd.DataFrame:
-    """Return the links above a score; refuse what is no link."""
-    wrong = part.isna().any(axis=1) | ~part["combined_score"].between(0, 1000)
+def _filter_links(
+    parts: Iterable[pd.DataFrame], threshold: float, path: str | os.PathLike[str]
+) -> tuple[pd.DataFrame, float, int]:
+    """Return the links above a score, the highest score and the number of links."""
+    kept: list[pd.DataFrame] = []
+    scale, highest, n_links = 0.0, 0.0, 0
+    for part in parts:
+        if not scale:
+            scale = _find_scale(part["combined_score"], threshold, path)
+        limit = threshold / _FULL_SCALE if threshold > scale else threshold
+        _refuse_foreign_links(part, scale, path)
+        above = part[part["combined_score"] > limit]
+        kept.append(
+            above.assign(combined_score=above["combined_score"] * (_FULL_SCALE / scale))
+        )
+        highest = max(highest, part["combined_score"].max())
+        n_links += len(part)
+    if not n_links:
+        msg = f"{path} holds no link; {_LINKS} was expected. Is it cut off?"
+        raise DataFileError(msg)
+    return pd.concat(kept, ignore_index=True), highest, n_links
+
+
+def _find_scale(
+    scores: pd.Series, threshold: float, path: str | os.PathLike[str]
+) -> float:
+    """Tell whether scores are out of 1000 or of 1; the threshold must fit them."""
+    is_unit = scores.max() <= 1 and bool((scores % 1 > 0).any())
+    if is_unit:
+        return 1.0
+    if 0 < threshold <= 1:
+        msg = (
+            f"threshold={threshold!r}, but the scores of {path} are out of "
+            f"{_FULL_SCALE}: does {threshold:g} mean {threshold * _FULL_SCALE:g}?"
+        )
+        raise InputError(msg)
+    return float(_FULL_SCALE)
+
+
+def _refuse_foreign_links(
+    part: pd.DataFrame, scale: float, path: str | os.PathLike[str]
+) -> None:
+    """Refuse what is no link."""
+    wrong = part.isna().any(axis=1) | ~part["combined_score"].between(0, scale)
     if wrong.any():
         row = int(part.index[wrong.to_numpy()][0])
         msg = (
-            f"{path}, line {row + 2}: no link of two proteins with a score up to 1000. "
-            f"{_LINKS} was expected; is it cut off?"
+            f"{path}, line {row + 2}: no link of two proteins with a score up to "
+            f"{scale:g}. {_LINKS} was expected; is it cut off?"
         )
         raise DataFileError(msg)
-    return part[part["combined_score"] > threshold]
 
 
-def _check_header(
-    lines: IO[str], columns: list[str], path: str | os.PathLike[str], expected: str
-) -> str:
-    """Check the names in the first line, go back to it, return the separator."""
-    header = lines.readline()
-    lines.seek(0)
-    separator = "\t" if "\t" in header else " "
-    found = header.strip().lstrip("#").split(separator)
-    if not set(columns) <= set(found):
-        msg = f"{path} begins with {header.strip()[:80]!r}; {expected} was expected."
+def _read_header(
+    lines: IO[str], needed: list[str], path: str | os.PathLike[str], expected: str
+) -> tuple[str, list[str]]:
+    """Read the first line; return the separator of the others, and their columns.
+
+    The header of the alias files of release 11.0 has separators of its own.
+    """
+    header = lines.readline().strip()
+    if header.startswith("## "):
+        separator, found = "\t", header.strip("# ").split(" ## ")
+    else:
+        separator = next((mark for mark in "\t,;" if mark in header), " ")
+        found = header.lstrip("#").split(separator)
+    columns = [name.strip(' "#') for name in found]
+    columns = [_COLUMN_NAMES.get(name, name) for name in columns]
+    repeated = len(set(columns)) < len(columns)
+    if repeated or not set(needed) <= set(columns):
+        msg = f"{path} begins with {header[:80]!r}; {expected} was expected."
         raise DataFileError(msg)
-    return separator
+    return separator, columns
 
 
 def _read_symbols(path: str | os.PathLike[str]) -> pd.Series:
     """Return the gene symbol of each protein, from an info or an aliases file."""
     with open_text(path, _NAMES) as lines:
-        _check_header(lines, ["string_protein_id"], path, _NAMES)
+        separator, columns = _read_header(lines, ["string_protein_id"], path, _NAMES)
         try:
             table = pd.read_csv(
-                lines, sep="\t", dtype=str, quoting=3, keep_default_na=False
+                lines,
+                sep=separator,
+                names=columns,
+                usecols=lambda name: name in _NAME_COLUMNS,
+                dtype=str,
+                quoting=csv.QUOTE_NONE,
+                keep_default_na=False,
+                index_col=False,
             )
         except ValueError as error:
             msg = f"{path}: {error}. {_NAMES} was expected; is it cut off?"
             raise DataFileError(msg) from error
-    table.columns = [str(name).lstrip("#") for name in table.columns]
     table = table.set_index("string_protein_id")
     if "preferred_name" in table.columns:
-        return table["preferred_name"].groupby(level=0).first()
-    if {"alias", "source"} <= set(table.columns):
-        rank = table["source"].map({s: i for i, s in enumerate(_SYMBOL_SOURCES)})
-        ranked = table.assign(rank=rank.to_numpy())[rank.notna().to_numpy()]
-        best = ranked.sort_values("rank", kind="stable")
-        return best["alias"].groupby(level=0).first()
-    msg = (
-        f"{path} has the columns {list_offenders(map(repr, table.columns))}; {_NAMES} "
-        "was expected."
-    )
-    raise DataFileError(msg)
+        names = table["preferred_name"]
+    elif {"alias", "source"} <= set(table.columns):
+        names = _choose_symbols(table)
+    else:
+        msg = (
+            f"{path} has the columns {list_offenders(map(repr, columns))}; {_NAMES} "
+            "was expected."
+        )
+        raise DataFileError(msg)
+    names = names.str.strip(' "')
+    return names[names != ""].groupby(level=0).first()
 
 
-def _report_unnamed(
+def _choose_symbols(aliases: pd.DataFrame) -> pd.Series:
+    """Return the aliases that are gene symbols, of each protein the best first.
+
+    A cell names one source of an alias, or in older releases several.
+    """
+    ranks = {source: rank for rank, source in enumerate(_SYMBOL_SOURCES)}
+    worst = len(ranks)
+    of_cell = {
+        cell: min((ranks.get(s, worst) for s in cell.lower().split()), default=worst)
+        for cell in aliases["source"].unique()
+    }
+    rank = aliases["source"].map(of_cell).to_numpy()
+    order = np.argsort(rank, kind="stable")
+    return aliases["alias"].iloc[order[: np.count_nonzero(rank < worst)]]
+
+
+def _list_unnamed(
     lost: pd.DataFrame,
     n_links: int,
     symbols: pd.Series,
     path: str | os.PathLike[str],
-) -> None:
-    """Say how many links were left out because a protein has no name."""
-    if lost.empty:
-        return
+) -> list[str]:
+    """Return the linked proteins that have no name; some links must have two."""
     proteins = pd.unique(pd.concat([lost["protein1"], lost["protein2"]]))
-    unnamed = [repr(name) for name in proteins if name not in symbols.index]
+    unnamed = [name for name in proteins if name not in symbols.index]
     if len(lost) == n_links:
         msg = (
             f"None of the {n_links} links has two named proteins: {path} lacks "
-            f"{list_offenders(unnamed)}. {_NAMES} was expected."
+            f"{list_offenders(map(repr, unnamed))}. {_NAMES} was expected."
         )
         raise InputError(msg)
-    warnings.warn(
-        f"{len(lost)} of {n_links} links were left out, {path} has no symbol for "
-        f"{list_offenders(unnamed)}.",
-        stacklevel=3,
+    return unnamed
+
+
+def _describe_unnamed(
+    n_lost: int, n_links: int, unnamed: list[str], path: str | os.PathLike[str]
+) -> str:
+    """Say how many links were left out because a protein has no name."""
+    if not unnamed:
+        return ""
+    return (
+        f"{n_lost} of {n_links} links were left out, {path} has no symbol for "
+        f"{list_offenders(map(repr, unnamed))}. attrs['dropped'] lists all of these."
     )
