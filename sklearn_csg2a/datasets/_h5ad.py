@@ -14,21 +14,21 @@ from scipy import sparse
 from sklearn.utils import Bunch
 
 from sklearn_csg2a.datasets._files import choose_ids, name_genes, refuse_repeated
+from sklearn_csg2a.datasets._h5ad_tables import read_frame
 from sklearn_csg2a.datasets._hdf5 import (
     ReadRows,
     check_block_size,
+    check_size,
     dense_rows,
     fill_rows,
     open_hdf5,
-    read_texts,
     require,
 )
-from sklearn_csg2a.exceptions import DataFileError
+from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
 
 __all__ = ["iter_h5ad", "read_h5ad"]
 
-_EXPECTED = "an h5ad file (HDF5 with /X, /obs and /var, by anndata 0.7 or newer)"
-_SPARSE = {"csr_matrix": sparse.csr_array, "csc_matrix": sparse.csc_array}
+_EXPECTED = "an h5ad file (HDF5 with /X, /obs and /var, as anndata writes it)"
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,14 @@ def read_h5ad(
     profiles: Iterable[str] | None = None,
     gene_names: str | None = None,
     layer: str | None = None,
+    use_raw: bool = False,
 ) -> Bunch:
     """Read expression profiles from an h5ad file.
 
     Parameters
     ----------
     path : str or path
-        The file, written by anndata 0.7 or newer; anndata itself is not needed.
+        The file, written by any version of anndata, which itself is not needed.
     genes : iterable of str or None, default=None
         The genes to read, in this order, by name (see `gene_names`); None reads all.
     profiles : iterable of str or None, default=None
@@ -71,6 +72,9 @@ def read_h5ad(
         Column of var that names the genes. None takes the index of var.
     layer : str or None, default=None
         Layer to read; None reads X.
+    use_raw : bool, default=False
+        Read the values and genes of raw, which scanpy keeps from before it chose and
+        scaled genes.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def read_h5ad(
     DataFileError
         If the file is empty, cut off, damaged or no h5ad file.
     InputError
-        If a gene, profile or column asked for is not in the file.
+        If a gene, profile, column or layer asked for is not in the file.
     ImportError
         If h5py is not installed.
 
@@ -104,7 +108,7 @@ def read_h5ad(
     >>> data = read_h5ad("screen.h5ad")  # doctest: +SKIP
     >>> data.profiles["pert_iname"]  # doctest: +SKIP
     """
-    with _select(path, genes, profiles, gene_names, layer) as chosen:
+    with _select(path, genes, profiles, gene_names, layer, use_raw) as chosen:
         return Bunch(
             expression=chosen.read(chosen.rows),
             profiles=chosen.profiles.iloc[chosen.rows],
@@ -119,13 +123,14 @@ def iter_h5ad(
     profiles: Iterable[str] | None = None,
     gene_names: str | None = None,
     layer: str | None = None,
+    use_raw: bool = False,
     block_size: int = 4096,
 ) -> Iterator[pd.DataFrame]:
     """Yield the expression profiles of an h5ad file by block.
 
     Parameters
     ----------
-    path, genes, profiles, gene_names, layer
+    path, genes, profiles, gene_names, layer, use_raw
         As in :func:`read_h5ad`.
     block_size : int, default=4096
         Profiles per block; the last may be shorter.
@@ -140,7 +145,7 @@ def iter_h5ad(
     DataFileError
         If the file is empty, cut off, damaged or no h5ad file.
     InputError
-        If a gene, profile or column asked for is not in the file.
+        If a gene, profile, column or layer asked for is not in the file.
     ImportError
         If h5py is not installed.
 
@@ -151,7 +156,7 @@ def iter_h5ad(
     ...     block.mean()
     """
     check_block_size(block_size)
-    with _select(path, genes, profiles, gene_names, layer) as chosen:
+    with _select(path, genes, profiles, gene_names, layer, use_raw) as chosen:
         for start in range(0, len(chosen.rows), block_size):
             yield chosen.read(chosen.rows[start : start + block_size])
 
@@ -163,20 +168,20 @@ def _select(
     profiles: Iterable[str] | None,
     gene_names: str | None,
     layer: str | None,
+    use_raw: bool,
 ) -> Iterator[_Selection]:
     """Open a file, read its metadata and resolve the ids asked for."""
     with open_hdf5(path, _EXPECTED) as file:
-        of_profiles = _read_table(require(file, "obs", _EXPECTED), "obs", path)
-        of_genes = _read_table(require(file, "var", _EXPECTED), "var", path)
+        of_profiles = read_frame(file, "obs", _EXPECTED)
+        matrix, var = _find_matrix(file, layer, use_raw=use_raw)
+        of_genes = read_frame(file, var, _EXPECTED)
         of_genes = name_genes(of_genes, gene_names, path)
         refuse_repeated(of_profiles.index, "profiles", path)
         refuse_repeated(of_genes.index, "genes", path)
-        matrix = require(file, "X" if layer is None else f"layers/{layer}", _EXPECTED)
-        stored = getattr(matrix, "shape", None) or matrix.attrs.get("shape", ())
-        shape = tuple(map(int, stored))
+        shape = _shape(matrix)
         if shape != (len(of_profiles), len(of_genes)):
             msg = (
-                f"{path}: {matrix.name} has shape {shape}, but obs and var have "
+                f"{path}: {matrix.name} has shape {shape}, but obs and {var} have "
                 f"{len(of_profiles)} and {len(of_genes)} rows. The file is damaged or "
                 "not an h5ad file."
             )
@@ -191,71 +196,118 @@ def _select(
         )
 
 
+def _find_matrix(file: Any, layer: str | None, *, use_raw: bool) -> tuple[Any, str]:
+    """Return the values asked for, and the name of the table of their genes."""
+    if layer is not None and use_raw:
+        msg = f"layer={layer!r} and use_raw=True: raw has no layers; choose one."
+        raise InputError(msg)
+    layers = list(file.get("layers", ()))
+    if layer is not None and layer not in layers:
+        there = list_offenders(map(repr, layers)) or "none"
+        msg = f"layer={layer!r}: {file.filename} has no 'layers/{layer}', only {there}."
+        raise DataFileError(msg)
+    if layer is not None:
+        return file["layers"][layer], "var"
+    if use_raw:
+        mark = "." if "raw.X" in file else "/"  # before anndata 0.7
+        return require(file, f"raw{mark}X", _EXPECTED), f"raw{mark}var"
+    if "X" not in file and layers:
+        msg = (
+            f"{file.filename} has no X; give layer=, one of "
+            f"{list_offenders(map(repr, layers))}."
+        )
+        raise DataFileError(msg)
+    return require(file, "X", _EXPECTED), "var"
+
+
+def _shape(matrix: Any) -> tuple[int, ...]:
+    """Return the shape of values in any of their forms."""
+    stored = getattr(matrix, "shape", None)
+    for name in ("shape", "h5sparse_shape"):
+        if stored is None:
+            stored = matrix.attrs.get(name)
+    return () if stored is None else tuple(map(int, stored))
+
+
 def _row_reader(
     matrix: Any, columns: np.ndarray, path: str | os.PathLike[str]
 ) -> ReadRows:
     """Return a function that reads rows start to stop of some columns."""
-    if hasattr(matrix, "shape"):
+    if hasattr(matrix, "dtype"):
+        if matrix.dtype.kind not in "fiub":
+            msg = f"{path}: {matrix.name} holds {matrix.dtype}, no numbers."
+            raise DataFileError(msg)
         return dense_rows(matrix, columns)
-    encoding = matrix.attrs.get("encoding-type")
-    if encoding not in _SPARSE:
+    old = matrix.attrs.get("h5sparse_format")  # before anndata 0.7
+    encoding = matrix.attrs.get("encoding-type", f"{old}_matrix")
+    if encoding not in {"csr_matrix", "csc_matrix"}:
         msg = (
             f"{path}: {matrix.name} is encoded as {encoding!r}; an array, 'csr_matrix' "
             "or 'csc_matrix' was expected."
         )
         raise DataFileError(msg)
-    data, indices = (require(matrix, key, _EXPECTED) for key in ("data", "indices"))
-    pointers = require(matrix, "indptr", _EXPECTED)[()]
-    shape = tuple(matrix.attrs["shape"])
     if encoding == "csc_matrix":
-        whole = sparse.csc_array((data[()], indices[()], pointers), shape=shape)
-        by_row = whole[:, columns].tocsr()
-        return lambda start, stop: by_row[start:stop].toarray()
+        return _by_column(matrix, columns)
+    return _by_row(matrix, columns)
+
+
+def _sparse_parts(matrix: Any, n_lines: int) -> tuple[Any, Any, np.ndarray]:
+    """Return values, positions and where each line begins, which must fit together."""
+    data, indices, starts = (
+        require(matrix, key, _EXPECTED) for key in ("data", "indices", "indptr")
+    )
+    check_size(starts)
+    pointers = starts[()]
+    fits = (
+        pointers.shape == (n_lines + 1,)
+        and data.shape == indices.shape == (int(pointers[-1]),)
+        and int(pointers[0]) == 0
+        and bool((np.diff(pointers) >= 0).all())
+    )
+    if not fits:
+        msg = (
+            f"{matrix.file.filename}: data, indices and indptr of {matrix.name} do not "
+            "fit together. The file is cut off or damaged."
+        )
+        raise DataFileError(msg)
+    return data, indices, pointers
+
+
+def _check_positions(matrix: Any, positions: np.ndarray, limit: int) -> np.ndarray:
+    """Refuse positions outside of the table."""
+    if len(positions) and not 0 <= positions.min() <= positions.max() < limit:
+        msg = (
+            f"{matrix.file.filename}: {matrix.name} has values outside of its "
+            f"{_shape(matrix)} table. The file is damaged."
+        )
+        raise DataFileError(msg)
+    return positions
+
+
+def _by_column(matrix: Any, columns: np.ndarray) -> ReadRows:
+    """Hold a matrix in memory that is stored column by column."""
+    n_rows, n_columns = _shape(matrix)
+    data, indices, pointers = _sparse_parts(matrix, n_columns)
+    for part in (data, indices):
+        check_size(part)
+    rows = _check_positions(matrix, indices[()], n_rows)
+    whole = sparse.csc_array((data[()], rows, pointers), shape=(n_rows, n_columns))
+    by_row = whole[:, columns].tocsr()
+    return lambda start, stop: by_row[start:stop].toarray()
+
+
+def _by_row(matrix: Any, columns: np.ndarray) -> ReadRows:
+    """Read a matrix by block that is stored row by row."""
+    n_rows, n_columns = _shape(matrix)
+    data, indices, pointers = _sparse_parts(matrix, n_rows)
 
     def read(start: int, stop: int) -> np.ndarray:
         first, last = pointers[start], pointers[stop]
+        positions = _check_positions(matrix, indices[first:last], n_columns)
         rows = sparse.csr_array(
-            (data[first:last], indices[first:last], pointers[start : stop + 1] - first),
-            shape=(stop - start, shape[1]),
+            (data[first:last], positions, pointers[start : stop + 1] - first),
+            shape=(stop - start, n_columns),
         )
         return rows[:, columns].toarray()
 
     return read
-
-
-def _read_table(group: Any, name: str, path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read obs or var."""
-    if group.attrs.get("encoding-type") != "dataframe" or "_index" not in group.attrs:
-        msg = f"{path}: {name} is not a table as {_EXPECTED} has it."
-        raise DataFileError(msg)
-    index = group.attrs["_index"]
-    ids = pd.Index(read_texts(require(group, index, _EXPECTED)).astype(str))
-    columns = {
-        str(column): _read_column(require(group, column, _EXPECTED))
-        for column in group.attrs["column-order"]
-    }
-    for column, values in columns.items():
-        if len(values) != len(ids):
-            msg = (
-                f"{path}: column {column!r} of {name} has {len(values)} values for "
-                f"{len(ids)} rows. The file is damaged."
-            )
-            raise DataFileError(msg)
-    return pd.DataFrame(columns, index=range(len(ids))).set_index(ids)
-
-
-def _read_column(stored: Any) -> Any:
-    """Read one column: plain, categorical in either of its forms, or with a mask."""
-    if "categories" in stored.attrs:  # anndata 0.7
-        categories = pd.Index(read_texts(stored.file[stored.attrs["categories"]]))
-        return pd.Categorical.from_codes(stored[()], categories)
-    if hasattr(stored, "shape"):
-        return read_texts(stored)
-    if "codes" in stored:
-        ordered = bool(stored.attrs.get("ordered", False))
-        categories = pd.Index(read_texts(require(stored, "categories", _EXPECTED)))
-        return pd.Categorical.from_codes(
-            stored["codes"][()], categories, ordered=ordered
-        )
-    values = read_texts(require(stored, "values", _EXPECTED))
-    return pd.Series(values).mask(require(stored, "mask", _EXPECTED)[()])

@@ -15,6 +15,7 @@ from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = [
     "check_block_size",
+    "check_size",
     "dense_rows",
     "fill_rows",
     "open_hdf5",
@@ -25,6 +26,17 @@ __all__ = [
 # Rows further apart than this are not read in one go.
 _MAX_GAP = 64
 _BLOCK_BYTES = 2**26
+
+# What a damaged file makes h5py, numpy and scipy raise.
+_DAMAGE = (
+    *(OSError, LookupError, ValueError, TypeError, AttributeError),
+    *(RuntimeError, ArithmeticError, MemoryError),
+)
+
+# An array of up to this many bytes is read whatever the size of its file. What is
+# larger may hold so many times what it takes on disk, packed.
+_SMALL = 2**24
+_MAX_RATIO = 1032
 
 ReadRows = Callable[[int, int], np.ndarray]
 
@@ -46,7 +58,9 @@ def open_hdf5(path: str | os.PathLike[str], expected: str) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except OSError as error:
+    except InputError:
+        raise
+    except _DAMAGE as error:
         msg = (
             f"{path} cannot be read ({error}): it is cut off or damaged; {expected} "
             "was expected. Fetch the file again."
@@ -63,8 +77,26 @@ def require(file: Any, name: str, expected: str) -> Any:
     return file[name]
 
 
+def check_size(array: Any) -> None:
+    """Refuse an array that says it is larger than its file can hold."""
+    n_bytes = array.size * array.dtype.itemsize
+    if n_bytes > max(_SMALL, _MAX_RATIO * array.id.get_storage_size()):
+        msg = (
+            f"{array.file.filename}, {array.name}: an array of {array.shape} does not "
+            "fit in the file. It is cut off or damaged; fetch it again."
+        )
+        raise DataFileError(msg)
+
+
 def read_texts(array: Any) -> np.ndarray:
     """Read an array; text, fixed or of any length, becomes str."""
+    if getattr(array, "shape", None) is None or not array.shape:
+        msg = (
+            f"{array.file.filename}, {array.name} is no array. The file is damaged or "
+            "of another kind."
+        )
+        raise DataFileError(msg)
+    check_size(array)
     values = array[()]
     if values.dtype.kind not in "SO":
         return values
