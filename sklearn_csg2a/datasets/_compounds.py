@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._names import describe_unmatched, match_names
+from sklearn_csg2a._names import NameMatches, describe_unmatched, match_names
 from sklearn_csg2a.chem import compound_identity, smiles_problem
+from sklearn_csg2a.datasets._files import is_missing
 from sklearn_csg2a.datasets._text_tables import (
     find_column,
     plain_column,
@@ -22,8 +23,8 @@ __all__ = ["CompoundTable", "find_smiles"]
 
 CompoundTable = Mapping[Any, str] | pd.Series | pd.DataFrame | str | os.PathLike[str]
 
-# What stands for a structure that is not known or not published.
-_NO_STRUCTURE = ("", "-666", "restricted", "nan", "None")
+# What stands for a structure that is not published, beside codes for missing values.
+_NO_STRUCTURE = ("restricted",)
 
 _EXPECTED = "a table of compounds with a column of SMILES and a column of ids or names"
 _SMILES = (
@@ -50,7 +51,8 @@ _NO_IDS = (
 def find_smiles(ids: pd.Series, compounds: CompoundTable) -> pd.DataFrame:
     """Look the structure of each compound up, by its id or by a spelling of it.
 
-    Returns `smiles` and `problem` for each row of `ids`; one of the two is None.
+    Returns for each row of `ids`: `smiles` and `problem`, of which one is None, and
+    `name`, which shows the id, with the nearest known ones where it is not known.
     """
     unique = {value: _spell(value) for value in ids.dropna().unique()}
     known = _smiles_by_id(compounds, list(unique.values()))
@@ -62,16 +64,40 @@ def find_smiles(ids: pd.Series, compounds: CompoundTable) -> pd.DataFrame:
             f"{list_offenders(map(repr, list(known)[:3]))}."
         )
         raise InputError(msg)
-    found: dict[Any, tuple[str | None, str | None]] = {}
-    for value, spelt in unique.items():
-        if spelt in matches.ambiguous:
-            found[value] = (None, "several compounds fit the name")
-        else:
-            found[value] = _judge(known.get(matches.matched.get(spelt, "")))
-    pairs = [found.get(name, (None, "no compound")) for name in ids.astype(object)]
+    found = {
+        value: (*_find(spelt, known, matches), _show(value, spelt, matches))
+        for value, spelt in unique.items()
+    }
+    nothing = (None, "no compound id", "none")
+    rows = [found.get(value, nothing) for value in ids.astype(object)]
     return pd.DataFrame(
-        pairs, index=ids.index, columns=["smiles", "problem"], dtype=object
+        rows, index=ids.index, columns=["smiles", "problem", "name"], dtype=object
     )
+
+
+def _find(
+    spelt: str, known: dict[str, Any], matches: NameMatches
+) -> tuple[str | None, str | None]:
+    """Return the structure of one compound, or why there is none."""
+    if spelt in matches.matched:
+        return _judge(known[matches.matched[spelt]])
+    if is_missing(spelt):
+        return None, "no compound id"
+    if spelt in matches.ambiguous:
+        return None, "several ids of compounds= fit"
+    return None, "compounds= has no such id"
+
+
+def _show(value: Any, spelt: str, matches: NameMatches) -> str:
+    """Show an id as it stands, with the known ones that it could have meant."""
+    if spelt in matches.matched:
+        return repr(value)
+    one = NameMatches(
+        {},
+        {value: matches.ambiguous[spelt]} if spelt in matches.ambiguous else {},
+        {value: matches.nearest[spelt]} if spelt in matches.nearest else {},
+    )
+    return describe_unmatched(one)
 
 
 def _spell(value: Any) -> str:
@@ -162,7 +188,11 @@ def _same_compound(one: Any, other: Any) -> bool:
 
 def _judge(smiles: Any) -> tuple[str | None, str | None]:
     """Return a structure that can be read, or what is wrong with it."""
-    if not isinstance(smiles, str) or smiles.strip() in _NO_STRUCTURE:
+    if (
+        not isinstance(smiles, str)
+        or is_missing(smiles)
+        or smiles.strip() in _NO_STRUCTURE
+    ):
         return None, "no structure"
     if smiles_problem(smiles.strip()) is not None:
         return None, "structure cannot be read"

@@ -59,7 +59,7 @@ LINCS L1000, phase I (GSE92742), level 3 expression after treatment
 {n_rows} treatments and {n_controls} controls, {n_genes} landmark genes, float32. The
 replicates of a treatment in its batch (a plate's name without the replicate) are
 averaged, and so are the DMSO wells of the batch: `cell_line` in `X` names a control
-(a row of `expression`) and `cell` names the cell line. `dropped` counts the treated
+(a row of `expression`) and `cell` names the cell line. `dropped` lists the treated
 wells that were left out.
 
 Terms: CC BY 4.0. Treated and control profiles correlate whatever the compound: judge
@@ -98,7 +98,7 @@ def fetch_lincs(
         Y : DataFrame (treatments, genes), float32, expression after treatment.
         expression : DataFrame (controls, genes), float32.
         controls : DataFrame, `cell`, `batch` and `n_wells` of each, same index.
-        dropped : Series, number of treated wells left out by reason.
+        dropped : DataFrame, `compound` and `reason` of each treated well left out.
         DESCR : str, origin and terms.
 
     Raises
@@ -226,7 +226,7 @@ def _save(data: Bunch, folder: Path) -> None:
     """Write the paired tables; the file that says they are complete comes last."""
     data.X.to_csv(folder / "treatments.csv.gz", index=False)
     data.controls.to_csv(folder / "controls.csv.gz")
-    data.dropped.to_csv(folder / "dropped.csv")
+    data.dropped.to_csv(folder / "dropped.csv.gz")
     part = folder / "profiles.part.npz"
     np.savez(
         part,
@@ -242,7 +242,8 @@ def _load(folder: Path) -> Bunch:
     text = ["cell_line", "cell", "batch", "compound"]
     X = read_table(folder, "treatments.csv.gz", ["cell_line", "smiles"], text=text)
     controls = read_table(folder, "controls.csv.gz", ["cell_line", "cell"], text=text)
-    dropped = read_table(folder, "dropped.csv", ["reason", "n_profiles"])
+    of_dropped = ["profile", "compound", "reason"]
+    dropped = read_table(folder, "dropped.csv.gz", of_dropped, text=of_dropped)
     arrays = read_arrays(folder, "profiles.npz", ["perturbed", "control", "genes"])
     controls = controls.set_index("cell_line")
     genes = pd.Index(arrays["genes"].astype(str))
@@ -256,7 +257,7 @@ def _load(folder: Path) -> Bunch:
             arrays["control"], index=controls.index, columns=genes, copy=False
         ),
         controls=controls,
-        dropped=dropped.set_index("reason")["n_profiles"],
+        dropped=dropped.set_index("profile"),
         DESCR=DESCR.format(
             n_rows=f"{len(X):,}", n_controls=len(controls), n_genes=len(genes)
         ),

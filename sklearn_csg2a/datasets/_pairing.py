@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from numbers import Integral
 
 import numpy as np
@@ -11,10 +12,13 @@ import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
 from sklearn_csg2a.datasets._compounds import CompoundTable
+from sklearn_csg2a.datasets._left_out import describe_reasons
 from sklearn_csg2a.datasets._pairing_metadata import (
     TREATMENT,
     Choice,
+    add_reason,
     check_ids,
+    check_index,
     describe_treated,
     read_batches,
     read_choice,
@@ -91,18 +95,20 @@ def pair_with_controls(
         Y : DataFrame (rows of X, genes), float32, expression after treatment.
         expression : DataFrame (controls, genes), float32, index `cell_line`.
         controls : DataFrame, `cell`, `batch` and `n_wells` of each, same index.
-        dropped : Series, number of treated profiles left out by reason.
+        dropped : DataFrame, one row per treated profile that was left out, by its id:
+            `compound` and `reason`.
 
     Raises
     ------
     InputError
         If a column is missing, a dose or time cannot be read, a batch holds more
-        than one cell line, or nothing is left.
+        than one cell line, metadata is not indexed by profile, or nothing is left.
 
     Warns
     -----
     UserWarning
-        If treated profiles were left out; they are counted by reason.
+        If treated profiles were left out; they are counted by reason, and the first
+        are named.
 
     Examples
     --------
@@ -133,10 +139,14 @@ def pair_with_controls(
     _check_choices(how=how, replicates=replicates)
     _check_counts(min_replicates=min_replicates, min_controls=min_controls)
     check_ids(metadata)
+    blocks = iter([profiles] if isinstance(profiles, pd.DataFrame) else profiles)
+    first = next(blocks, None)
     there = np.ones(len(metadata), dtype=bool)
+    if first is not None:
+        check_index(metadata, first)
+        blocks = chain([first], blocks)
     if isinstance(profiles, pd.DataFrame):
         there = metadata.index.isin(profiles.index)
-        profiles = [profiles]
     names = resolve_columns(metadata, columns, compounds)
     is_control = read_choice(control, metadata, "control")
     is_treated = ~is_control
@@ -146,22 +156,24 @@ def pair_with_controls(
     usable = is_control & there & batches.notna().to_numpy()
     wells = pd.DataFrame({"cell": metadata[names["cell"]], "batch": batches})[usable]
     refuse_mixed_batches(wells, batch)
-    table, reasons = describe_treated(
+    table, left_out = describe_treated(
         metadata[is_treated], names, batches[is_treated], compounds
     )
-    _add_reason(reasons, ~there[is_treated], "no profile")
+    add_reason(left_out, ~there[is_treated], "no profile")
     n_wells = table["batch"].map(wells["batch"].value_counts()).fillna(0)
-    _add_reason(reasons, (n_wells < min_controls).to_numpy(), "too few controls")
-    refuse_other_cells(table[reasons.isna()], wells, batch)
-    size = table[reasons.isna()].groupby(TREATMENT)["n_replicates"].transform("size")
+    add_reason(left_out, (n_wells < min_controls).to_numpy(), "too few controls")
+    kept = left_out["reason"].isna()
+    refuse_other_cells(table[kept], wells, batch)
+    size = table[kept].groupby(TREATMENT)["n_replicates"].transform("size")
     few = table.index.isin(size.index[size < min_replicates])
-    _add_reason(reasons, few, "too few replicates")
-    X, rows = _choose_rows(table[reasons.isna()], replicates)
+    add_reason(left_out, few, "too few replicates")
+    kept = left_out["reason"].isna()
+    X, rows = _choose_rows(table[kept], replicates)
     if X.empty:
         msg = (
             f"No treated profile is left of {len(table)} "
-            f"({_list_counts(reasons.value_counts())}). See `batch`, `control`, "
-            "`columns` and `compounds`."
+            f"({describe_reasons(left_out['reason'], left_out['name'])}). See `batch`, "
+            "`control`, `columns` and `compounds`."
         )
         raise InputError(msg)
     X, wells = _assign_controls(X, wells, how, random_state)
@@ -170,16 +182,17 @@ def pair_with_controls(
     groups[0, metadata.index.get_indexer(rows.index)] = rows
     of_well = ids.get_indexer(pd.Index(wells["cell_line"]))
     groups[1, metadata.index.get_indexer(wells.index)] = of_well
-    perturbed, basal = average_profiles(
-        profiles, metadata.index, groups, (len(X), len(ids))
+    (perturbed, basal), seen = average_profiles(
+        blocks, metadata.index, groups, (len(X), len(ids))
     )
     controls = wells.groupby("cell_line", sort=False)[["cell", "batch"]].first()
-    return _gather(X, perturbed, basal, controls, reasons)
-
-
-def _add_reason(reasons: pd.Series, rows: np.ndarray, reason: str) -> None:
-    """Give rows a reason to be left out, unless they have one."""
-    reasons[rows & reasons.isna().to_numpy()] = reason
+    has_control = basal.counts[controls.index.get_indexer(pd.Index(X["cell_line"]))] > 0
+    came = seen[metadata.index.get_indexer(left_out.index)]
+    add_reason(left_out, ~came, "no profile")
+    alone = rows.index[~has_control[rows.to_numpy()]]
+    add_reason(left_out, left_out.index.isin(alone), "too few controls")
+    left_out["compound"] = table["compound"]
+    return _gather(X, perturbed, basal, controls, has_control, left_out)
 
 
 def _choose_rows(kept: pd.DataFrame, replicates: str) -> tuple[pd.DataFrame, pd.Series]:
@@ -197,26 +210,20 @@ def _gather(
     perturbed: ProfileMeans,
     basal: ProfileMeans,
     controls: pd.DataFrame,
-    reasons: pd.Series,
+    has_control: np.ndarray,
+    left_out: pd.DataFrame,
 ) -> Bunch:
     """Put the tables together; leave out what no block of profiles brought."""
-    has_control = basal.counts[controls.index.get_indexer(pd.Index(X["cell_line"]))] > 0
     complete = has_control & (perturbed.counts > 0)
     if not complete.any():
         msg = f"profiles holds none of the {len(X)} treatments with their controls."
         raise InputError(msg)
-    dropped = reasons.value_counts().to_dict()
-    for reason, number in (
-        ("no profile", X["n_replicates"].sum() - perturbed.counts.sum()),
-        ("too few controls", perturbed.counts[~has_control].sum()),
-    ):
-        if number:
-            dropped[reason] = dropped.get(reason, 0) + int(number)
-    counts = pd.Series(dropped, name="n_profiles", dtype="int64").rename_axis("reason")
-    if len(counts):
+    dropped = left_out[left_out["reason"].notna()]
+    if len(dropped):
         warnings.warn(
-            f"{counts.sum()} of {len(reasons)} treated profiles were left out "
-            f"({_list_counts(counts)}).",
+            f"{len(dropped)} of {len(left_out)} treated profiles were left out: "
+            f"{describe_reasons(dropped['reason'], dropped['name'])}. `dropped` of the "
+            "result lists them all.",
             stacklevel=3,
         )
     X = X.assign(n_replicates=perturbed.counts)
@@ -226,12 +233,13 @@ def _gather(
         X, Y = X[complete], Y[complete]
         used = controls.index.isin(X["cell_line"])
         controls, expression = controls[used], expression[used]
-    return Bunch(X=X, Y=Y, expression=expression, controls=controls, dropped=counts)
-
-
-def _list_counts(counts: pd.Series) -> str:
-    """List reasons with their numbers of profiles."""
-    return ", ".join(f"{number}: {reason}" for reason, number in counts.items())
+    return Bunch(
+        X=X,
+        Y=Y,
+        expression=expression,
+        controls=controls,
+        dropped=dropped[["compound", "reason"]].rename_axis("profile"),
+    )
 
 
 def _check_choices(*, how: str, replicates: str) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sklearn_csg2a.datasets._compounds import CompoundTable, find_smiles
+from sklearn_csg2a.datasets._files import mask_missing
+from sklearn_csg2a.datasets._left_out import name_rows
+from sklearn_csg2a.datasets._names import match_names
 from sklearn_csg2a.datasets._units import parse_doses, parse_times
 from sklearn_csg2a.exceptions import InputError, list_offenders
 
 __all__ = [
     "TREATMENT",
     "Choice",
+    "add_reason",
     "check_ids",
+    "check_index",
     "describe_treated",
     "read_batches",
     "read_choice",
@@ -118,8 +123,9 @@ def read_batches(metadata: pd.DataFrame, batch: str | Sequence[str]) -> pd.Serie
     for name in names:
         if name not in metadata.columns:
             raise _absent("batch", name, metadata)
-    missing = metadata[names].isna().any(axis=1)
-    parts = [metadata[name].astype(str) for name in names]
+    columns = [mask_missing(metadata[name].astype(object)) for name in names]
+    missing = pd.concat(columns, axis=1).isna().any(axis=1)
+    parts = [column.astype(str) for column in columns]
     joined = parts[0].astype(object)
     for part in parts[1:]:
         joined = joined + "|" + part
@@ -157,35 +163,99 @@ def describe_treated(
     names: dict[str, str],
     batches: pd.Series,
     compounds: CompoundTable | None,
-) -> tuple[pd.DataFrame, pd.Series]:
-    """Return the table of treatments, and why each cannot be used (or None)."""
-    compound = rows[names["compound"]].astype(object)
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the table of treatments, and why each cannot be used.
+
+    The second table has the `reason` (or None) and the `name` of what it is about.
+    Doses and times are read where there is a structure: proteins have other units.
+    """
+    compound = mask_missing(rows[names["compound"]].astype(object))
+    left_out = pd.DataFrame(
+        {"reason": None, "name": name_rows(rows.index)}, dtype=object
+    )
     if compounds is None:
-        own = rows[names["smiles"]].astype(object)
+        own = mask_missing(rows[names["smiles"]].astype(object))
         found = find_smiles(own, {text: text for text in own.dropna().unique()})
+        left_out["reason"] = found["problem"].mask(own.isna(), "no structure")
     else:
         found = find_smiles(compound, compounds)
-    units = [
-        rows[names[key]] if key in names else None for key in ("dose_unit", "time_unit")
-    ]
+        left_out["reason"] = found["problem"]
+        left_out["name"] = found["name"].where(compound.notna(), left_out["name"])
+    readable = found["smiles"].notna()
     table = pd.DataFrame(
         {
             "smiles": found["smiles"],
-            "dose": parse_doses(rows[names["dose"]], units[0]),
-            "time": parse_times(rows[names["time"]], units[1]),
-            "cell": rows[names["cell"]].astype(object),
+            "dose": _read_amounts(parse_doses, rows[readable], names, "dose"),
+            "time": _read_amounts(parse_times, rows[readable], names, "time"),
+            "cell": mask_missing(rows[names["cell"]].astype(object)),
             "batch": batches[rows.index],
             "compound": compound,
             "n_replicates": 1,
         },
         index=rows.index,
     )
-    reasons = found["problem"].copy()
     for column, reason in (
         ("dose", "no dose"),
         ("time", "no time"),
         ("cell", "no cell line"),
         ("batch", "no batch"),
     ):
-        reasons[table[column].isna() & reasons.isna()] = reason
-    return table, reasons
+        add_reason(left_out, table[column].isna().to_numpy(), reason)
+    return table, left_out
+
+
+def add_reason(left_out: pd.DataFrame, rows: np.ndarray, reason: str) -> None:
+    """Give profiles a reason to be left out, unless they have one."""
+    new = rows & left_out["reason"].isna().to_numpy()
+    left_out.loc[new, "reason"] = reason
+    left_out.loc[new, "name"] = [repr(profile) for profile in left_out.index[new]]
+
+
+def _read_amounts(
+    parse: Callable[..., np.ndarray],
+    rows: pd.DataFrame,
+    names: dict[str, str],
+    key: str,
+) -> pd.Series:
+    """Read the doses or times of some rows, with their units where there are any."""
+    unit = f"{key}_unit"
+    units = rows[names[unit]] if unit in names else None
+    return pd.Series(parse(rows[names[key]], units), index=rows.index)
+
+
+def check_index(metadata: pd.DataFrame, profiles: pd.DataFrame) -> None:
+    """Refuse metadata whose index holds none of the profiles; say what may help."""
+    if not len(profiles) or metadata.index.isin(profiles.index).any():
+        return
+    msg = (
+        "metadata is not indexed by profile: the ids of profiles are "
+        f"{_show_ids(profiles.index)}, and the index of metadata holds "
+        f"{_show_ids(metadata.index)}. "
+    )
+    raise InputError(msg + _advise_index(metadata, profiles))
+
+
+def _show_ids(ids: pd.Index) -> str:
+    """Show the first ids."""
+    return list_offenders([repr(label) for label in ids[:3].tolist()])
+
+
+def _advise_index(metadata: pd.DataFrame, profiles: pd.DataFrame) -> str:
+    """Say how metadata come to be indexed as profiles are."""
+    ids = profiles.index
+    shared = {
+        column: metadata[column].isin(ids).sum()
+        for column in metadata.columns[~metadata.columns.duplicated()]
+    }
+    best = max(shared, key=lambda column: shared[column], default=None)
+    if best is not None and shared[best]:
+        return f"Its column {best!r} holds them: use metadata.set_index({best!r})."
+    if metadata.index.isin(profiles.columns).any():
+        return "The columns of profiles hold them: use profiles.T."
+    if metadata.index.astype(str).isin(ids.astype(str)).any():
+        return "The one are text and the other numbers: use .astype(str) on both."
+    matches = match_names(list(ids.astype(str)), list(metadata.index.astype(str)))
+    if matches.matched:
+        one, other = next(iter(matches.matched.items()))
+        return f"They differ in case, blanks or dashes: {one!r} and {other!r}."
+    return "Use metadata.set_index(...) with the column of the ids of profiles."

@@ -43,10 +43,11 @@ def average_profiles(
     ids: pd.Index,
     targets: np.ndarray,
     n_groups: tuple[int, ...],
-) -> list[ProfileMeans]:
+) -> tuple[list[ProfileMeans], np.ndarray]:
     """Average profiles by group, in several groupings at once.
 
-    `targets` (groupings, ids) holds the group of each id, or -1.
+    `targets` (groupings, ids) holds the group of each id, or -1. Returns the means of
+    each grouping, and which ids came.
     """
     means: list[ProfileMeans] = []
     seen = np.zeros(len(ids), dtype=bool)
@@ -68,7 +69,7 @@ def average_profiles(
     if not means:
         msg = "profiles holds no block of profiles."
         raise InputError(msg)
-    return means
+    return means, seen
 
 
 def _check_positions(positions: np.ndarray, index: pd.Index, seen: np.ndarray) -> None:

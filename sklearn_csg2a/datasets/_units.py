@@ -9,32 +9,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a.datasets._files import is_missing
 from sklearn_csg2a.exceptions import InputError, list_offenders
 
 __all__ = ["parse_doses", "parse_times"]
 
-_MICROMOLAR = {
-    "m": 1e6,
-    "mm": 1e3,
-    "um": 1.0,
-    "nm": 1e-3,
-    "pm": 1e-6,
+_MICROMOLAR = {"m": 1e6, "mm": 1e3, "um": 1.0, "nm": 1e-3, "pm": 1e-6}
+_HOURS = {"min": 1 / 60, "h": 1.0, "d": 24.0, "week": 168.0}
+_SPELLINGS = {
+    "dose": {
+        **{f"{unit[:-1]}mol/l": unit for unit in _MICROMOLAR},
+        "molar": "m",
+        "millimolar": "mm",
+        "micromolar": "um",
+        "nanomolar": "nm",
+        "picomolar": "pm",
+    },
+    "time": {
+        **dict.fromkeys(("m", "mins", "minute", "minutes"), "min"),
+        **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
+        **dict.fromkeys(("day", "days"), "d"),
+        **dict.fromkeys(("w", "wk", "weeks"), "week"),
+    },
 }
-_HOURS = {
-    "h": 1.0,
-    "hr": 1.0,
-    "hrs": 1.0,
-    "hour": 1.0,
-    "hours": 1.0,
-    "min": 1 / 60,
-    "minutes": 1 / 60,
-    "d": 24.0,
-    "day": 24.0,
-    "days": 24.0,
-}
-_QUANTITY = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)")
-_MISSING = {"", "-666", "-666.0", "nan", "na", "none", "<na>"}
-_FULL_WORDS = {"micromolar": "um", "nanomolar": "nm", "millimolar": "mm"}
+# A decimal comma is one where it cannot be a mark of thousands.
+_QUANTITY = re.compile(
+    r"([-+]?(?:\d+\.?\d*|\.\d+|0,\d+|\d+,(?:\d{1,2}|\d{4,}))(?:[eE][-+]?\d+)?)\s*(\S*)"
+)
 
 
 def parse_doses(values: Any, units: Any = None) -> np.ndarray:
@@ -51,7 +52,8 @@ def parse_doses(values: Any, units: Any = None) -> np.ndarray:
     Returns
     -------
     doses : ndarray of shape (n,), float64
-        Micromolar. Missing values (also -666, the code of L1000 files) are NaN.
+        Micromolar. Missing values are NaN, also -666, the code of L1000 files, in
+        any of its forms.
 
     Raises
     ------
@@ -77,13 +79,14 @@ def parse_times(values: Any, units: Any = None) -> np.ndarray:
     values : array-like of str or float, shape (n,)
         The times. A value without a unit takes the one of `units`.
     units : str, array-like of str or None, default=None
-        Unit of each value, or of all of them; None means hours. Minutes, hours and
-        days are known.
+        Unit of each value, or of all of them; None means hours. Minutes, hours,
+        days and weeks are known.
 
     Returns
     -------
     times : ndarray of shape (n,), float64
-        Hours. Missing values (also -666, the code of L1000 files) are NaN.
+        Hours. Missing values are NaN, also -666, the code of L1000 files, in any of
+        its forms.
 
     Raises
     ------
@@ -109,8 +112,12 @@ def _parse(
         of_rows = pd.Series(units or default, index=texts.index, dtype=object)
     else:
         of_rows = pd.Series(list(units), index=texts.index).astype(object).map(_to_text)
+        of_rows = of_rows.mask(of_rows.map(is_missing), default)
     pairs = pd.Series(list(zip(texts, of_rows, strict=True)), dtype=object)
-    found = {pair: _convert(pair[0], pair[1], factors) for pair in pairs.unique()}
+    spellings = _SPELLINGS[what]
+    found = {
+        pair: _convert(pair[0], pair[1], factors, spellings) for pair in pairs.unique()
+    }
     wrong = pairs.map(lambda pair: found[pair] is None).to_numpy(dtype=bool)
     if wrong.any():
         rows = np.flatnonzero(wrong)
@@ -131,16 +138,18 @@ def _to_text(value: Any) -> str:
     return "" if value is None or pd.isna(value) else str(value).strip()
 
 
-def _convert(text: str, unit: str, factors: Mapping[str, float]) -> float | None:
+def _convert(
+    text: str, unit: str, factors: Mapping[str, float], spellings: Mapping[str, str]
+) -> float | None:
     """Return the quantity, NaN where it is missing, None where it is none."""
-    if text.lower() in _MISSING:
+    if is_missing(text):
         return float("nan")
     match = _QUANTITY.fullmatch(text)
     if match is None:
         return None
-    number, own_unit = float(match[1]), match[2] or unit
-    folded = own_unit.replace("\u00b5", "u").replace("\u03bc", "u").lower()
-    factor = factors.get(_FULL_WORDS.get(folded, folded))
+    number, own_unit = float(match[1].replace(",", ".")), match[2] or unit
+    folded = own_unit.replace("\u00b5", "u").replace("\u03bc", "u").lower().rstrip(".")
+    factor = factors.get(spellings.get(folded, folded))
     if factor is None or number < 0:
         return None
     # Dividing keeps 500 nM at 0.5 exactly.
