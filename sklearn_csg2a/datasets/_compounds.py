@@ -68,7 +68,7 @@ def find_smiles(ids: pd.Series, compounds: CompoundTable) -> pd.DataFrame:
         value: (*_find(spelt, known, matches), _show(value, spelt, matches))
         for value, spelt in unique.items()
     }
-    nothing = (None, "no compound id", "none")
+    nothing = (None, "no compound", "none")
     rows = [found.get(value, nothing) for value in ids.astype(object)]
     return pd.DataFrame(
         rows, index=ids.index, columns=["smiles", "problem", "name"], dtype=object
@@ -82,9 +82,9 @@ def _find(
     if spelt in matches.matched:
         return _judge(known[matches.matched[spelt]])
     if is_missing(spelt):
-        return None, "no compound id"
+        return None, "no compound"
     if spelt in matches.ambiguous:
-        return None, "several ids of compounds= fit"
+        return None, "several compounds fit the name"
     return None, "compounds= has no such id"
 
 

@@ -54,7 +54,7 @@ def _read_records(stored: Any, file: Any, expected: str) -> pd.DataFrame:
     check_size(stored)
     records = stored[()]
     index = next((name for name in ("index", "_index") if name in fields), fields[0])
-    columns = {}
+    columns: dict[str, Any] = {}
     for field in fields:
         values = _texts(records[field])
         categories = f"uns/{field}_categories"

@@ -37,6 +37,11 @@ _COLUMN_NAMES = {
     "node1_external_id": "protein1",
     "node2_external_id": "protein2",
 }
+_LINK_TYPES: dict[str, type] = {
+    "protein1": str,
+    "protein2": str,
+    "combined_score": float,
+}
 _NAME_COLUMNS = {"string_protein_id", "preferred_name", "alias", "source"}
 _CHUNK = 500_000
 _FULL_SCALE = 1000  # of the scores in files; on the website it is 1
@@ -173,21 +178,15 @@ def _read_links(
     Returns them with scores out of 1000, and whether they are all that there are.
     """
     with open_text(path, _LINKS) as lines:
-        separator, columns = _read_header(
-            lines, ["protein1", "protein2", "combined_score"], path, _LINKS
-        )
+        separator, columns = _read_header(lines, list(_LINK_TYPES), path, _LINKS)
         try:
             kept, highest, n_links = _filter_links(
                 pd.read_csv(
                     lines,
                     sep=separator,
                     names=columns,
-                    usecols=["protein1", "protein2", "combined_score"],
-                    dtype={
-                        "protein1": str,
-                        "protein2": str,
-                        "combined_score": "float64",
-                    },
+                    usecols=list(_LINK_TYPES),
+                    dtype=_LINK_TYPES,
                     chunksize=_CHUNK,
                     index_col=False,
                 ),
@@ -235,8 +234,7 @@ def _find_scale(
     scores: pd.Series, threshold: float, path: str | os.PathLike[str]
 ) -> float:
     """Tell whether scores are out of 1000 or of 1; the threshold must fit them."""
-    is_unit = scores.max() <= 1 and bool((scores % 1 > 0).any())
-    if is_unit:
+    if scores.between(0, 1, inclusive="neither").any():
         return 1.0
     if 0 < threshold <= 1:
         msg = (

@@ -6,11 +6,13 @@ import csv
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 import pandas as pd
 
 from sklearn_csg2a.datasets._files import open_text, start_of_file
@@ -25,6 +27,13 @@ __all__ = [
 ]
 
 _ZIP_MAGIC = b"PK"
+_OLD_WORKBOOK_MAGIC = b"\xd0\xcf\x11\xe0"
+
+# What a damaged table makes pandas, openpyxl and zipfile raise.
+_DAMAGE = (
+    *(ValueError, LookupError, TypeError, AttributeError, SyntaxError, EOFError),
+    *(zipfile.BadZipFile, zlib.error, csv.Error),
+)
 _OF_WORKBOOKS = "[Content_Types].xml"
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
@@ -71,6 +80,8 @@ def read_header(
 ) -> tuple[list[str], str]:
     """Read the first line; return its fields and what separates them."""
     line = lines.readline().lstrip(_BYTE_ORDER_MARK)
+    if line.lower().startswith("sep=") and len(line.strip()) <= len("sep=;"):
+        line = lines.readline()  # Excel's own note of the separator comes first
     if not line.strip():
         msg = f"{path} begins with an empty line; {expected} was expected."
         raise DataFileError(msg)
@@ -95,12 +106,12 @@ def read_text_table(path: str | os.PathLike[str], expected: str) -> pd.DataFrame
                     lines,
                     sep=separator,
                     header=None,
-                    names=range(len(header)),
+                    names=range(len(header) + 1),  # one for a separator at line ends
                     index_col=False,
                     dtype=str,
                     skipinitialspace=True,
                 )
-            table.columns = pd.Index(header, dtype=object)
+            table = table.set_axis([*header, ""], axis=1)
     except ImportError as error:
         msg = (
             f"Reading the workbook {path} needs the package openpyxl: pip install "
@@ -109,17 +120,37 @@ def read_text_table(path: str | os.PathLike[str], expected: str) -> pd.DataFrame
         raise ImportError(msg) from error
     except DataFileError:
         raise
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         msg = f"{path} cannot be read ({error}); {expected} was expected."
         raise DataFileError(msg) from error
+    table = _drop_empty(table, path)
     if table.empty:
         msg = f"{path} has no rows; {expected} was expected."
         raise DataFileError(msg)
     return table.apply(lambda column: column.str.strip())
 
 
+def _drop_empty(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Drop empty rows, and empty columns without a name; the others need one."""
+    table = table.dropna(how="all")
+    filled = table.notna().any().to_numpy()
+    unnamed = np.array([not name or str(name).startswith("Unnamed:") for name in table])
+    if unnamed[-1] and filled[-1] and not str(table.columns[-1]):
+        row = table.index[table.iloc[:, -1].notna()][0]
+        msg = (
+            f"{path}, row {row}: more fields than the header has. Is its text quoted "
+            "where it holds the separator, or a decimal comma?"
+        )
+        raise DataFileError(msg)
+    return table.loc[:, filled | ~unnamed].reset_index(drop=True)
+
+
 def _is_workbook(path: str | os.PathLike[str], expected: str) -> bool:
-    if not start_of_file(path, expected).startswith(_ZIP_MAGIC):
+    start = start_of_file(path, expected)
+    if start.startswith(_OLD_WORKBOOK_MAGIC):
+        msg = f"{path} is a workbook of Excel 97: save it as .xlsx or CSV."
+        raise DataFileError(msg)
+    if not start.startswith(_ZIP_MAGIC):
         return False
     if not zipfile.is_zipfile(path):
         return Path(path).suffix.casefold() == ".xlsx"

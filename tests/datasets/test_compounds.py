@@ -95,7 +95,7 @@ def test_an_exact_name_is_preferred_and_several_loose_ones_are_named_a_problem()
     assert found["problem"].tolist() == [
         None,
         "several compounds fit the name",
-        "no structure",
+        "compounds= has no such id",
         "no compound",
     ]
 
@@ -138,7 +138,7 @@ def test_damaged_files_are_named(sheet, tmp_path):
     with pytest.raises(DataFileError, match="no rows"):
         read_gdsc_fitted(sheet, compounds=empty)
     empty.write_text("drug,smiles\na,b\na,b,c\n")
-    with pytest.raises(DataFileError, match="cannot be read"):
+    with pytest.raises(DataFileError, match="row 1: more fields than the header"):
         read_gdsc_fitted(sheet, compounds=empty)
     cut = tmp_path / "cut.csv.gz"
     cut.write_bytes(gzip.compress(TABLE.to_csv().encode())[:-12])

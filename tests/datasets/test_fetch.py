@@ -227,7 +227,10 @@ def test_lincs_is_fetched_paired_and_loaded_again_without_the_network(
     np.testing.assert_allclose(data.Y.iloc[0], lincs[2:4, [2, 0]].mean(0), rtol=1e-6)
     basal = data.expression.loc["CPC_A375_6H"]
     np.testing.assert_allclose(basal, lincs[:2, [2, 0]].mean(0), rtol=1e-6)
-    assert data.dropped.to_dict() == {"no structure": 1, "no profile": 1}
+    assert data.dropped["reason"].to_dict() == {
+        "w5": "no structure",
+        "w7": "no profile",
+    }
     assert "1 treatments and 1 controls, 2 landmark genes" in data.DESCR
 
     n_requests = len(server.ranges)

@@ -104,7 +104,10 @@ def test_wells_without_a_profile_are_counted(screen, in_blocks):
     given = iter([few]) if in_blocks else few
     with pytest.warns(UserWarning, match="2 of 4 treated profiles were left out"):
         data = _pair((given, metadata), replicates="mean")
-    assert data.dropped.to_dict() == {"no profile": 1, "too few controls": 1}
+    assert data.dropped["reason"].to_dict() == {
+        "P1:B2": "no profile",
+        "P2:B1": "too few controls",
+    }
     assert data.X["n_replicates"].tolist() == [1, 1]
     assert data.expression.index.tolist() == ["P1"] == data.controls.index.tolist()
 
@@ -114,7 +117,12 @@ def test_what_is_left_out_is_counted_by_reason(screen):
     metadata["pert_id"] = ["DMSO", "DMSO", "B1", "B3", "B4", "DMSO", "B9"]
     with pytest.warns(UserWarning, match=r"3 of 4 .*1: structure cannot be read"):
         data = _pair((profiles, metadata))
-    assert data.dropped.to_dict() == {"no structure": 2, "structure cannot be read": 1}
+    assert data.dropped["reason"].to_dict() == {
+        "P1:B2": "no structure",
+        "P1:B3": "structure cannot be read",
+        "P2:B1": "compounds= has no such id",
+    }
+    assert data.dropped["compound"].tolist() == ["B3", "B4", "B9"]
     assert len(data.X) == 1
 
 

@@ -394,7 +394,7 @@ def test_real_gct_plate_pairs_as_the_assembled_set_does(raw_formats, data_home):
     assert plate.profiles["pert_type"].value_counts()["trt_cp"] == 328
     lincs = load_lincs(data_home=data_home)
     known = lincs.X[lincs.X["source"] == "cmapPy"].drop_duplicates("pert_id")
-    with pytest.warns(UserWarning, match="no structure"):
+    with pytest.warns(UserWarning, match="no such id"):
         data = pair_with_controls(
             plate.expression,
             plate.profiles,

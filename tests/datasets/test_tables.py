@@ -155,7 +155,8 @@ def test_fitted_sheet_becomes_treatments_and_ln_ic50(write):
     assert data.X["extrapolated"].tolist() == [False, True]
     assert data.y.tolist() == [1.5, 3.5]
     assert data.y.name == "ln_ic50"
-    assert data.dropped.to_dict() == {"no structure": 1, "no ln IC50": 1}
+    assert data.dropped["reason"].to_dict() == {2: "no structure", 3: "no ln IC50"}
+    assert data.dropped["drug"].tolist() == ["Secret", "Ethanol"]
 
 
 def test_fitted_sheet_is_keyed_by_other_ids(write):
@@ -179,10 +180,10 @@ def test_fitted_sheet_is_keyed_by_other_ids(write):
     ("text", "message"),
     [
         ("", "is empty"),
-        ("a,b\n1,2\n", "1 rows of the columns A, B"),
-        (SHEET.splitlines()[0] + "\n", "0 rows"),
+        ("a,b\n1,2\n", "1 rows of the columns a; b"),
+        (SHEET.splitlines()[0] + "\n", "no rows"),
         (SHEET.replace("-2.5", "low"), "column LN_IC50, row 2: 'low'"),
-        ("PK\x03\x04", "cannot be read|needs the package openpyxl"),
+        ("PK\x03\x04", "cannot be (read|unpacked)|needs the package openpyxl"),
     ],
 )
 def test_what_is_no_fitted_sheet_is_refused(write, text, message):
