@@ -50,8 +50,8 @@ class MixedKFold(BaseIdKFold):
     The fold of a pair depends on the set of pairs and on `random_state`, never on the
     order of the rows. Folds hold equal numbers of pairs, give or take one.
 
-    Drugs are compared by identity: the first block of the InChIKey of the largest
-    fragment, so that salts, atom order and stereo marks make no new drug. This holds
+    Drugs are compared by :func:`~sklearn_csg2a.chem.compound_identity`, so that salts,
+    atom order, stereo marks and the bonds of a metal make no new drug. This holds
     when all drug ids, from the column or from `groups`, are SMILES. When some are not,
     a column with "smiles" in its name raises an error that names them; any other
     source is read as plain names, compared as text (with a warning where nine in ten

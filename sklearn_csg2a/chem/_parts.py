@@ -1,0 +1,145 @@
+"""The parts of a compound: metals, simple ions and neutral molecules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rdkit import Chem, rdBase
+from rdkit.Chem.MolStandardize import rdMolStandardize
+
+__all__ = ["Parts", "has_carbon", "split_parts"]
+
+_NON_METALS = frozenset(
+    {1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 34, 35, 36, 53, 54, 85, 86}
+)
+# Drawn like non-metals, with bonds to carbon that hold: arsonic acids, stannanes not.
+_METALLOIDS = frozenset({32, 33, 51, 52})
+_SIMPLE_IONS = frozenset({3, 11, 12, 19, 20, 37, 38, 55, 56, 87, 88})
+_CARBON = 6
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a compound consists of, whatever its charges and metal bonds.
+
+    Attributes
+    ----------
+    metals : tuple of str
+        Elements that make a compound another one: platinum, gold, gadolinium.
+    ions : tuple of str
+        Elements that come as simple ions: lithium to caesium, magnesium to barium.
+    molecules : tuple of Mol
+        The rest, one each, neutral where it can be.
+    written : tuple of str
+        SMILES of each molecule with its charges as they were.
+    """
+
+    metals: tuple[str, ...]
+    ions: tuple[str, ...]
+    molecules: tuple[Chem.Mol, ...]
+    written: tuple[str, ...]
+
+
+def split_parts(mol: Chem.Mol) -> Parts:
+    """Take a compound apart: metals off their ligands, salts into their ions."""
+    metals = [atom.GetIdx() for atom in mol.GetAtoms() if _is_metal(atom)]
+    names = [_name(mol.GetAtomWithIdx(index)) for index in metals]
+    simple = [
+        mol.GetAtomWithIdx(index).GetAtomicNum() in _SIMPLE_IONS for index in metals
+    ]
+    rest = _without_metals(mol, metals) if metals else mol
+    fragments = [
+        one
+        for one in Chem.GetMolFrags(rest, asMols=True, sanitizeFrags=False)
+        if one.GetNumHeavyAtoms()
+    ]
+    is_complex = not all(simple)
+    return Parts(
+        metals=tuple(n for n, s in zip(names, simple, strict=True) if not s),
+        ions=tuple(n for n, s in zip(names, simple, strict=True) if s),
+        molecules=tuple(_neutral(one, is_complex=is_complex) for one in fragments),
+        written=tuple(Chem.MolToSmiles(one) for one in fragments),
+    )
+
+
+def has_carbon(mol: Chem.Mol) -> bool:
+    """Tell whether a molecule has a carbon atom."""
+    return any(atom.GetAtomicNum() == _CARBON for atom in mol.GetAtoms())
+
+
+def _is_metal(atom: Chem.Atom) -> bool:
+    """Tell whether an atom comes off its neighbours."""
+    number = atom.GetAtomicNum()
+    if number in _METALLOIDS:
+        return all(other.GetAtomicNum() != _CARBON for other in atom.GetNeighbors())
+    return number not in _NON_METALS
+
+
+def _name(atom: Chem.Atom) -> str:
+    """Return the element; of arsenic and antimony with the state, III or V."""
+    if atom.GetAtomicNum() not in (33, 51):
+        return str(atom.GetSymbol())
+    state = atom.GetFormalCharge() + sum(
+        bond.GetBondTypeAsDouble()
+        for bond in atom.GetBonds()
+        if bond.GetOtherAtom(atom).GetAtomicNum() > 1
+    )
+    return f"{atom.GetSymbol()}({'V' if state > 3 else 'III'})"
+
+
+def _without_metals(mol: Chem.Mol, metals: list[int]) -> Chem.Mol:
+    """Remove metals; the atoms they were bound to get the hydrogens they lack."""
+    editable = Chem.RWMol(mol)
+    Chem.Kekulize(editable, clearAromaticFlags=True)
+    for index in metals:
+        for atom in editable.GetAtomWithIdx(index).GetNeighbors():
+            _reset(atom)
+    editable.BeginBatchEdit()
+    for index in metals:
+        for atom in editable.GetAtomWithIdx(index).GetNeighbors():
+            if atom.GetAtomicNum() == 1:
+                editable.RemoveAtom(atom.GetIdx())
+        editable.RemoveAtom(index)
+    editable.CommitBatchEdit()
+    return _sanitized(editable.GetMol())
+
+
+def _reset(atom: Chem.Atom) -> None:
+    """Forget charge, hydrogens and radicals, so that valence rules fill them in."""
+    atom.SetFormalCharge(0)
+    atom.SetNumExplicitHs(0)
+    atom.SetNumRadicalElectrons(0)
+    atom.SetNoImplicit(False)  # noqa: FBT003
+    atom.SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
+
+
+def _sanitized(mol: Chem.Mol) -> Chem.Mol:
+    """Perceive rings, aromaticity and hydrogens; odd valences stay."""
+    with rdBase.BlockLogs():
+        Chem.SanitizeMol(mol, catchErrors=True)
+    return mol
+
+
+def _neutral(mol: Chem.Mol, *, is_complex: bool) -> Chem.Mol:
+    """Return a molecule without charges, as far as hydrogens can take them off."""
+    atoms = list(mol.GetAtoms())
+    charged = any(atom.GetFormalCharge() for atom in atoms)
+    if not charged and not (
+        is_complex and any(atom.GetNumRadicalElectrons() for atom in atoms)
+    ):
+        return mol
+    editable = Chem.RWMol(mol)
+    if is_complex:
+        for atom in editable.GetAtoms():
+            if atom.GetNumRadicalElectrons() or len(atoms) == 1:
+                _reset(atom)
+        _sanitized(editable)
+    with rdBase.BlockLogs():
+        return _uncharger().uncharge(editable.GetMol())
+
+
+@lru_cache(maxsize=1)
+def _uncharger() -> rdMolStandardize.Uncharger:
+    """Return RDKit's tool that adds and removes protons."""
+    return rdMolStandardize.Uncharger(canonicalOrder=True)

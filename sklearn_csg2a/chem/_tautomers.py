@@ -1,0 +1,168 @@
+"""Tautomers: InChI joins those that move hydrogens between hetero atoms, not enols."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from rdkit import Chem, rdBase
+
+__all__ = ["inchi_block", "keto_block", "loose_tautomer_key"]
+
+_BLOCK_LENGTH = 14
+_LOOSE = "/KET /15T"  # InChI's own keto-enol and 1,5 rules: they join too much
+# On Kekule structures. Bonds change as in the list of (atom, atom, order); what loses
+# a double bond to carbon gets the hydrogen. An enol whose other carbon bears oxygen
+# could become either of two ketones (glucose and fructose), so it stays.
+_TO_KETO = (
+    ("[OX2H1]-[#6]=[#6;!$([#6]~[#8])]", ((0, 1, 2), (1, 2, 1))),
+    ("[NX3;H1]1-[#6]=[#6]-[#6](=[OX1])-[#7]1", ((0, 1, 2), (1, 2, 1))),
+    (
+        "[NX3;H1]1-[#6]=[#6]-[#6](-[OX2H1])=[NX2]1",
+        ((0, 1, 2), (1, 2, 1), (3, 4, 2), (3, 5, 1)),
+    ),
+)
+# A pyridinol next to its nitrogen is written as the pyridone, whose ring is no phenol.
+_LACTIM = "[OX2H1]-[c]:[nX2;H0]"
+_RING_OF_BENZENE = 6
+
+
+def inchi_block(mol: Chem.Mol) -> str:
+    """Return the InChIKey's first block, or SMILES without stereo."""
+    return _block(_inchi(mol)) or str(Chem.MolToSmiles(mol, isomericSmiles=False))
+
+
+def keto_block(mol: Chem.Mol) -> str:
+    """Return the block of the compound, of its ketone where it is drawn as an enol.
+
+    Phenols and their nitrogen analogues are no enols.
+    """
+    inchi = _inchi(mol)
+    if not inchi:
+        return str(Chem.MolToSmiles(mol, isomericSmiles=False))
+    if not mol.HasSubstructMatch(_maybe_enol()):
+        return _block(inchi)
+    keto = _ketonised(_common_tautomer(mol, inchi))
+    return _block("" if keto is None else _inchi(keto)) or _block(inchi)
+
+
+def loose_tautomer_key(mol: Chem.Mol) -> str:
+    """Return a key that more tautomers share, and some that are none."""
+    with rdBase.BlockLogs():
+        inchi = Chem.MolToInchi(mol, options=_LOOSE)
+    return _block(inchi or "")
+
+
+def _inchi(mol: Chem.Mol) -> str:
+    """Return the standard InChI, "" where there is none."""
+    with rdBase.BlockLogs():
+        return str(Chem.MolToInchi(mol) or "")
+
+
+def _block(inchi: str) -> str:
+    """Return the first block of the key of an InChI, "" of none."""
+    return str(Chem.InchiToInchiKey(inchi)[:_BLOCK_LENGTH]) if inchi else ""
+
+
+def _common_tautomer(mol: Chem.Mol, inchi: str) -> Chem.Mol:
+    """Return one structure for all that InChI joins, so that none comes apart here.
+
+    Of some ions InChI moves protons so that its structure is another one.
+    """
+    with rdBase.BlockLogs():
+        common = Chem.MolFromInchi(inchi)
+    return mol if common is None or _inchi(common) != inchi else common
+
+
+def _ketonised(mol: Chem.Mol) -> Chem.Mol | None:
+    """Turn all enols into ketones; None where there is none."""
+    mol = _as_lactams(mol)
+    phenolic = _benzenoid_bonds(mol)
+    work = Chem.RWMol(mol)
+    Chem.Kekulize(work, clearAromaticFlags=True)
+    changed = False
+    while step := _next_step(work, phenolic):
+        for begin, end, order in step:
+            bond = work.GetBondBetweenAtoms(begin, end)
+            bond.SetBondType(
+                Chem.BondType.DOUBLE if order == 2 else Chem.BondType.SINGLE
+            )
+        for index in {index for bond in step for index in bond[:2]}:
+            _forget_hydrogens(work.GetAtomWithIdx(index))
+        work.UpdatePropertyCache(strict=False)
+        changed = True
+    if not changed:
+        return None
+    keto = work.GetMol()
+    with rdBase.BlockLogs():
+        Chem.SanitizeMol(keto, catchErrors=True)
+    return keto
+
+
+def _as_lactams(mol: Chem.Mol) -> Chem.Mol:
+    """Move hydrogens from hydroxyl groups to the aromatic nitrogens next to them."""
+    while match := mol.GetSubstructMatch(_lactim()):
+        oxygen, carbon, nitrogen = match
+        work = Chem.RWMol(mol)
+        work.GetBondBetweenAtoms(oxygen, carbon).SetBondType(Chem.BondType.DOUBLE)
+        _forget_hydrogens(work.GetAtomWithIdx(oxygen))
+        work.GetAtomWithIdx(nitrogen).SetNumExplicitHs(1)
+        with rdBase.BlockLogs():
+            if Chem.SanitizeMol(work, catchErrors=True):
+                break
+        mol = work.GetMol()
+    return mol
+
+
+def _forget_hydrogens(atom: Chem.Atom) -> None:
+    """Let valence rules say how many hydrogens an atom has."""
+    atom.SetNumExplicitHs(0)
+    atom.SetNoImplicit(False)  # noqa: FBT003
+
+
+def _next_step(
+    mol: Chem.Mol, phenolic: set[frozenset[int]]
+) -> list[tuple[int, int, int]]:
+    """Return the bonds to change for the first enol found, [] where there is none."""
+    for pattern, changes in _patterns():
+        for match in mol.GetSubstructMatches(pattern, uniquify=False):
+            step = [(match[a], match[b], order) for a, b, order in changes]
+            if not any(frozenset(bond[:2]) in phenolic for bond in step):
+                return step
+    return []
+
+
+def _benzenoid_bonds(mol: Chem.Mol) -> set[frozenset[int]]:
+    """Return the bonds of rings like benzene and pyridine, without C=O in them."""
+    bonds = set()
+    for ring in mol.GetRingInfo().AtomRings():
+        atoms = [mol.GetAtomWithIdx(index) for index in ring]
+        if len(ring) == _RING_OF_BENZENE and all(map(_is_benzenoid, atoms)):
+            bonds |= {
+                frozenset(pair) for pair in zip(ring, (*ring[1:], ring[0]), strict=True)
+            }
+    return bonds
+
+
+def _is_benzenoid(atom: Chem.Atom) -> bool:
+    """Tell whether an atom is aromatic by a double bond within rings."""
+    return atom.GetIsAromatic() and not any(
+        bond.GetBondType() == Chem.BondType.DOUBLE for bond in atom.GetBonds()
+    )
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[tuple[Chem.Mol, tuple[tuple[int, int, int], ...]], ...]:
+    """Return the patterns of enols, read."""
+    return tuple((Chem.MolFromSmarts(text), changes) for text, changes in _TO_KETO)
+
+
+@lru_cache(maxsize=1)
+def _lactim() -> Chem.Mol:
+    """Return the pattern of an aromatic lactim."""
+    return Chem.MolFromSmarts(_LACTIM)
+
+
+@lru_cache(maxsize=1)
+def _maybe_enol() -> Chem.Mol:
+    """Return a pattern that everything has that may turn out an enol."""
+    return Chem.MolFromSmarts("[OX1,OX2H1]~[#6]~[#6;X3]")
