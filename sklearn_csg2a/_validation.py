@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,16 +17,26 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 __all__ = [
+    "column_type_problem",
     "describe_entries",
     "describe_offenders",
     "holds_numbers",
     "name_row",
     "parse_numbers",
     "to_finite_float32",
+    "type_problem",
     "validate_plain",
 ]
 
 MAX_LISTED = 5
+_NO_NUMBERS: tuple[tuple[tuple[type, ...], str], ...] = (
+    ((bool, np.bool_), "True or False"),
+    ((complex, np.complexfloating), "a complex number"),
+    ((bytes, bytearray, memoryview), "bytes"),
+    ((datetime.date, np.datetime64), "a date"),
+    ((datetime.timedelta, np.timedelta64), "a duration"),
+)
+_NO_NUMBER_TYPES = tuple(kind for kinds, _ in _NO_NUMBERS for kind in kinds)
 
 
 def name_row(position: int, labels: np.ndarray | None = None) -> str:
@@ -94,20 +105,50 @@ def to_finite_float32(
     raise InputError(f"Input {name} contains {problem}: {offenders}. {advice}")
 
 
+def type_problem(value: Any) -> str:
+    """Say why a value is taken for no number by its type; "" for any other.
+
+    Python makes numbers of these: `float(True)`, `float(b"1")`, the nanoseconds of a
+    date.
+    """
+    for kinds, problem in _NO_NUMBERS:
+        if isinstance(value, kinds):
+            return problem
+    return ""
+
+
+def column_type_problem(dtype: Any) -> str:
+    """Say why a column of this type is taken for no numbers; "" for any other."""
+    if pd.api.types.is_bool_dtype(dtype):
+        return "True or False"
+    if pd.api.types.is_complex_dtype(dtype):
+        return "complex numbers"
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return "dates"
+    return "durations" if pd.api.types.is_timedelta64_dtype(dtype) else ""
+
+
 def parse_numbers(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Return values as float64 (n,) and a mask (n,) of those that are no numbers.
 
-    Missing values become NaN and are not in the mask.
+    Missing values become NaN and are not in the mask. Booleans, complex numbers,
+    bytes, dates and durations are no numbers.
     """
+    missing = values.isna().to_numpy(dtype=bool)
+    if column_type_problem(values.dtype):
+        return np.full(len(values), np.nan), ~missing
     if pd.api.types.is_numeric_dtype(values.dtype):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         return numbers, np.zeros(len(values), dtype=bool)
     entries = values.astype(object)
+    foreign = np.fromiter(
+        (isinstance(entry, _NO_NUMBER_TYPES) for entry in entries), bool, len(entries)
+    )
+    entries = entries.mask(foreign & ~missing, "no number")
     try:
         numbers = pd.to_numeric(entries, errors="coerce").to_numpy(dtype=np.float64)
     except (TypeError, ValueError):
         numbers = np.array([_number_or_nan(entry) for entry in entries])
-    missing = entries.isna().to_numpy(dtype=bool)
     return numbers, np.isnan(numbers) & ~missing
 
 

@@ -189,6 +189,7 @@ class FeatureRegressor(RegressorMixin, BaseEstimator):
         )
         if not plain:
             validate_data(self, X, reset=True, skip_check_array=True)
+        self._fitted_ranges = treatments.ranges
         return treatments
 
     def _read_for_predict(self, X: Any) -> Treatments:
@@ -203,6 +204,7 @@ class FeatureRegressor(RegressorMixin, BaseEstimator):
             genes=tuple(self.genes_),
             missing_genes=self.missing_genes,
             on_invalid_smiles=self.on_invalid_smiles,
+            fitted_ranges=self._fitted_ranges,
             has_compounds=self._has_compounds,
             estimator_name=type(self).__name__,
         )

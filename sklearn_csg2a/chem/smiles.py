@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from numbers import Real
 
 import numpy as np
 from rdkit import Chem, rdBase
 
+from sklearn_csg2a.chem._other_identifiers import describe_other_identifier
 from sklearn_csg2a.exceptions import InvalidSmilesError
 
 __all__ = ["canonical_smiles", "parse_smiles", "smiles_problem"]
@@ -145,11 +147,12 @@ def _read(smiles: object) -> tuple[str, Chem.Mol | None]:
     text = str(smiles)
     problem = _problem_of_spelling(text)
     if problem:
-        return f"{_shown(text)}: {problem}", None
+        return f"{_shown(text)}: {_identifier_or(problem, text)}", None
     with rdBase.BlockLogs():
         mol = Chem.MolFromSmiles(text)
         if mol is None:
-            return f"{_shown(text)}: {_parse_failure(text)}", None
+            failure = _identifier_or(_parse_failure(text), text)
+            return f"{_shown(text)}: {failure}", None
         mol = _without_atom_maps(mol)
     problem = _problem_of_molecule(mol)
     if problem:
@@ -174,7 +177,17 @@ def _problem_of_type(value: object) -> str:
         return f"{value!r}: bytes, not text; decode it to str first"
     shown = repr(value)
     shown = shown if len(shown) <= _SHOWN_LENGTH else f"{shown[:_SHOWN_LENGTH]}..."
-    return f"{shown}: not text but of type {type(value).__name__}; give a SMILES string"
+    of_type = f"{shown}: not text but of type {type(value).__name__}"
+    if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
+        of_type += ", perhaps a PubChem CID or an NSC number"
+    return f"{of_type}; give a SMILES string"
+
+
+def _identifier_or(problem: str, text: str) -> str:
+    """Return what else a text is that is no SMILES string, or its problem."""
+    if not text.strip() or text.strip().lower() in _MISSING_TEXTS:
+        return problem
+    return describe_other_identifier(text) or problem
 
 
 def _problem_of_spelling(text: str) -> str:

@@ -54,6 +54,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
 
     encoder_: Any
     _encoder_is_trained = False  # whether a fit changed the weights of `encoder_`
+    _fitted_ranges: dict[str, list[float]] | None = None  # of dose and time
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "expression": [pd.DataFrame, None],
@@ -212,6 +213,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
             raise GeneMismatchError(msg) from error
         if not plain:
             validate_data(self, X, reset=True, skip_check_array=True)
+        self._fitted_ranges = treatments.ranges
         return treatments
 
     @property
@@ -238,6 +240,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
             on_invalid_smiles=self.on_invalid_smiles,
             default_dose=self.default_dose,
             default_time=self.default_time,
+            fitted_ranges=self._fitted_ranges,
             has_compounds=self._has_compounds,
             estimator_name=type(self).__name__,
         )

@@ -1,4 +1,4 @@
-"""Tables, renamed columns, and the columns dose and time."""
+"""Tables, and where the columns of the contract are found in them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._validation import (
-    describe_entries,
-    holds_numbers,
-    name_row,
-    parse_numbers,
-)
+from sklearn_csg2a._validation import holds_numbers
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.treatments._kinds import refuse_other_kinds
+from sklearn_csg2a.treatments._near_columns import suggest_renaming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +24,6 @@ __all__ = [
     "quote_names",
     "read_column",
     "read_contract_table",
-    "read_quantity",
     "refuse_duplicates",
 ]
 
@@ -64,10 +60,14 @@ class ContractTable:
         if contract_name in self.absent:
             raise _absent_column(contract_name, self.absent[contract_name], self.frame)
         if column is None:
+            others = self.frame.columns.drop(list(self.names.values()))
+            remedy = suggest_renaming(contract_name, others) or (
+                "If one of them holds it, pass "
+                f"columns={{{contract_name!r}: '<its name>'}}"
+            )
             raise InputError(
                 f"X has no column {contract_name!r}, which {self.estimator_name} "
-                f"needs. Columns present: {quote_names(self.frame.columns)}. If one "
-                f"of them holds it, pass columns={{{contract_name!r}: '<its name>'}}."
+                f"needs. Columns present: {quote_names(self.frame.columns)}. {remedy}."
             )
         return column
 
@@ -114,6 +114,12 @@ def is_plain(
         True for anything but a table, and for a table of numbers that has none of
         the columns cell_line, smiles, dose and time.
 
+    Raises
+    ------
+    InputError
+        X is no table and no array: a Series, a dict, text, a table with columns of
+        several levels or one that is not computed yet, an array of text.
+
     Examples
     --------
     >>> import pandas as pd
@@ -124,6 +130,7 @@ def is_plain(
     False
     """
     frame = as_frame(X)
+    refuse_other_kinds(X if frame is None else frame)
     if frame is None:
         return True
     if columns or expression is not None:
@@ -233,39 +240,9 @@ def _absent_column(
     contract_name: str, own_name: Any, frame: pd.DataFrame
 ) -> InputError:
     """Return the error for a renamed column that X lacks."""
+    near = suggest_renaming(contract_name, frame.columns)
     return InputError(
         f"columns={{{contract_name!r}: {own_name!r}}} names a column that X "
         f"does not have. Columns present: {quote_names(frame.columns)}."
+        + (f" {near}." if near else "")
     )
-
-
-def read_quantity(
-    table: ContractTable, contract_name: str, unit: str, default: float
-) -> np.ndarray:
-    """Return dose or time as (n_rows,) float64: finite numbers, zero or more."""
-    column = table.column(contract_name)
-    if column is None:
-        return np.full(len(table.frame), float(default))
-    if pd.api.types.is_complex_dtype(column.dtype):
-        raise InputError(f"Complex data not supported: column {column.name!r} of X.")
-    labels = table.row_labels
-    values, not_numbers = parse_numbers(column)
-    with np.errstate(over="ignore"):
-        too_large = np.isfinite(values) & ~np.isfinite(values.astype(np.float32))
-    problems = (
-        (not_numbers, "holds what is not a number"),
-        (np.isnan(values), "contains NaN"),
-        (np.isinf(values), "contains infinity"),
-        (too_large, "contains a value too large for dtype('float32')"),
-        (values < 0, "is negative"),
-    )
-    for bad, problem in problems:
-        rows = np.flatnonzero(bad)
-        if len(rows):
-            offenders = describe_entries(column, rows, lambda i: name_row(i, labels))
-            raise InputError(
-                f"Input X: column {column.name!r} {problem}: {offenders}. Expected "
-                f"a number of {unit}, 0 or more; drop the column to use "
-                f"default_{contract_name}={default:g} in all rows."
-            )
-    return values

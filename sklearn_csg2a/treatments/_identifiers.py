@@ -101,7 +101,7 @@ def read_identifiers(
     True
     """
     frame = as_frame(X)
-    plain = frame is None or is_plain(frame, columns)
+    plain = is_plain(X if frame is None else frame, columns)
     check_kind(plain, has_compounds, None, estimator_name)
     if frame is None or plain:
         values, labels, _ = read_plain_values(X, estimator_name)

@@ -9,22 +9,29 @@ import pandas as pd
 from sklearn.utils.validation import check_array
 
 from sklearn_csg2a._validation import (
+    column_type_problem,
     describe_entries,
     name_row,
     parse_numbers,
     to_finite_float32,
+    type_problem,
 )
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.treatments._amounts import (
+    DEFAULT_DOSE,
+    DEFAULT_TIME,
+    read_amounts,
+)
 from sklearn_csg2a.treatments._cells import read_cells, unique_rows
 from sklearn_csg2a.treatments._columns import (
     as_frame,
     is_plain,
     label_rows,
     read_contract_table,
-    read_quantity,
     refuse_duplicates,
 )
 from sklearn_csg2a.treatments._compounds import read_compounds
+from sklearn_csg2a.treatments._kinds import ARRAYS_HAVE_NO_NAMES
 from sklearn_csg2a.treatments._treatments import Treatments
 
 if TYPE_CHECKING:
@@ -41,8 +48,9 @@ def read_treatments(
     genes: Sequence[str] | None = None,
     missing_genes: str = "error",
     on_invalid_smiles: str = "raise",
-    default_dose: float = 10.0,
-    default_time: float = 72.0,
+    default_dose: float = DEFAULT_DOSE,
+    default_time: float = DEFAULT_TIME,
+    fitted_ranges: Mapping[str, Sequence[float]] | None = None,
     has_compounds: bool | None = None,
     estimator_name: str = "The estimator",
 ) -> Treatments:
@@ -76,6 +84,10 @@ def read_treatments(
         Dose in micromolar where X has no column for it.
     default_time : float, default=72.0
         Time in hours where X has no column for it.
+    fitted_ranges : mapping of str to sequence of two floats, default=None
+        Smallest and largest dose and time that fit was given, as
+        `Treatments.ranges` has them. Where X lacks such a column, a warning says
+        so, unless a default other than 10 uM or 72 h was asked for.
     has_compounds : bool, default=None
         What fit was given; X of the other kind is an error. None takes both.
     estimator_name : str, default="The estimator"
@@ -111,7 +123,7 @@ def read_treatments(
     """
     known = None if genes is None else tuple(genes)
     frame = as_frame(X)
-    plain = frame is None or is_plain(frame, columns, expression)
+    plain = is_plain(X if frame is None else frame, columns, expression)
     check_kind(plain, has_compounds, expression, estimator_name)
     if frame is None or plain:
         return _read_plain(X, known, default_dose, default_time, estimator_name)
@@ -120,6 +132,8 @@ def read_treatments(
     table.require("smiles")
     cells = read_cells(table, expression, known, missing_genes)
     smiles, compound_index = read_compounds(table, on_invalid_smiles)
+    defaults = {"dose": default_dose, "time": default_time}
+    amounts = read_amounts(table, defaults, fitted_ranges)
     return Treatments(
         row_labels=table.row_labels,
         cell_ids=cells.ids,
@@ -130,8 +144,9 @@ def read_treatments(
         smiles=smiles,
         compound_index=compound_index,
         has_compounds=True,
-        dose=read_quantity(table, "dose", "micromolar (uM)", default_dose),
-        time=read_quantity(table, "time", "hours (h)", default_time),
+        dose=amounts.dose,
+        time=amounts.time,
+        amounts_given=amounts.given,
     )
 
 
@@ -145,12 +160,14 @@ def check_kind(
     if plain and expression is not None:
         raise InputError(
             "X is a plain array, but expression= is given: pass a DataFrame with the "
-            "columns 'cell_line' and 'smiles', or set expression=None."
+            "columns 'cell_line' and 'smiles', or set expression=None. "
+            f"{ARRAYS_HAVE_NO_NAMES}"
         )
     if plain and has_compounds:
         raise InputError(
             f"X has no column 'smiles', but {estimator_name} was fitted with "
-            "compounds: pass a DataFrame with the columns used in fit."
+            "compounds: pass a DataFrame with the columns used in fit. "
+            f"{ARRAYS_HAVE_NO_NAMES}"
         )
     if not plain and has_compounds is False:
         raise InputError(
@@ -192,11 +209,15 @@ def _refuse_text(frame: pd.DataFrame) -> None:
     labels = label_rows(frame)
     for i, name in enumerate(frame.columns):
         column = frame.iloc[:, i]
-        if pd.api.types.is_numeric_dtype(column.dtype):
+        kind = column_type_problem(column.dtype)
+        if pd.api.types.is_numeric_dtype(column.dtype) and not kind:
             continue
         bad = parse_numbers(column)[1]
-        is_text = [isinstance(value, str) for value in column.to_numpy(dtype=object)]
-        rows = np.flatnonzero(bad & is_text)
+        is_foreign = [
+            isinstance(value, str) or bool(type_problem(value))
+            for value in column.to_numpy(dtype=object)
+        ]
+        rows = np.flatnonzero(bad & is_foreign)
         if len(rows):
             offenders = describe_entries(
                 column, rows, lambda row: name_row(row, labels)

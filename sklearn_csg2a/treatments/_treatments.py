@@ -45,6 +45,8 @@ class Treatments:
         Dose in micromolar.
     time : ndarray of shape (n_rows,), dtype=float64
         Time in hours.
+    amounts_given : tuple of str
+        Which of "dose" and "time" X gave; a default stands for the others.
 
     Examples
     --------
@@ -67,6 +69,7 @@ class Treatments:
     has_compounds: bool
     dose: np.ndarray
     time: np.ndarray
+    amounts_given: tuple[str, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -87,6 +90,15 @@ class Treatments:
     def n_genes(self) -> int:
         """Number of genes."""
         return self.basal_expression.shape[1]
+
+    @property
+    def ranges(self) -> dict[str, list[float]]:
+        """Smallest and largest dose and time, of those that X gave."""
+        return {
+            name: [float(values.min()), float(values.max())]
+            for name, values in (("dose", self.dose), ("time", self.time))
+            if name in self.amounts_given
+        }
 
     def take(self, rows: ArrayLike) -> Treatments:
         """Return the given rows, with the cells and compounds they use alone.

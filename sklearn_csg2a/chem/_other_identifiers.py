@@ -1,0 +1,65 @@
+"""What stands where a SMILES string is meant: InChI, accession numbers, names."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["describe_other_identifier"]
+
+_LOOK_UP = "give the SMILES string of that compound"
+_NUMBER = "a number, such as a PubChem CID or an NSC number"
+_ACCESSIONS = {
+    r"(?i:inchikey\s*=\s*)?[A-Z]{14}-[A-Z]{10}-[A-Z]": "an InChIKey",
+    r"(?i:(?:pubchem[\s_:-]*)?cid[\s_:#-]*\d+)": "a PubChem CID",
+    r"(?i:(?:pubchem[\s_:-]*)?sid[\s_:#-]*\d+)": "a PubChem SID",
+    r"(?i:chembl[\s_:-]*\d+)": "a ChEMBL id",
+    r"(?i:chebi[\s_:-]*\d+)": "a ChEBI id",
+    r"(?i:nsc[\s_:#-]*\d+(?:[/-]\d+)?)": "an NSC number",
+    r"DB\d{5}": "a DrugBank id",
+    r"[CD]\d{5}": "a KEGG id",
+    r"BRD-[A-Z]\d{8}(?:-\d{3}-\d{2}-\d)?": "a Broad compound id",
+    r"(?i:schembl|zinc|hmdb|ncgc|dtx[sc]id)\d+(?:-\d+)?": "the id of a database",
+    r"(?i:cas[\s_:#-]*)?\d{2,7}-\d{2}-\d": "a CAS number",
+    r"[+-]?\d+(?:\.0*)?": _NUMBER,
+    r"C\d*H\d+(?:[A-Z][a-z]?\d*)*": "a molecular formula",
+}
+_INCHI = re.compile(r"(?i:inchi)\s*=\s*1S?/")
+_MOLFILE = re.compile(r"M  END|V[23]000")
+_BRACKETS = re.compile(r"\[[^\]]*\]")
+_ATOM = re.compile(r"Cl|Br|[BCNOPSFI]|[bcnops]")
+_NO_START = re.compile(r"[(\d]")  # of a SMILES string
+_NO_NAME = re.compile(r"[=#@/\\$%*~<>|]")
+_CODE = re.compile(r"[A-Za-z]+-\d+[A-Za-z]?|[A-Za-z]{2,}\d{4,}")  # SN-38, PD0325901
+
+
+def describe_other_identifier(text: str) -> str:
+    """Say what a text that is no SMILES string looks like, "" where it is unclear."""
+    stripped = text.strip()
+    if _INCHI.match(stripped):
+        return (
+            "an InChI, not a SMILES string; convert it: "
+            "rdkit.Chem.MolToSmiles(rdkit.Chem.MolFromInchi(inchi))"
+        )
+    if _MOLFILE.search(text):
+        return (
+            "a molfile, not a SMILES string; convert it: "
+            "rdkit.Chem.MolToSmiles(rdkit.Chem.MolFromMolBlock(molfile))"
+        )
+    for pattern, what in _ACCESSIONS.items():
+        if re.fullmatch(pattern, stripped):
+            return f"{what}, not a SMILES string; {_LOOK_UP}"
+    if _is_name(stripped):
+        return f"the name of a compound, not a SMILES string; {_LOOK_UP}"
+    return ""
+
+
+def _is_name(text: str) -> bool:
+    """Tell whether a text reads as a name: its first word has letters of no atom."""
+    words = text.split()
+    if not words or _NO_NAME.search(words[0]):
+        return False
+    rest = _ATOM.sub("", _BRACKETS.sub("", words[0]))
+    n_foreign = sum(character.isalpha() for character in rest)
+    if _NO_START.match(words[0]) or "," in words[0]:
+        return any(character.isalpha() for character in words[0])
+    return n_foreign >= 2 or _CODE.fullmatch(words[0]) is not None
