@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,8 +33,8 @@ _NO_NUMBERS: tuple[tuple[tuple[type, ...], str], ...] = (
     ((bool, np.bool_), "True or False"),
     ((complex, np.complexfloating), "a complex number"),
     ((bytes, bytearray, memoryview), "bytes"),
-    ((datetime.date, np.datetime64), "a date"),
-    ((datetime.timedelta, np.timedelta64), "a duration"),
+    ((dt.date, np.datetime64), "a date"),
+    ((dt.timedelta, np.timedelta64), "a duration"),
 )
 _NO_NUMBER_TYPES = tuple(kind for kinds, _ in _NO_NUMBERS for kind in kinds)
 

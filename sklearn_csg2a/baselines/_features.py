@@ -189,7 +189,9 @@ class FeatureRegressor(RegressorMixin, BaseEstimator):
         )
         if not plain:
             validate_data(self, X, reset=True, skip_check_array=True)
-        self._fitted_ranges = treatments.ranges
+        self._fitted_ranges = {  # what never changes is not learned from
+            name: ends for name, ends in treatments.ranges.items() if len(set(ends)) > 1
+        }
         return treatments
 
     def _read_for_predict(self, X: Any) -> Treatments:

@@ -315,7 +315,11 @@ class PerturbationRegressor(InspectableCSG2A):
     def _read_target(self, y: Any, treatments: Treatments) -> np.ndarray:
         """Read perturbed expression; remember whether it was one column."""
         response = read_response(
-            y, treatments, multi_output=True, estimator_name=type(self).__name__
+            y,
+            treatments,
+            multi_output=True,
+            ln_ic50=False,
+            estimator_name=type(self).__name__,
         )
         self._single_output = response.ndim == 1
         return response.reshape(len(response), -1)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sklearn_csg2a.treatments._columns import ContractTable
 
-__all__ = ["DEFAULT_DOSE", "DEFAULT_TIME", "Amounts", "read_amounts"]
+__all__ = ["DEFAULT_DOSE", "DEFAULT_TIME", "Amounts", "near_amounts", "read_amounts"]
 
 DEFAULT_DOSE = 10.0  # uM
 DEFAULT_TIME = 72.0  # h
@@ -32,8 +32,13 @@ _STANDARD = {"dose": DEFAULT_DOSE, "time": DEFAULT_TIME}
 _UNITS = {"dose": "uM", "time": "h"}
 _UNITS_IN_FULL = {"dose": "micromolar (uM)", "time": "hours (h)"}
 _CONVERSIONS = {
-    **{"nM": " / 1000", "pM": " / 1e6", "mM": " * 1000", "M": " * 1e6"},
-    **{"min": " / 60", "s": " / 3600", "d": " * 24"},
+    "nM": " / 1000",
+    "pM": " / 1e6",
+    "mM": " * 1000",
+    "M": " * 1e6",
+    "min": " / 60",
+    "s": " / 3600",
+    "d": " * 24",
 }
 _NUMBER_WITH_UNIT = re.compile(r"\s*[\d.,]+(?:[eE][-+]?\d+)?\s*[^\W\d][\w/]*\s*")
 
@@ -73,6 +78,23 @@ def read_amounts(
     return Amounts(values["dose"], values["time"], given)
 
 
+def near_amounts(table: ContractTable) -> list[str]:
+    """Return the columns that may be meant as dose or time, where X has none."""
+    return [name for quantity in _UNITS for name in _near(table, quantity)]
+
+
+def _near(table: ContractTable, quantity: str) -> list[str]:
+    """Return the columns that may be meant as one quantity, if X lacks it."""
+    if quantity in table.names:
+        return []
+    frame, taken = table.frame, set(table.names.values())
+    return [
+        name
+        for name in find_near_columns(quantity, frame.columns)
+        if name not in taken and frame[name].notna().any()
+    ]
+
+
 def _note_on_default(
     table: ContractTable,
     name: str,
@@ -81,24 +103,18 @@ def _note_on_default(
 ) -> str:
     """Say what a default may replace in error; "" where nothing speaks for it."""
     frame, unit = table.frame, _UNITS[name]
-    taken = set(table.names.values())
-    near = [
-        column
-        for column in find_near_columns(name, frame.columns)
-        if column not in taken and frame[column].notna().any()
-    ]
+    near = _near(table, name)
     differs = fitted is not None and set(fitted) != {default}
-    asked_for = default != _STANDARD[name]
-    if not near and (asked_for or not differs):
+    if not near and (default != _STANDARD[name] or not differs):
         return ""
-    known = f", though {table.estimator_name} was fitted with {{}}" if differs else ""
-    if fitted is not None:
-        low, high = fitted
-        span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        known = known.format(f"a {name} of {span} {unit}")
     note = (
-        f"X has no column {name!r}: the {name} is {default:g} {unit} in all rows{known}."
+        f"X has no column {name!r}: default_{name} ({default:g} {unit}) stands for it in "
+        "all rows"
     )
+    if fitted is not None and differs:
+        span = " to ".join(f"{end:g}" for end in dict.fromkeys(fitted))
+        note += f", though {table.estimator_name} was fitted with {span} {unit}"
+    note += "."
     if near:
         note += f" {_suggest(name, near, frame[near[0]])}"
     elif differs:
@@ -112,8 +128,13 @@ def _note_on_default(
 def _suggest(name: str, near: list[str], column: pd.Series) -> str:
     """Say how to give the nearest column as dose or time."""
     own, unit = near[0], unit_of_name(name, near[0])
-    if not pd.api.types.is_numeric_dtype(column.dtype) and parse_numbers(column)[1].any():
-        remedy = f"X.assign({name}=parse_{name}s(X[{own!r}])), of sklearn_csg2a.datasets"
+    if (
+        not pd.api.types.is_numeric_dtype(column.dtype)
+        and parse_numbers(column)[1].any()
+    ):
+        remedy = (
+            f"X.assign({name}=parse_{name}s(X[{own!r}])), of sklearn_csg2a.datasets"
+        )
     elif unit in _CONVERSIONS:
         remedy = f"X.assign({name}=X[{own!r}]{_CONVERSIONS[unit]}), as it is in {unit}"
     elif unit in {"log", "mass per volume"}:

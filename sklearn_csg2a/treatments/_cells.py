@@ -10,6 +10,7 @@ import pandas as pd
 
 from sklearn_csg2a._validation import describe_offenders, name_row
 from sklearn_csg2a.exceptions import InputError, UnknownCellLineError
+from sklearn_csg2a.treatments._cell_names import describe_unknown_cells
 from sklearn_csg2a.treatments._columns import quote_names, refuse_duplicates
 from sklearn_csg2a.treatments._compounds import factorize_objects
 from sklearn_csg2a.treatments._gene_names import check_gene_names
@@ -220,19 +221,22 @@ def _raise_unknown(
     known: np.ndarray,
 ) -> None:
     """Raise UnknownCellLineError naming the ids and their first rows."""
-    labels = table.row_labels
+    labels, column = table.row_labels, table.names["cell_line"]
     unknown = np.flatnonzero(~known)
     first_row = {int(code): int(np.argmax(codes == code)) for code in unknown[:5]}
-    offenders = describe_offenders(
-        unknown,
-        len(unknown),
-        lambda code: f"{ids[code]!r} ({name_row(first_row[int(code)], labels)})",
-    )
-    hint = ""
-    if {str(ids[code]) for code in unknown} & {str(i) for i in expression.index}:
-        hint = " Some match as text: give both the same type, for example str."
+    shown = [ids[code] for code in first_row]
+    notes, remedy = describe_unknown_cells(shown, expression.index, column)
+    note_of = dict(zip(first_row, notes, strict=True))
+
+    def describe(code: np.int64) -> str:
+        where = name_row(first_row[int(code)], labels)
+        note = note_of[int(code)]
+        return f"{ids[code]!r} ({where}{f'; {note}' if note else ''})"
+
+    offenders = describe_offenders(unknown, len(unknown), describe)
+    hint = f" {remedy}" if remedy else ""
     raise UnknownCellLineError(
-        f"{len(unknown)} cell line(s) of column {table.names['cell_line']!r} are not "
+        f"{len(unknown)} cell line(s) of column {column!r} are not "
         f"in the index of expression: {offenders}.{hint} Add them to expression; to "
         "predict new cells, pass wide rows with one column per gene."
     )

@@ -14,6 +14,7 @@ from sklearn_csg2a._validation import (
     to_finite_float32,
 )
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
+from sklearn_csg2a.treatments._amounts import near_amounts
 from sklearn_csg2a.treatments._columns import (
     CONTRACT_COLUMNS,
     quote_names,
@@ -38,8 +39,11 @@ MIN_GENE_OVERLAP = 0.5
 
 
 def find_gene_columns(table: ContractTable) -> list[Any]:
-    """Return the numeric columns of a wide table that the contract does not name."""
-    taken = {*CONTRACT_COLUMNS, *table.names.values()}
+    """Return the numeric columns of a wide table that the contract does not name.
+
+    A column that may be meant as dose or time is none of them, see `read_amounts`.
+    """
+    taken = {*CONTRACT_COLUMNS, *table.names.values(), *near_amounts(table)}
     return [
         name
         for i, name in enumerate(table.frame.columns)

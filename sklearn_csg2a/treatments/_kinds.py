@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from sklearn_csg2a._validation import describe_offenders, name_row, type_problem
 from sklearn_csg2a.exceptions import InputError
@@ -30,6 +31,8 @@ def refuse_other_kinds(X: Any) -> None:
     What scikit-learn itself explains (sparse matrices, one or three dimensions of
     numbers, None) is left to it.
     """
+    if sparse.issparse(X):
+        return
     problem = _problem_of_kind(X)
     if problem:
         raise InputError(f"X is {problem}.")
@@ -56,7 +59,9 @@ def _problem_of_kind(X: Any) -> str:
     if hasattr(X, "collect") and not hasattr(X, "to_pandas"):
         return f"a {type(X).__name__}, which is not computed yet. Pass X.collect()"
     if hasattr(X, "compute") and hasattr(X, "columns"):
-        return f"a {type(X).__module__} table that is not computed yet. Pass X.compute()"
+        return (
+            f"a {type(X).__module__} table that is not computed yet. Pass X.compute()"
+        )
     if type(X).__name__ == "Series" and hasattr(X, "to_frame"):
         return f"a Series, not a table. {_NEEDED}: X.to_frame() is one of one column"
     return ""
@@ -75,34 +80,36 @@ def _refuse_levels(frame: pd.DataFrame) -> None:
 
 def _refuse_entries(X: Any) -> None:
     """Raise InputError for an array or list of text or of what is no number."""
-    if isinstance(X, (list, tuple)) and X and all(isinstance(v, dict) for v in X):
-        raise InputError(f"X is a list of dicts. {_NEEDED}: pd.DataFrame(X).")
-    if isinstance(X, (list, tuple)) and X and all(isinstance(v, str) for v in X):
-        raise InputError(
-            f"X is a list of {len(X)} texts, such as {X[0]!r}. {_NEEDED}: "
-            "pd.DataFrame({'cell_line': ..., 'smiles': ...})."
-        )
+    if isinstance(X, (list, tuple)) and X:
+        kinds = {type(one) for one in X}
+        if all(issubclass(kind, dict) for kind in kinds):
+            raise InputError(f"X is a list of dicts. {_NEEDED}: pd.DataFrame(X).")
+        if all(issubclass(kind, str) for kind in kinds):
+            raise InputError(
+                f"X is a list of {len(X)} texts, such as {X[0]!r}. {_NEEDED}: "
+                "pd.DataFrame({'cell_line': ..., 'smiles': ...})."
+            )
     values = _as_objects(X)
     if values is None:
         return
-    texts = [at for at in np.argwhere(_is_word(values)).tolist()]
-    if texts:
-        at = texts[0]
+    entries = values.ravel().tolist()
+    width = values.shape[1]
+    words = [i for i, entry in enumerate(entries) if _says_no_number(entry)]
+    if words:
+        where = _name_entry(words[0], width)
         raise InputError(
             f"could not convert string to float: X is an array of shape "
-            f"{values.shape} with text, {_name_entry(at)}: {values[tuple(at)]!r}. "
+            f"{values.shape} with text, {where}: {entries[words[0]]!r}. "
             f"{ARRAYS_HAVE_NO_NAMES}"
         )
-    problems = {
-        tuple(at): problem
-        for at in np.ndindex(values.shape)
-        if (problem := type_problem(values[at]))
-    }
-    if problems:
+    wrong = [i for i, entry in enumerate(entries) if type_problem(entry)]
+    if wrong:
         offenders = describe_offenders(
-            problems,
-            len(problems),
-            lambda at: f"{_name_entry(at)}: {values[at]!r} is {problems[at]}",
+            wrong,
+            len(wrong),
+            lambda i: (
+                f"{_name_entry(i, width)}: {entries[i]!r} is {type_problem(entries[i])}"
+            ),
         )
         raise InputError(
             f"X holds what is not a number: {offenders}. Expected gene expression; "
@@ -111,20 +118,25 @@ def _refuse_entries(X: Any) -> None:
 
 
 def _as_objects(X: Any) -> np.ndarray | None:
-    """Return an array whose entries have to be looked at, else None."""
+    """Return an array (n_rows, n_columns) whose entries need a look, else None."""
     if isinstance(X, (list, tuple)):
         try:
             X = np.array(X, dtype=object)
         except ValueError:  # rows of different lengths
             return None
-    if X.dtype.kind in "OUSbMm" and X.ndim == 2 and X.size:
-        return X if X.dtype.kind in "Ob" else X.astype(object)
-    return None
+    if X.ndim != 2 or X.dtype.kind not in "OUSbMm":
+        return None
+    values = X.astype(object)
+    plain = all(
+        issubclass(kind, (float, int, np.number)) and not _is_no_number(kind)
+        for kind in set(map(type, values.ravel().tolist()))
+    )
+    return None if plain else values
 
 
-def _is_word(values: np.ndarray) -> np.ndarray:
-    """Return a mask of texts that are no numbers."""
-    return np.frompyfunc(_says_no_number, 1, 1)(values).astype(bool)
+def _is_no_number(kind: type) -> bool:
+    """Tell whether values of a type are taken for no numbers."""
+    return issubclass(kind, (bool, np.bool_, np.complexfloating))
 
 
 def _says_no_number(value: Any) -> bool:
@@ -138,6 +150,6 @@ def _says_no_number(value: Any) -> bool:
     return False
 
 
-def _name_entry(at: Any) -> str:
-    """Name a position of an array."""
-    return f"{name_row(int(at[0]))}, column {int(at[1])}"
+def _name_entry(position: int, width: int) -> str:
+    """Name a position of a flattened array of `width` columns."""
+    return f"{name_row(position // width)}, column {position % width}"

@@ -28,7 +28,9 @@ _UNITS_OF_TIME = {
     r"(?:s|sec|secs|second|seconds)": "s",
 }
 _TREATED = r"(?:pert|perturbation|drug|compound|cpd|treatment|treat|test|final|agent)"
-_DOSE = rf"{_TREATED}*i?(?:dose|dosage|conc|concn|concentration)s?(?:values?|val|level)?"
+_DOSE = (
+    rf"{_TREATED}*i?(?:dose|dosage|conc|concn|concentration)s?(?:values?|val|level)?"
+)
 _TIME = (
     rf"(?:{_TREATED}|exposure|incubation|assay|contact)*"
     r"(?:i?time(?:point)?s?|duration)(?:values?|val)?"

@@ -13,9 +13,11 @@ from sklearn_csg2a._validation import (
     name_row,
     parse_numbers,
     to_finite_float32,
+    type_problem,
 )
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments._columns import as_frame
+from sklearn_csg2a.treatments._response_units import warn_about_units
 from sklearn_csg2a.treatments._treatments import Treatments
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def read_response(
     row_labels: ArrayLike | None = None,
     *,
     multi_output: bool = False,
+    ln_ic50: bool = True,
     estimator_name: str = "estimator",
 ) -> np.ndarray:
     """Read and validate a response by the rules of scikit-learn.
@@ -45,6 +48,9 @@ def read_response(
     multi_output : bool, default=False
         Keep two dimensions. If False, a single column is taken with scikit-learn's
         `DataConversionWarning`.
+    ln_ic50 : bool, default=True
+        Whether a response of one output is meant as ln IC50: one that looks like IC50
+        itself, in uM, nM or M, then gives a warning.
     estimator_name : str, default="estimator"
         Name used in messages.
 
@@ -57,7 +63,7 @@ def read_response(
     ------
     InputError
         y is None, has text, NaN, infinity or a value too large for float32, or its
-        length is not that of X.
+        length is not that of X. Booleans, bytes, dates and durations are no numbers.
 
     Examples
     --------
@@ -102,12 +108,14 @@ def read_response(
     to_finite_float32(
         table, name="y", where=where, advice="Drop these rows or correct the values."
     )
+    if ln_ic50 and table.shape[1] == 1:
+        warn_about_units(table[:, 0], estimator_name)
     return table.reshape(values.shape)
 
 
 def _as_float64(table: np.ndarray, where: Any) -> np.ndarray:
     """Return a copy as float64, naming text that is no number."""
-    if table.dtype.kind in "fiub":
+    if table.dtype.kind in "fiu":
         return np.array(table, dtype=np.float64)
     entries = table.astype(object)
     numbers, bad = parse_numbers(pd.Series(entries.ravel(), dtype=object))
@@ -118,7 +126,12 @@ def _as_float64(table: np.ndarray, where: Any) -> np.ndarray:
             len(at),
             lambda i: f"{where(int(i[0]), int(i[1]))}: {entries[i[0], i[1]]!r}",
         )
+        first = entries[at[0][0], at[0][1]]
+        kind = type_problem(first)
+        problem = (
+            f"not a number but {kind}" if kind else "could not convert string to float"
+        )
         raise InputError(
-            f"could not convert string to float: y, {offenders}. Expected numbers."
+            f"{problem}: y, {offenders}. Expected numbers, such as ln IC50."
         )
     return numbers.reshape(table.shape)

@@ -144,6 +144,7 @@ def test_a_grid_holds_every_cell_with_every_compound(model, screen, wide):
     for cell in cells:
         for smiles in compounds:
             row = pd.DataFrame({"cell_line": [cell], "smiles": [smiles]})
+            row = row.assign(dose=model.default_dose, time=model.default_time)
             np.testing.assert_array_equal(
                 _value(grid, cell, smiles), model.predict(row)[0]
             )
@@ -172,6 +173,7 @@ def test_a_grid_of_renamed_columns_has_the_default_dose(small, screen):
     model.fit(X, screen.Y if hasattr(model, "perturbation_distance") else screen.y)
     grid = model.predict_grid(["A549"], ["CCO"])
     row = pd.DataFrame({"DepMap_ID": ["A549"], "SMILES": ["CCO"], "uM": [10.0]})
+    row = row.assign(time=model.default_time)
     np.testing.assert_array_equal(_value(grid, "A549", "CCO"), model.predict(row)[0])
 
 
