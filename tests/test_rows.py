@@ -54,7 +54,7 @@ def rows():
 
 @pytest.fixture
 def y():
-    return np.random.default_rng(1).normal(2, 3, size=20)
+    return np.random.default_rng(3).normal(2, 3, size=20)
 
 
 LEARN_DOSES = {
@@ -180,7 +180,7 @@ def test_fit_and_predict_say_once_that_a_near_dose_is_not_used(
 ):
     X = rows.assign(**{name: np.tile([0.1, 1.0, 10.0, 3.0, 5.0], 4), "max_dose": 10})
     for call in (lambda: dose_model.fit(X, y), lambda: dose_model.predict(X)):
-        with pytest.warns(UserWarning) as caught:
+        with pytest.warns(UserWarning, match="no column 'dose'") as caught:
             call()
         (warning,) = caught
         said = str(warning.message)
@@ -192,7 +192,7 @@ def test_fit_and_predict_say_once_that_a_near_dose_is_not_used(
 
 def test_the_remedy_converts_the_unit_that_the_name_gives(rows, expression):
     def said(**columns):
-        with pytest.warns(UserWarning) as caught:
+        with pytest.warns(UserWarning, match="X has no column") as caught:
             read_treatments(rows.assign(**columns), expression=expression)
         (warning,) = caught
         return str(warning.message)
@@ -228,7 +228,7 @@ def test_rows_without_the_dose_that_fit_was_given_say_so(dose_model, rows, y):
     silent(lambda: dose_model.fit(X, y).predict(X))
     with pytest.warns(UserWarning, match=r"default_dose \(10 uM\).*0\.1 to 10 uM"):
         dose_model.predict(rows)
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="no column 'dose'") as caught:
         dose_model.predict(X.rename(columns={"dose": "Dose"}))
     (warning,) = caught
     assert "0.1 to 10 uM" in str(warning.message)
@@ -280,11 +280,10 @@ def test_a_response_that_is_no_logarithm_gives_one_warning(any_model, rows, y, u
         silent(lambda: any_model.fit(rows, np.exp(y)))
         return
     concentrations = np.exp(y) * (1000 if unit == "nM" else 1)
-    with pytest.warns(UserWarning) as caught:
+    said = rf"y looks like IC50 in {unit}.*np\.log\(y"
+    with pytest.warns(UserWarning, match=said) as caught:
         any_model.fit(rows, concentrations)
-    (warning,) = caught
-    assert f"y looks like IC50 in {unit}" in str(warning.message)
-    assert "np.log(y" in str(warning.message)
+    assert len(caught) == 1
     silent(lambda: any_model.fit(rows, y))
 
 

@@ -108,8 +108,8 @@ def _note_on_default(
     if not near and (default != _STANDARD[name] or not differs):
         return ""
     note = (
-        f"X has no column {name!r}: default_{name} ({default:g} {unit}) stands for it in "
-        "all rows"
+        f"X has no column {name!r}: default_{name} ({default:g} {unit}) stands for it "
+        "in all rows"
     )
     if fitted is not None and differs:
         span = " to ".join(f"{end:g}" for end in dict.fromkeys(fitted))
@@ -128,13 +128,10 @@ def _note_on_default(
 def _suggest(name: str, near: list[str], column: pd.Series) -> str:
     """Say how to give the nearest column as dose or time."""
     own, unit = near[0], unit_of_name(name, near[0])
-    if (
-        not pd.api.types.is_numeric_dtype(column.dtype)
-        and parse_numbers(column)[1].any()
-    ):
-        remedy = (
-            f"X.assign({name}=parse_{name}s(X[{own!r}])), of sklearn_csg2a.datasets"
-        )
+    is_text = not pd.api.types.is_numeric_dtype(column.dtype)
+    if is_text and parse_numbers(column)[1].any():
+        parser = f"sklearn_csg2a.datasets.parse_{name}s"
+        remedy = f"X.assign({name}={parser}(X[{own!r}]))"
     elif unit in _CONVERSIONS:
         remedy = f"X.assign({name}=X[{own!r}]{_CONVERSIONS[unit]}), as it is in {unit}"
     elif unit in {"log", "mass per volume"}:

@@ -43,9 +43,8 @@ def describe_unknown_cells(
         text = _as_text(one)
         if text in by_text:
             other_type = True
-            notes.append(
-                f"{_type_name(one)}, in expression {_type_name(by_text[text])}"
-            )
+            there = _type_name(by_text[text])
+            notes.append(f"{_type_name(one)}, in expression {there}")
             continue
         note, meant = _find_near(text, list(by_text))
         notes.append(note)

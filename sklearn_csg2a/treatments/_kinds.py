@@ -44,27 +44,27 @@ def refuse_other_kinds(X: Any) -> None:
 
 def _problem_of_kind(X: Any) -> str:
     """Say what X is and what to pass instead; "" where it may be read."""
-    if isinstance(X, pd.Series):
-        return (
+    problem = ""
+    if isinstance(X, dict):
+        problem = (
+            f"a dict. {_NEEDED}: pd.DataFrame(X), or pd.DataFrame([X]) for one row"
+        )
+    elif isinstance(X, (str, bytes, os.PathLike)):
+        problem = f"{X!r}. {_NEEDED}; read a file first, as with pd.read_csv"
+    elif isinstance(X, np.ndarray) and X.dtype.names:
+        problem = f"a structured array. {_NEEDED}: pd.DataFrame(X)"
+    elif type(X).__name__ == "Series" and hasattr(X, "to_frame"):
+        problem = (
             f"a Series of {len(X)} values, not a table. {_NEEDED}: X.to_frame().T "
             "where it is one row, such as frame.iloc[0] (or take frame.iloc[[0]]), "
             "X.to_frame() where it is one column"
         )
-    if isinstance(X, dict):
-        return f"a dict. {_NEEDED}: pd.DataFrame(X), or pd.DataFrame([X]) for one row"
-    if isinstance(X, (str, bytes, os.PathLike)):
-        return f"{X!r}. {_NEEDED}; read a file first, as with pd.read_csv"
-    if isinstance(X, np.ndarray) and X.dtype.names:
-        return f"a structured array. {_NEEDED}: pd.DataFrame(X)"
-    if hasattr(X, "collect") and not hasattr(X, "to_pandas"):
-        return f"a {type(X).__name__}, which is not computed yet. Pass X.collect()"
-    if hasattr(X, "compute") and hasattr(X, "columns"):
-        return (
-            f"a {type(X).__module__} table that is not computed yet. Pass X.compute()"
-        )
-    if type(X).__name__ == "Series" and hasattr(X, "to_frame"):
-        return f"a Series, not a table. {_NEEDED}: X.to_frame() is one of one column"
-    return ""
+    elif not hasattr(X, "to_pandas"):
+        for method in ("collect", "compute"):  # polars, dask
+            if hasattr(X, method) and hasattr(X, "columns"):
+                kind = type(X).__name__
+                problem = f"a {kind}, which is not computed yet. Pass X.{method}()"
+    return problem
 
 
 def _refuse_levels(frame: pd.DataFrame) -> None:

@@ -128,9 +128,9 @@ def _as_float64(table: np.ndarray, where: Any) -> np.ndarray:
         )
         first = entries[at[0][0], at[0][1]]
         kind = type_problem(first)
-        problem = (
-            f"not a number but {kind}" if kind else "could not convert string to float"
-        )
+        problem = f"not a number but {kind}"
+        if not kind:
+            problem = "could not convert string to float"
         raise InputError(
             f"{problem}: y, {offenders}. Expected numbers, such as ln IC50."
         )
