@@ -61,7 +61,7 @@ def _problem_of_kind(X: Any) -> str:
         )
     elif not hasattr(X, "to_pandas"):
         for method in ("collect", "compute"):  # polars, dask
-            if hasattr(X, method) and hasattr(X, "columns"):
+            if hasattr(X, method):
                 kind = type(X).__name__
                 problem = f"a {kind}, which is not computed yet. Pass X.{method}()"
     return problem
