@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -16,8 +16,8 @@ from sklearn_csg2a._names import (
     match_names,
     plain_spelling,
 )
-from sklearn_csg2a.datasets._model_tables import KINDS, Lookup, ModelTable, spell_id
-from sklearn_csg2a.exceptions import InputError, UnknownCellLineError
+from sklearn_csg2a.datasets._model_tables import Lookup, ModelTable, spell_id
+from sklearn_csg2a.exceptions import InputError, UnknownCellLineError, list_offenders
 
 __all__ = ["map_cell_lines"]
 
@@ -110,24 +110,34 @@ def map_cell_lines(
     entities, labels = table.entities(), table.labels()
     spelt = {value: spell_id(value) for value in given.dropna().unique()}
     mapped: dict[str, str] = {}
-    several: dict[str, list[str]] = {}
+    ambiguous: dict[str, list[str]] = {}
     unknown: list[str] = []
+    not_one: dict[str, list[str]] = {}
     for name in dict.fromkeys(spelt.values()):
         rows, is_twin = _find(name, tiers)
         found = list(dict.fromkeys(value for row in rows for value in targets[row]))
         if not rows:
             unknown.append(name)
         elif is_twin or len(set(entities[rows])) > 1:
-            several[name] = [labels[row] for row in rows]
+            ambiguous[name] = [labels[row] for row in rows]
         elif len(found) == 1:
             mapped[name] = found[0]
         else:
-            several[name] = found
+            not_one[name] = found
     result = given.astype(object).map(
         {value: mapped.get(name, np.nan) for value, name in spelt.items()}
     )
     if result.isna().any():
-        _report(given, several, unknown, table, to, unmatched)
+        parts = [
+            _describe_unknown(ambiguous, unknown, given.nunique(), table),
+            *_describe_targets(not_one, to),
+            _describe_missing(given),
+        ]
+        message = ". ".join(filter(None, parts)) + "."
+        if unmatched == "raise":
+            msg = f"{message} Correct them, or take unmatched='nan' and drop them."
+            raise UnknownCellLineError(msg)
+        warnings.warn(message, stacklevel=2)
     result.name = "cell_line" if given.name is None else given.name
     return result
 
@@ -135,22 +145,12 @@ def map_cell_lines(
 def _tiers(table: ModelTable, from_: str | None) -> list[Tier]:
     """Return where to look an id up, the surest place first."""
     exact, loose = str.upper, plain_spelling
-    if from_ is not None and from_ not in KINDS:
-        if from_ not in table.table.columns:
-            msg = (
-                f"from_={from_!r} is neither one of {', '.join(KINDS)} nor a column of "
-                f"{table.source}."
-            )
-            raise InputError(msg)
+    if from_ is not None and from_ != "name":
+        kind, column = table.find(from_, "from_")
         tiers: list[Tier] = [({}, exact), ({}, loose)]
         for lookup, spell in tiers:
-            table.add_column(lookup, table.kind_of(from_), from_, spell)
+            table.add_column(lookup, kind, column, spell)
         return tiers
-    if from_ is not None and from_ != "name":
-        if from_ not in table.columns:
-            msg = f"from_={from_!r}: {table.source} has no such ids."
-            raise InputError(msg)
-        return [(table.rows_by([from_], spell), spell) for spell in (exact, loose)]
     ids = [] if from_ == "name" else ["depmap", "sanger", "cosmic", "rrid", "ccle"]
     ccle = [] if from_ == "name" else ["ccle"]
     return [
@@ -171,19 +171,12 @@ def _find(name: str, tiers: list[Tier]) -> tuple[list[int], bool]:
     return [], False
 
 
-def _report(
-    given: pd.Series,
-    several: dict[str, list[str]],
-    unknown: list[str],
-    table: ModelTable,
-    to: str,
-    unmatched: str,
-) -> None:
-    """Raise or warn: which ids have no match, and what is near them."""
-    without: dict[str, list[str]] = {
-        name: [] for name, found in several.items() if not found
-    }
-    ambiguous = {name: found for name, found in several.items() if found}
+def _describe_unknown(
+    ambiguous: dict[str, list[str]], unknown: list[str], n_ids: int, table: ModelTable
+) -> str:
+    """Say which ids name no cell line or several, and what is near them."""
+    if not ambiguous and not unknown:
+        return ""
     known = [
         value
         for kind in ("name", "stripped", "ccle")
@@ -193,23 +186,27 @@ def _report(
     ]
     near = match_names(unknown, known).nearest
     matches = NameMatches({}, ambiguous, {name: near.get(name, []) for name in unknown})
-    n_missing = int(given.isna().sum())
-    parts = []
-    if ambiguous or unknown:
-        parts.append(
-            f"{len(ambiguous) + len(unknown)} of {given.nunique()} ids do not name one "
-            f"cell line of {table.source}: {describe_unmatched(matches)}"
-        )
+    return (
+        f"{len(ambiguous) + len(unknown)} of {n_ids} ids do not name one cell line of "
+        f"{table.source}: {describe_unmatched(matches)}"
+    )
+
+
+def _describe_targets(not_one: dict[str, list[str]], to: str) -> Iterator[str]:
+    """Say which cell lines have no id of the kind that is wanted, or several."""
+    without = [repr(name) for name, found in not_one.items() if not found]
     if without:
-        matches = NameMatches({}, {}, without)
-        parts.append(
-            f"{len(without)} have no {to} id there: {describe_unmatched(matches)}"
-        )
-    if n_missing:
-        row = given.index[given.isna().to_numpy()][0]
-        parts.append(f"{n_missing} are missing, the first in row {row!r}")
-    message = ". ".join(parts) + "."
-    if unmatched == "raise":
-        msg = f"{message} Correct them, or take unmatched='nan' and drop them."
-        raise UnknownCellLineError(msg)
-    warnings.warn(message, stacklevel=3)
+        yield f"{len(without)} have no {to} id there: {list_offenders(without)}"
+    several = [
+        f"{name!r} ({', '.join(found)})" for name, found in not_one.items() if found
+    ]
+    if several:
+        yield f"{len(several)} have several {to} ids there: {list_offenders(several)}"
+
+
+def _describe_missing(given: pd.Series) -> str:
+    """Say how many ids are missing, and where the first is."""
+    missing = given.index[given.isna().to_numpy()]
+    if not len(missing):
+        return ""
+    return f"{len(missing)} are missing, the first in row {missing[0]!r}"

@@ -127,12 +127,12 @@ def read_depmap_expression(
     header, separator = read_first_line(path, _EXPECTED)
     no_genes = _columns_without_genes(header, path)
     genes = sorted(set(range(len(header))) - set(no_genes))
-    table = read_numbers(
+    about, values = read_numbers(
         path, _EXPECTED, header=header, separator=separator, text=no_genes
     )
-    about = table[no_genes].set_axis([header[i] for i in no_genes], axis="columns")
+    about.columns = pd.Index([header[i] for i in no_genes])
     symbols = pd.Index([_name_gene(header[i]) for i in genes], dtype=object)
-    values = table[genes].set_axis(symbols, axis="columns")
+    values = values.set_axis(symbols, axis="columns")
     left_out = LeftOut(path)
     models = _models_of_rows(about, profiles, path, left_out)
     values = values[models.notna().to_numpy()].set_axis(

@@ -70,19 +70,19 @@ def read_numbers(
     text: Sequence[int],
     n_first: int = 1,
     left_out: Sequence[int] = (),
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read a table below `n_first` lines of header; columns are their positions.
 
-    The columns `text` stay text, those `left_out` are not read, all others must be
-    numbers and become float32.
+    Returns the columns `text`, and all others but those `left_out`, as float32.
     """
-    used = sorted(set(range(len(header))) - set(left_out))
+    numbers = sorted(set(range(len(header))) - {*text, *left_out})
     how: dict[str, Any] = {
         "sep": separator,
         "header": None,
         "names": range(len(header)),
         "index_col": False,
         "skiprows": n_first,
+        "low_memory": False,  # small pieces of wide tables are slow
     }
     types: dict[int, Any] = dict.fromkeys(range(len(header)), np.float32)
     types |= dict.fromkeys(text, str) | dict.fromkeys(left_out, "category")
@@ -90,12 +90,14 @@ def read_numbers(
         # Rows with more fields than the header lose some, with this warning only.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
-            table = pd.read_csv(lines, dtype=types, **how)[used]
+            table = pd.read_csv(lines, dtype=types, **how)
         except (ValueError, pd.errors.ParserWarning) as error:
             problem = error
         else:
             _refuse_cut(table, path, expected)
-            return table
+            # One block of numbers instead of one for each column: much faster.
+            values = table[numbers].to_numpy(dtype=np.float32)
+            return table[list(text)], pd.DataFrame(values, columns=numbers)
     place = _foreign_place(path, expected, header, [*text, *left_out], how)
     msg = f"{path}: {place or problem}. {expected} was expected."
     raise DataFileError(msg) from problem

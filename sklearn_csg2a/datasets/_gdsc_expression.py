@@ -104,16 +104,16 @@ def read_gdsc_expression(
             "was expected."
         )
         raise DataFileError(msg)
-    table = read_numbers(
+    text, numbers = read_numbers(
         path, _EXPECTED, header=header, separator=separator, text=[0], left_out=others
     )
     left_out = LeftOut(path)
-    genes = table[0].str.strip()
+    genes = text[0].str.strip()
     named = genes.notna() & (genes != "")
     rows = [f"row {row}" for row in np.flatnonzero(~named)]
     left_out.add(rows, "genes", "no symbol")
     ids = [str(_COSMIC.fullmatch(header[i])["id"]) for i in cells]  # type: ignore[index]
-    values = table.loc[named, cells].set_axis(pd.Index(genes[named], dtype=object)).T
+    values = numbers[named].set_axis(pd.Index(genes[named], dtype=object)).T
     return finish_expression(
         values.set_axis(pd.Index(ids, dtype=object)),
         duplicates=duplicates,

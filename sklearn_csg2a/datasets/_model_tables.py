@@ -26,17 +26,21 @@ _EXPECTED = (
 # The kinds of ids, and how their columns are called, in plain spelling.
 KINDS = ("depmap", "sanger", "cosmic", "rrid", "ccle", "name")
 _COLUMNS = {
-    "depmap": ("modelid", "depmapid", "broadid", "arxspanid"),
-    "sanger": ("modelid", "sangermodelid", "sangerid", "sidm"),
+    "depmap": ("modelid", "depmapid", "broadid", "arxspanid", "cellline"),
+    "sanger": ("modelid", "sangermodelid", "sangerid", "sidm", "cellline"),
     "cosmic": ("cosmicid", "cosmicidentifier", "cosmic", "cosmicsampleid"),
     "rrid": ("rrid", "cellosaurusid", "cellosaurus"),
     "ccle": ("ccleid", "cclename"),
-    "name": ("celllinename", "modelname", "samplename", "celllinedisplayname"),
+    "name": (
+        *("celllinename", "modelname", "samplename", "celllinedisplayname"),
+        *("cellline", "name"),
+    ),
     "stripped": ("strippedcelllinename", "strippedname", "displayname"),
     "synonym": ("synonyms", "synonym", "alias", "aliases", "othernames"),
 }
-# Both DepMap and Sanger call their own id "model id".
-_LOOKS = {"depmap": r"ACH-\d+", "sanger": r"SIDM\d+"}
+# Both DepMap and Sanger call their own id "model id", and all may be a "cell line".
+_LOOKS = {"depmap": r"ACH-\d+", "sanger": r"SIDM\d+", "name": r"(?!ACH-\d|SIDM\d)"}
+_VAGUE = ("modelid", "cellline")
 # Cells that may hold several ids, and what separates them.
 _SEPARATED = {
     "depmap": r"[;,|\s]+",
@@ -102,8 +106,8 @@ class ModelTable:
             return True
         entries = self.table[column].dropna().astype(str)
         if entries.empty:
-            return plain_column(column) != "modelid"
-        return bool(entries.str.contains(_LOOKS[kind], case=False).any())
+            return plain_column(column) not in _VAGUE
+        return bool(entries.str.match(_LOOKS[kind], case=False).any())
 
     def values(self, kind: str, column: Any) -> list[list[str]]:
         """Return what each row has in a column, which may be several ids."""
@@ -141,21 +145,27 @@ class ModelTable:
 
     def targets(self, to: str) -> list[list[str]]:
         """Return the ids of each row that are wanted: of a kind, or in a column."""
-        if to in self.table.columns:
-            return self.values(self.kind_of(to), to)
-        if to not in KINDS:
+        kind, column = self.find(to, "to")
+        return self.values(kind, column)
+
+    def find(self, name: str, parameter: str) -> tuple[str, Any]:
+        """Return the kind and the column that a parameter names, by either."""
+        if name in self.table.columns:
+            return self.kind_of(name), name
+        plain = plain_column(name)
+        kinds = [k for k in _COLUMNS if plain == k or plain in _COLUMNS[k]]
+        if not kinds:
             msg = (
-                f"to={to!r} is neither one of {', '.join(KINDS)} nor a column of "
-                f"{self.source}."
+                f"{parameter}={name!r} is neither one of {', '.join(KINDS)} nor a "
+                f"column of {self.source}."
             )
             raise InputError(msg)
-        if to not in self.columns:
-            msg = (
-                f"to={to!r}: {self.source} has no such ids, only those of "
-                f"{', '.join(kind for kind in KINDS if kind in self.columns)}."
-            )
-            raise InputError(msg)
-        return self.values(to, self.columns[to][0])
+        for kind in kinds:
+            if kind in self.columns:
+                return kind, self.columns[kind][0]
+        there = ", ".join(kind for kind in KINDS if kind in self.columns)
+        msg = f"{parameter}={name!r}: {self.source} has no such ids, only {there}."
+        raise InputError(msg)
 
     def kind_of(self, column: Any) -> str:
         """Return the kind of a column, '' for one that is not known."""
@@ -176,7 +186,10 @@ class ModelTable:
         """Name each row by its name and its id, for messages."""
         kinds = [
             next((kind for kind in some if kind in self.columns), None)
-            for some in (("name", "stripped", "ccle"), ("depmap", "sanger", "cosmic"))
+            for some in (
+                ("name", "stripped", "ccle"),
+                ("depmap", "sanger", "cosmic", "rrid"),
+            )
         ]
         parts = [self.values(kind, self.columns[kind][0]) for kind in kinds if kind]
         return [

@@ -205,7 +205,7 @@ def _read_wide(
         )
         raise DataFileError(msg)
     kept = _of_source(above, models, data_source, path)
-    table = read_numbers(
+    text, numbers = read_numbers(
         path,
         _EXPECTED,
         header=above.models,
@@ -219,8 +219,8 @@ def _read_wide(
         "profiles",
         "of another data source",
     )
-    names = _gene_names(table[list(range(n_text))], above.gene_columns, genes, path)
-    values = table[kept].set_axis(pd.Index(names, dtype=object)).T
+    names = _gene_names(text, above.gene_columns, genes, path)
+    values = numbers.set_axis(pd.Index(names, dtype=object)).T
     return values.set_axis(pd.Index([above.models[i] for i in kept], dtype=object))
 
 

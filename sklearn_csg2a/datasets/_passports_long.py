@@ -62,7 +62,7 @@ def read_long(
         columns["gene"],
     )
     used = {at for at in columns.values() if at is not None}
-    table = read_numbers(
+    text, numbers = read_numbers(
         path,
         _EXPECTED,
         header=header,
@@ -70,6 +70,7 @@ def read_long(
         text=sorted(used - {columns["value"]}),
         left_out=sorted(set(range(len(header))) - used),
     )
+    table = text.join(numbers)
     rows = pd.DataFrame(
         {key: table[at] if at is not None else "" for key, at in columns.items()}
     )

@@ -166,8 +166,25 @@ def test_one_model_may_have_several_ids():
         "ACH-000001",
         "ACH-000002",
     ]
-    with pytest.raises(UnknownCellLineError, match=r"'A375' .*'906793', '999999'"):
+    with pytest.raises(
+        UnknownCellLineError,
+        match=r"several cosmic ids there: 'A375' \(906793, 999999\)",
+    ):
         map_cell_lines(["A375"], rows, to="cosmic")
+
+
+def test_tables_of_the_loaders_are_lists_of_cell_lines():
+    cells = pd.DataFrame(
+        {
+            "cell_line": ["ACH-000001", "ACH-000002"],
+            "cell_line_name": ["A-375", "MCF7"],
+            "cosmic_id": [906793.0, np.nan],
+        }
+    )
+    assert map_cell_lines(["A375", "mcf-7"], cells).tolist() == [*cells["cell_line"]]
+    assert map_cell_lines(["ACH-000001"], cells, to="name").tolist() == ["A-375"]
+    names = pd.DataFrame({"cell_line": ["A375"], "depmap_id": ["ACH-000001"]})
+    assert map_cell_lines(["A-375"], names).tolist() == ["ACH-000001"]
 
 
 def test_an_id_of_several_models_is_ambiguous():
@@ -197,9 +214,12 @@ def test_the_kind_of_ids_can_be_said():
         "cosmic": 906793.0,
         "COSMICID": 906793,
         "ccle": "A375_SKIN",
+        "CCLE_Name": "A375_SKIN",
+        "DepMap_ID": "ACH-000001",
     }.items():
-        mapped = map_cell_lines([value], MODEL, from_=from_, to="SangerModelID")
-        assert mapped.tolist() == ["SIDM00001"]
+        for to in ("SangerModelID", "SANGER_MODEL_ID", "Sanger"):
+            mapped = map_cell_lines([value], MODEL, from_=from_, to=to)
+            assert mapped.tolist() == ["SIDM00001"]
     with pytest.raises(UnknownCellLineError):
         map_cell_lines(["ACH-000001"], MODEL, from_="name")
 
