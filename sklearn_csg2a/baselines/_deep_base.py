@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_csg2a._device import resolve_device, use_one_thread_after_fork
 from sklearn_csg2a._random import draw_seeds, seeded_initialisation
+from sklearn_csg2a._threads import steady_threads
 from sklearn_csg2a._training import TrainingSettings, train_network
 from sklearn_csg2a._validation import validate_plain
 from sklearn_csg2a.baselines._features import Standardizer
@@ -113,7 +114,8 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
         """
         fitted = type(self).__new__(type(self))
         fitted.__dict__.update(self.__dict__)
-        fitted._fit_in_place(X, y)  # noqa: SLF001 (its own class)
+        with steady_threads():
+            fitted._fit_in_place(X, y)  # noqa: SLF001 (its own class)
         forgotten = set(self.__dict__) - set(fitted.__dict__)
         self.__dict__.update(fitted.__dict__)
         for name in forgotten:
@@ -186,6 +188,7 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
         self.best_epoch_ = best.best_epoch
         self.history_ = history_table(net, self._squared_scale())
 
+    @steady_threads()
     def predict(self, X: Any) -> np.ndarray:
         """Predict the response.
 

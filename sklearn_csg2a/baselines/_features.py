@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_csg2a._threads import steady_threads
 from sklearn_csg2a._validation import validate_plain
 from sklearn_csg2a.chem import encode_compounds, resolve_encoder
 from sklearn_csg2a.exceptions import InputError
@@ -134,9 +135,11 @@ class FeatureRegressor(RegressorMixin, BaseEstimator):
             raise InputError(msg)
         self.genes_ = np.asarray(treatments.genes, dtype=object)
         self._has_compounds = treatments.has_compounds
-        self._fit(X, y, treatments, response)
+        with steady_threads():
+            self._fit(X, y, treatments, response)
         return self
 
+    @steady_threads()
     def predict(self, X: Any) -> np.ndarray:
         """Predict the response.
 

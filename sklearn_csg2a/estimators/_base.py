@@ -19,6 +19,7 @@ from sklearn_csg2a._batches import TreatmentDataset, TreatmentTensors
 from sklearn_csg2a._device import use_one_thread_after_fork
 from sklearn_csg2a._processes import join_processes
 from sklearn_csg2a._random import draw_seeds, seeded_initialisation
+from sklearn_csg2a._threads import steady_threads
 from sklearn_csg2a._training import TrainingSettings, train_network
 from sklearn_csg2a._validation import validate_plain
 from sklearn_csg2a.chem import encode_compounds, resolve_encoder
@@ -119,7 +120,8 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         check_resumable(self)
         fitted = type(self).__new__(type(self))
         fitted.__dict__.update(self.__dict__)
-        fitted._fit_in_place(X, y)  # noqa: SLF001 (its own class)
+        with steady_threads():
+            fitted._fit_in_place(X, y)  # noqa: SLF001 (its own class)
         self._take_over(fitted)
         return self
 
@@ -370,6 +372,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         device = torch.device(self.device_)
         return self._tensors(treatments, self._encode(treatments), network, device)
 
+    @steady_threads()
     def _predict_rows(
         self, X: Any, predict: Callable[[Treatments], np.ndarray], width: int
     ) -> np.ndarray:

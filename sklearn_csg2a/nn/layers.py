@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sklearn_csg2a.nn.products import linear
+
 __all__ = [
     "Dense",
     "Dropout",
@@ -27,9 +29,9 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     n_outputs = len(weight)
     if n_outputs >= _NARROW:
-        return nn.functional.linear(x, weight, bias).to(x.dtype)
+        return linear(x, weight, bias).to(x.dtype)
     padded = nn.functional.pad(weight, (0, 0, 0, _NARROW - n_outputs))
-    narrow = nn.functional.linear(x, padded)[..., :n_outputs].to(x.dtype)
+    narrow = linear(x, padded)[..., :n_outputs].to(x.dtype)
     return narrow if bias is None else narrow + bias
 
 
