@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sklearn_csg2a._threads import map_blocks
 from sklearn_csg2a.nn import CSG2A, CellTerms, ResponseNetwork, csg2a_part
 from sklearn_csg2a.nn.heads import EntityCodes
 from sklearn_csg2a.nn.layers import dense
@@ -132,8 +133,13 @@ def _cell_terms(network: CSG2A | ResponseNetwork, data: TreatmentTensors) -> Cel
 
 def _in_blocks(like: Tensor, size: int, function: Callable[[Tensor], Tensor]) -> Tensor:
     """Apply `function` to blocks of the positions along `like`, join the results."""
-    blocks = _blocks(len(like), size, like.device)
-    return torch.cat([function(index)[:kept] for index, kept in blocks])
+    blocks = list(_blocks(len(like), size, like.device))
+
+    def compute(block: int) -> Tensor:
+        index, kept = blocks[block]
+        return function(index)[:kept]
+
+    return torch.cat(map_blocks(compute, len(blocks)))
 
 
 def _blocks(n: int, size: int, device: torch.device) -> Iterator[tuple[Tensor, int]]:

@@ -23,11 +23,13 @@ from threadpoolctl import ThreadpoolController
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["map_blocks", "steady_threads"]
+__all__ = ["count_blocks", "map_blocks", "steady_threads"]
 
 Result = TypeVar("Result")
 
-_MOST_THREADS = 8  # of one map_blocks; there are few blocks
+_MOST_THREADS = 8  # of one map_blocks
+_BLOCK = 2**24  # multiplications that are worth another thread
+_MOST_BLOCKS = 4  # of a matrix product
 
 
 class _OfThread(threading.local):
@@ -53,6 +55,7 @@ class _Shared:
             found = torch.get_num_threads()
             if self.n_inside == 0:
                 self.setting = found
+                _let_any_thread_set_blas()
                 self.blas = _libraries().limit(limits=1, user_api="blas")
             elif found == 1:  # a new thread takes over what is in force
                 found = self.setting
@@ -68,7 +71,9 @@ class _Shared:
                 if self.pool is not None:
                     self.pool.shutdown()
                     self.pool = None
+                _let_any_thread_set_blas()
                 self.blas.restore_original_limits()
+                _let_any_thread_set_blas()
             torch.set_num_threads(found)
 
     def helpers(self) -> ThreadPoolExecutor:
@@ -91,13 +96,23 @@ def _libraries() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def _let_any_thread_set_blas() -> None:
+    """Undo that threadpoolctl keeps what one thread has set from all others.
+
+    The last to leave :func:`steady_threads` need not be the first that entered.
+    """
+    for library in _libraries().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):  # not in older ones
+            library.clear_controlling_thread(force=True)
+
+
 _of_thread = _OfThread()
 _shared = _Shared()
 
 
 def _forget() -> None:
     """Start anew in a forked process, where no other thread has come along."""
-    global _of_thread, _shared  # noqa: PLW0603
+    global _of_thread, _shared
     _of_thread, _shared = _OfThread(), _Shared()
 
 
@@ -124,6 +139,11 @@ def steady_threads() -> Iterator[None]:
     finally:
         _of_thread.allowed = None
         shared.leave(found)
+
+
+def count_blocks(n_rows: int, n_inner: int, n_columns: int) -> int:
+    """Return into how many blocks of rows a matrix product is to be cut."""
+    return max(min(n_rows * n_inner * n_columns // _BLOCK, _MOST_BLOCKS, n_rows), 1)
 
 
 def map_blocks(function: Callable[[int], Result], n_blocks: int) -> list[Result]:

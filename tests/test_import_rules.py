@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "sklearn_csg2a"
 LAYERS = (
     ("_version", "exceptions"),
     ("_names",),
-    ("_random", "_device"),
+    ("_random", "_device", "_threads"),
     ("nn",),
     ("chem",),
     ("_validation", "treatments"),
@@ -34,7 +34,7 @@ RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 # Narrower than the layers: all that these parts may import from the package.
 ALLOWED = {
-    "nn": {"nn", "exceptions", "_random", "_device"},
+    "nn": {"nn", "exceptions", "_random", "_device", "_threads"},
     "datasets": {
         *("datasets", "metrics", "exceptions", "_random", "chem", "_version"),
         "_names",

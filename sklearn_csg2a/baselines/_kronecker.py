@@ -13,6 +13,8 @@ import numpy as np
 from scipy import linalg
 from scipy.spatial.distance import cdist
 
+from sklearn_csg2a._threads import count_blocks, map_blocks
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -48,22 +50,32 @@ def tanimoto_kernel(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.divide(product, joint, out=np.ones_like(product), where=joint > 0)
 
 
+def _multiply(left: np.ndarray, grid: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return ``left @ grid @ right``, in blocks of the rows of `left`."""
+    n_blocks = count_blocks(len(left), right.shape[0], sum(grid.shape))
+    lefts = np.array_split(left, n_blocks)
+    return np.concatenate(map_blocks(lambda k: lefts[k] @ grid @ right, n_blocks))
+
+
 class SpectralGrid:
     """Eigenvectors of both kernels and the eigenvalues of their product (D, C)."""
 
     def __init__(self, condition_kernel: np.ndarray, cell_kernel: np.ndarray) -> None:
-        of_conditions, self.condition_vectors = linalg.eigh(condition_kernel)
-        of_cells, self.cell_vectors = linalg.eigh(cell_kernel)
+        kernels = condition_kernel, cell_kernel
+        of_both = map_blocks(lambda k: linalg.eigh(kernels[k]), len(kernels))
+        of_conditions, self.condition_vectors = of_both[0]
+        of_cells, self.cell_vectors = of_both[1]
         self.eigenvalues = np.outer(of_conditions.clip(0), of_cells.clip(0))
         self.root = np.sqrt(self.eigenvalues)
 
     def to_function(self, spectral: np.ndarray) -> np.ndarray:
         """Return the function (D, C) with these spectral coefficients."""
-        return self.condition_vectors @ (self.root * spectral) @ self.cell_vectors.T
+        spectral = self.root * spectral
+        return _multiply(self.condition_vectors, spectral, self.cell_vectors.T)
 
     def to_spectral(self, grid: np.ndarray) -> np.ndarray:
         """Apply the transpose of `to_function`, (D, C)."""
-        return self.root * (self.condition_vectors.T @ grid @ self.cell_vectors)
+        return self.root * _multiply(self.condition_vectors.T, grid, self.cell_vectors)
 
     def curve(self, spectral: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Apply sqrt(L) U' diag(weights) U sqrt(L), (D, C)."""
@@ -78,10 +90,10 @@ class SpectralGrid:
         are `force`. Before it, directions with eigenvalues above the threshold are
         taken from `spectral` instead, which there is the more exact of the two.
         """
-        dual = self.condition_vectors.T @ force @ self.cell_vectors
+        dual = _multiply(self.condition_vectors.T, force, self.cell_vectors)
         large = self.eigenvalues > threshold
         dual[large] = spectral[large] / self.root[large]
-        return self.condition_vectors @ dual @ self.cell_vectors.T
+        return _multiply(self.condition_vectors, dual, self.cell_vectors.T)
 
 
 def conjugate_gradients(

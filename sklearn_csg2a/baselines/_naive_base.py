@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_csg2a._threads import steady_threads
 from sklearn_csg2a._validation import validate_plain
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments import (
@@ -83,7 +84,8 @@ class NaiveRegressor(RegressorMixin, BaseEstimator):
         self._cell_genes = identifiers.genes
         self._n_dims = response.ndim
         table = response.reshape(len(response), -1)  # (n_rows, n_outputs)
-        self._fit(X, identifiers, table)
+        with steady_threads():
+            self._fit(X, identifiers, table)
         return self
 
     def predict(self, X: Any) -> np.ndarray:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from sklearn_csg2a._threads import map_blocks
 from sklearn_csg2a.nn.layers import Dense, dense
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sklearn_csg2a.baselines._pairs import PairBatch, PairTensors
 
@@ -182,10 +183,12 @@ def predict_pairs(network: PairNetwork, data: PairTensors) -> Tensor:
         tuple(part[:kept] for part in network.encode_cells(data.cells[index]))
         for index, kept in _blocks(len(data.cells), _CELLS, data.cells.device)
     )
-    compounds = _join(
-        network.encode_compounds(tuple(part[i : i + 1] for part in data.compounds))
-        for i in range(data.n_compounds)
-    )
+
+    def encode(compound: int) -> Codes:
+        alone = slice(compound, compound + 1)
+        return network.encode_compounds(tuple(part[alone] for part in data.compounds))
+
+    compounds = _join(map_blocks(encode, data.n_compounds))
 
     def predict(rows: Tensor) -> Tensor:
         return network.combine(
@@ -195,15 +198,20 @@ def predict_pairs(network: PairNetwork, data: PairTensors) -> Tensor:
     return _in_blocks(data.cell_index, _ROWS, predict).float()
 
 
-def _join(blocks: Iterator[Codes]) -> Codes:
+def _join(blocks: Iterable[Codes]) -> Codes:
     """Join the codes of blocks along the entities."""
     return tuple(torch.cat(parts) for parts in zip(*blocks, strict=True))
 
 
 def _in_blocks(like: Tensor, size: int, function: Callable[[Tensor], Tensor]) -> Tensor:
     """Apply `function` to blocks of the positions along `like`, join the results."""
-    blocks = _blocks(len(like), size, like.device)
-    return torch.cat([function(index)[:kept] for index, kept in blocks])
+    blocks = list(_blocks(len(like), size, like.device))
+
+    def compute(block: int) -> Tensor:
+        index, kept = blocks[block]
+        return function(index)[:kept]
+
+    return torch.cat(map_blocks(compute, len(blocks)))
 
 
 def _blocks(n: int, size: int, device: torch.device) -> Iterator[tuple[Tensor, int]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from sklearn_csg2a._threads import steady_threads
 from sklearn_csg2a.chem.identity import parent_smiles
 from sklearn_csg2a.chem.smiles import canonical_smiles, smiles_problem
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError, list_offenders
@@ -110,7 +111,9 @@ class SmilesEncoder(TransformerMixin, BaseEstimator):
         canonical = self._read(X)
         unique = list(dict.fromkeys(canonical))
         rows = {one: row for row, one in enumerate(unique)}
-        return self._encode(unique)[[rows[one] for one in canonical]]
+        with steady_threads():
+            encoded = self._encode(unique)
+        return encoded[[rows[one] for one in canonical]]
 
     def _read(self, X: object) -> list[str]:
         """Return what is encoded in each row: canonical SMILES, or parents."""

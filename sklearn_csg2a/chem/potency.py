@@ -12,6 +12,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_csg2a._threads import steady_threads
 from sklearn_csg2a.chem._base import read_smiles
 from sklearn_csg2a.chem.similarity import tanimoto_matrix
 from sklearn_csg2a.exceptions import InputError, list_offenders
@@ -127,8 +128,9 @@ class PotencyEncoder(TransformerMixin, BaseEstimator):
         self.potencies_ = _compound_effects(values)
         similarity = tanimoto_matrix(self.compounds_)
         ridge = KernelRidge(alpha=self.alpha, kernel="precomputed")
-        ridge.fit(similarity, self.potencies_ - self.potencies_.mean())
-        spread = float((similarity @ ridge.dual_coef_).std())
+        with steady_threads():
+            ridge.fit(similarity, self.potencies_ - self.potencies_.mean())
+            spread = float((similarity @ ridge.dual_coef_).std())
         self.dual_coef_ = ridge.dual_coef_ / (spread or 1.0)
         return self
 
@@ -153,7 +155,9 @@ class PotencyEncoder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         smiles = read_smiles(X, user=type(self).__name__)
-        encoding = tanimoto_matrix(smiles, self.compounds_) @ self.dual_coef_
+        similarity = tanimoto_matrix(smiles, self.compounds_)
+        with steady_threads():
+            encoding = similarity @ self.dual_coef_
         return encoding[:, None].astype(np.float32)
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:

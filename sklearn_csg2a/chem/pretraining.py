@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from sklearn_csg2a._device import resolve_device
+from sklearn_csg2a._threads import steady_threads
 from sklearn_csg2a.chem._mat_training import MaskedAtomTraining, PretrainingSettings
 from sklearn_csg2a.chem._packed_molecules import pack_molecules
 from sklearn_csg2a.chem._pretraining_progress import PretrainingProgress
@@ -146,12 +147,16 @@ def pretrain_mat(
         max_atoms=max_atoms,
         timeout=timeout,
     )
-    training = MaskedAtomTraining(molecules, settings, resolve_device(device), folder)
-    training.resume()
-    training.run(progress)
+    with steady_threads():
+        training = MaskedAtomTraining(
+            molecules, settings, resolve_device(device), folder
+        )
+        training.resume()
+        training.run(progress)
+        weights, accuracy = training.write_weights(), training.evaluate()[1]
     return Bunch(
-        weights=training.write_weights(),
-        accuracy=training.evaluate()[1],
+        weights=weights,
+        accuracy=accuracy,
         history=pd.DataFrame(training.history),
         n_molecules=len(training.train),
         interrupted=training.interrupted,

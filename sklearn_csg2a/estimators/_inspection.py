@@ -12,6 +12,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._inference import row_inputs
+from sklearn_csg2a._threads import steady_threads
 from sklearn_csg2a._validation import describe_offenders, name_row
 from sklearn_csg2a.estimators._base import BaseCSG2A
 from sklearn_csg2a.estimators._callable_parameter import parameter_and_method
@@ -218,6 +219,7 @@ class InspectableCSG2A(BaseCSG2A):
             raise InputError(msg)
         return layer
 
+    @steady_threads()
     def _attention_inputs(self, X: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Return what the attention sees of each row, (rows, genes) twice."""
         treatments = self._read_for_predict(X)
@@ -227,6 +229,7 @@ class InspectableCSG2A(BaseCSG2A):
         return row_inputs(self.net_.module_, self._predict_tensors(treatments))
 
     @torch.no_grad()
+    @steady_threads()
     def _mean_scores(self, basal: torch.Tensor, conditions: torch.Tensor) -> np.ndarray:
         """Average the learned scores over rows, without A_PPI: (genes, genes)."""
         layer = self._attention_layer()

@@ -8,12 +8,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from sklearn_csg2a._threads import map_blocks
+from sklearn_csg2a._threads import count_blocks, map_blocks
 
 __all__ = ["linear"]
-
-_BLOCK = 2**24  # multiplications that are worth another thread
-_MOST_BLOCKS = 4
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -23,7 +20,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     do not depend on how many threads compute them.
     """
     kind = x.device.type
-    if kind != "cpu" or torch.compiler.is_compiling() or _n_blocks(x, weight) < 2:
+    n_outputs, n_inputs = weight.shape
+    n_blocks = count_blocks(x.numel() // max(n_inputs, 1), n_inputs, n_outputs)
+    if kind != "cpu" or torch.compiler.is_compiling() or n_blocks == 1:
         return torch.nn.functional.linear(x, weight, bias)
     if torch.is_autocast_enabled(kind):
         low = torch.get_autocast_dtype(kind)
@@ -31,11 +30,6 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         bias = None if bias is None else bias.to(low)
     product = _Linear.apply(x.flatten(0, -2), weight, bias)
     return product.unflatten(0, x.shape[:-1])
-
-
-def _n_blocks(x: Tensor, weight: Tensor) -> int:
-    """Return how many blocks a product is worth."""
-    return min(x.numel() * len(weight) // _BLOCK, _MOST_BLOCKS)
 
 
 class _Linear(torch.autograd.Function):
@@ -62,7 +56,7 @@ class _Linear(torch.autograd.Function):
 def _multiply(left: Tensor, right: Tensor, added: Tensor | None = None) -> Tensor:
     """Return ``left @ right + added``, in blocks of the rows of `left`."""
     product = left.new_empty(len(left), right.shape[1])
-    n_blocks = max(_n_blocks(left, right.T), 1)
+    n_blocks = count_blocks(len(left), *right.shape)
     lefts, products = left.tensor_split(n_blocks), product.tensor_split(n_blocks)
 
     def multiply(block: int) -> None:
