@@ -43,6 +43,9 @@ _NO_GENES = re.compile(
     r"|datatype|stranded|sampleid|rownames?"
 )
 _GENE = re.compile(r"(?P<symbol>.*?)\s*\((?P<id>[^()]*)\)")
+_NO_SYMBOL = ("", "nan", "NA", "None")
+# What R makes of "TP53 (7157)", and of HLA-A a name with a point, unless told not to.
+_GENE_OF_R = re.compile(r".+\.\.(\d+|ENSG\d+)\.")
 _MODEL = re.compile(r"ACH-\d+")
 _PROFILE = re.compile(r"(PR|CDS|MC)-\w+")
 _YES_AND_NO = {
@@ -165,6 +168,14 @@ def _columns_without_genes(
             "Read it by pandas and transpose it."
         )
         raise DataFileError(msg)
+    changed = [name for name in header if _GENE_OF_R.fullmatch(name)]
+    if changed:
+        msg = (
+            f"{path}: R changed the names of its columns ({changed[0]!r}), points "
+            "stand for dashes, too. Take the file as published, or read and write it "
+            "with check.names=FALSE."
+        )
+        raise DataFileError(msg)
     if len(header) - len(found) < 1 or len(header) < 2:
         msg = (
             f"{path} begins with the columns {list_offenders(map(repr, header))}; "
@@ -181,7 +192,8 @@ def _name_gene(column: str) -> str:
     parts = _GENE.fullmatch(column)
     if parts is None:
         return column
-    return parts["symbol"].strip() or parts["id"].strip()
+    symbol = parts["symbol"].strip()
+    return parts["id"].strip() if symbol in _NO_SYMBOL else symbol
 
 
 def _models_of_rows(

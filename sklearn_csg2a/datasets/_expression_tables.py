@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import warnings
 from collections.abc import Sequence
@@ -86,21 +87,27 @@ def read_numbers(
     }
     types: dict[int, Any] = dict.fromkeys(range(len(header)), np.float32)
     types |= dict.fromkeys(text, str) | dict.fromkeys(left_out, "category")
-    with open_table(path, expected) as lines, warnings.catch_warnings():
-        # Rows with more fields than the header lose some, with this warning only.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
+    problem: Exception | None = None
+    for decimal in (".",) if separator == "," else (".", ","):
         try:
-            table = pd.read_csv(lines, dtype=types, **how)
+            table = _parse(path, expected, dtype=types, decimal=decimal, **how)
         except (ValueError, pd.errors.ParserWarning) as error:
-            problem = error
-        else:
-            _refuse_cut(table, path, expected)
-            # One block of numbers instead of one for each column: much faster.
-            values = table[numbers].to_numpy(dtype=np.float32)
-            return table[list(text)], pd.DataFrame(values, columns=numbers)
+            problem = problem or error
+            continue
+        _refuse_cut(table, path, expected, separator)
+        # One block of numbers instead of one for each column: much faster.
+        values = table[numbers].to_numpy(dtype=np.float32)
+        return table[list(text)], pd.DataFrame(values, columns=numbers)
     place = _foreign_place(path, expected, header, [*text, *left_out], how)
     msg = f"{path}: {place or problem}. {expected} was expected."
     raise DataFileError(msg) from problem
+
+
+def _parse(path: str | os.PathLike[str], expected: str, **how: Any) -> pd.DataFrame:
+    """Read the table; rows with more fields than the header are an error, too."""
+    with open_table(path, expected) as lines, warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return pd.read_csv(lines, **how)
 
 
 def _foreign_place(
@@ -134,14 +141,19 @@ def _foreign_place(
 
 
 def _refuse_cut(
-    table: pd.DataFrame, path: str | os.PathLike[str], expected: str
+    table: pd.DataFrame, path: str | os.PathLike[str], expected: str, separator: str
 ) -> None:
-    """Refuse a table without rows, or whose last row alone ends early."""
+    """Refuse a table without rows, or whose last row ends early."""
     if table.empty:
         msg = f"{path} has no rows below its header; {expected} was expected."
         raise DataFileError(msg)
-    ends = table[table.columns[-1]].isna().to_numpy()
-    if len(ends) > 1 and ends[-1] and not ends[:-1].any():
+    if not table[table.columns[-1]].isna().iloc[-1]:
+        return
+    last = ""
+    with open_table(path, expected) as lines:
+        for line in lines:
+            last = line if line.strip() else last
+    if len(next(csv.reader([last], delimiter=separator))) < table.shape[1]:
         msg = (
             f"{path}, last row ({table.iloc[-1, 0]!r}): the values end early; the "
             "file is cut off. Fetch it again."

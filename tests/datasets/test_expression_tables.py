@@ -167,7 +167,7 @@ def test_profiles_are_led_to_their_models(write, tmp_path):
 
 
 def test_symbols_of_several_columns_are_named_averaged_or_left_out(write):
-    table = BY_MODEL.set_axis(["TP53 (7157)", "TP53 (ENSG1)", " (ENSG2)"], axis=1)
+    table = BY_MODEL.set_axis(["TP53 (7157)", "TP53 (ENSG1)", "nan (ENSG2)"], axis=1)
     path = write(table.to_csv())
     with pytest.raises(InputError, match=r"1 gene symbols stand .*'TP53'.*'mean'"):
         read_depmap_expression(path)
@@ -188,7 +188,8 @@ def test_packed_tables_and_other_separators_are_read(write, tmp_path):
         archive.writestr("a.csv", text)
     (tmp_path / "bom.csv").write_text(text, encoding="utf-8-sig")
     (tmp_path / "a.tsv").write_text(BY_MODEL.to_csv(sep="\t"))
-    for name in ("a.csv.gz", "a.zip", "bom.csv", "a.tsv"):
+    (tmp_path / "de.csv").write_text(BY_MODEL.to_csv(sep=";", decimal=","))
+    for name in ("a.csv.gz", "a.zip", "bom.csv", "a.tsv", "de.csv"):
         _assert_expected(read_depmap_expression(tmp_path / name))
     with zipfile.ZipFile(tmp_path / "a.zip", "a") as archive:
         archive.writestr("b.csv", text)
@@ -202,6 +203,9 @@ def test_missing_values_are_kept_and_told(write):
     with pytest.warns(UserWarning, match="1 genes have no value .*'EGFR'"):
         read = read_depmap_expression(write(table.to_csv()))
     assert np.isnan(read.loc["ACH-000001", "EGFR"])
+    table.iloc[1, 2] = np.nan
+    with pytest.warns(UserWarning, match=r"2 genes have no value .*'HLA-A'"):
+        read_depmap_expression(write(table.to_csv()))
 
 
 @pytest.mark.parametrize(
@@ -213,6 +217,7 @@ def test_missing_values_are_kept_and_told(write):
         (BY_MODEL.to_csv().replace("4.0", "high"), r"'EGFR .*row 1 .*'high' is not"),
         (BY_MODEL.to_csv()[:-9], "'ACH-000002'.*the file is cut off"),
         (BY_MODEL.to_csv().splitlines()[0] + "\n", "no rows below its header"),
+        (",TP53..7157.,HLA.A..3105.\nACH-1,1,2\n", "R changed .*'TP53..7157.'"),
         ("ModelID\nACH-000001\n", "begins with the columns 'ModelID'"),
         (BY_MODEL.to_csv() + "ACH-3,1,2,3,4,5\n", "was expected"),
         (BY_MODEL.to_csv().replace(",TP53", "TP53", 1), "was expected"),
