@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any, TextIO
 
 from benchmarks._tasks import Failure
+from sklearn_csg2a._progress import ProgressLine
 
 
 class Progress:
@@ -26,14 +26,14 @@ class Progress:
         self.total = len(self.pending)
         self.jobs = jobs
         self.start = monotonic()
-        self.stream = sys.stderr if stream is None else stream
+        self.line = ProgressLine(self.total, "task", left="", stream=stream)
         self.seconds: dict[str, list[float]] = defaultdict(list)
         for row in stored:
             if row["fit_seconds"]:
                 self.seconds[row["model"]].append(float(row["fit_seconds"]))
 
     def show(self, result: Any) -> None:
-        """Count a task that has ended and write the line anew."""
+        """Count a task that has ended; a file gets a line of each, to be kept."""
         self.pending.remove(result.task.model)
         if isinstance(result, Failure):
             self.say(f"{result.task} failed. {result.error}")
@@ -43,10 +43,11 @@ class Progress:
                 self.seconds[result.task.model].append(result.row["fit_seconds"])
             said = describe(result.row)
         done = self.total - len(self.pending)
-        line = f"{done}/{self.total}, {self.time_left()}; {result.task}: {said}"
-        is_terminal = self.stream.isatty()
-        self.stream.write(f"\r\033[K{line}" if is_terminal else f"{line}\n")
-        self.stream.flush()
+        note = f"{self.time_left()}; {result.task}: {said}"
+        if self.line.is_rewritten:
+            self.line.update(done, note)
+        else:
+            self.say(f"{done}/{self.total}, {note}")
 
     def time_left(self) -> str:
         """Return the time left in words."""
@@ -61,9 +62,13 @@ class Progress:
 
     def say(self, message: str) -> None:
         """Write a message on a line of its own."""
-        erase = "\r\033[K" if self.stream.isatty() else ""
-        self.stream.write(f"{erase}{message}\n")
-        self.stream.flush()
+        self.line.say(message)
+
+    def finish(self, message: str | None = None) -> None:
+        """Leave the line, with a message below it."""
+        self.line.close()
+        if message is not None:
+            self.say(message)
 
 
 def describe(row: Mapping[str, Any]) -> str:

@@ -69,6 +69,7 @@ class Study:
         try:
             self.do(tasks)
         except KeyboardInterrupt:
-            self.progress.say(STOPPED)
+            self.progress.finish(STOPPED)
             return 130
+        self.progress.finish()
         return 1 if self.n_failed else 0

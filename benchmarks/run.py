@@ -96,9 +96,9 @@ class Run(Study):
                 self.do(to_judge)
                 self._do_best(of_fold)
         except KeyboardInterrupt:
-            self.progress.say(STOPPED)
+            self.progress.finish(STOPPED)
             return 130
-        self.progress.say(
+        self.progress.finish(
             f"{self.n_new} new results in {self.table.path}"
             + (f"; {self.n_failed} tasks failed" if self.n_failed else "")
         )

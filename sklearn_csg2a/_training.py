@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
-import time
 import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from sklearn_csg2a._checkpoint import digest
 from sklearn_csg2a._compiled import compile_network, explain_compilation
 from sklearn_csg2a._device import uses_bfloat16
 from sklearn_csg2a._processes import Processes
+from sklearn_csg2a._progress import ProgressLine
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
 from sklearn_csg2a.nn import Dropout
 
@@ -47,6 +46,7 @@ class TrainingSettings:
     device: torch.device
     precision: str = "float32"
     verbose: int = 0
+    loss_scale: float = 1.0  # from losses to the squared unit of y, for progress
     callbacks: list[Any] = field(default_factory=list)
     checkpoint: Checkpoint | None = None
     compile: bool = False
@@ -233,31 +233,34 @@ class BestWeights(Callback):
             network.load_state_dict(self.weights)
 
 
-class _ProgressLine(Callback):
-    """Rewrite one line on stderr: epoch, losses, time left."""
+class _ShowProgress(Callback):
+    """Show epoch, losses and time left; losses are in the unit of the history."""
+
+    def __init__(self, loss_scale: float) -> None:
+        self.loss_scale = loss_scale
+        self.line: ProgressLine | None = None
 
     def on_train_begin(self, net: TrainingNet, **_: Any) -> None:
-        self._start = time.monotonic()
-        self._first_epoch = len(net.history)
+        done = len(net.history)
+        if done < net.max_epochs and not net.stop_requested:
+            left = "at most {remaining} left"
+            self.line = ProgressLine(net.max_epochs, "epoch", start=done, left=left)
 
     def on_epoch_end(self, net: TrainingNet, **_: Any) -> None:
-        epoch = len(net.history)
-        per_epoch = (time.monotonic() - self._start) / (epoch - self._first_epoch)
         row = net.history[-1]
-        losses = [f"train {row['train_loss']:.4f}"]
-        if "valid_loss" in row:
-            losses.append(f"valid {row['valid_loss']:.4f}")
-        left = _clock(per_epoch * (net.max_epochs - epoch))
-        sys.stderr.write(
-            f"\repoch {epoch}/{net.max_epochs}  {'  '.join(losses)}  "
-            f"at most {left} left \033[K"
-        )
-        sys.stderr.flush()
+        losses = [
+            f"{name} {row[f'{name}_loss'] * self.loss_scale:.4g}"
+            for name in ("train", "valid")
+            if f"{name}_loss" in row
+        ]
+        if self.line is not None:
+            self.line.update(len(net.history), ", ".join(losses))
 
-    def on_train_end(self, net: TrainingNet, **_: Any) -> None:
-        if len(net.history) > self._first_epoch:
-            sys.stderr.write("\n")
-            sys.stderr.flush()
+    def close(self) -> None:
+        """Leave the line, however the training ended."""
+        if self.line is not None:
+            self.line.close()
+            self.line = None
 
 
 def wrap_network(
@@ -286,6 +289,7 @@ def train_network(
     processes = settings.processes or Processes(settings.device)
     processes.check_batches(settings.batch_size, len(train))
     best = BestWeights(settings.patience)
+    progress = _ShowProgress(settings.loss_scale)
     net = wrap_network(
         network,
         settings.device,
@@ -298,7 +302,7 @@ def train_network(
         iterator_train__share=(processes.rank, processes.count),
         iterator_valid__batch_size=max(1024, settings.batch_size),
         train_split=None if valid is None else predefined_split(valid),
-        callbacks=_callbacks(network, settings, processes, best),
+        callbacks=_callbacks(network, settings, processes, best, progress),
     )
     net.low_precision = uses_bfloat16(
         settings.precision, settings.device, stacklevel=_CALLER_OF_FIT
@@ -311,7 +315,10 @@ def train_network(
     if processes.are_several:
         processes.check_same(_what_all_share(net, train, valid))
         processes.copy_first(net.module_.state_dict().values())
-    net.partial_fit(train)
+    try:
+        net.partial_fit(train)
+    finally:
+        progress.close()
     net.compiled = None
     if net.was_interrupted and processes.are_several:
         raise KeyboardInterrupt  # each is at a batch of its own
@@ -333,6 +340,7 @@ def _callbacks(
     settings: TrainingSettings,
     processes: Processes,
     best: BestWeights,
+    progress: _ShowProgress,
 ) -> list[Any]:
     """Return what is called during a training, in this order."""
     callbacks: list[Any] = [
@@ -346,7 +354,7 @@ def _callbacks(
     if settings.checkpoint is not None and processes.this_is_main:
         callbacks.append(("checkpoint", settings.checkpoint.callback(best)))
     if settings.verbose and processes.this_is_main:
-        callbacks.append(("progress", _ProgressLine()))
+        callbacks.append(("progress", progress))
     return callbacks + list(settings.callbacks)
 
 
@@ -395,12 +403,3 @@ def _check_finite(net: TrainingNet, train: TreatmentDataset) -> None:
                 f"learning rate {rate:.3g}. Use a smaller learning_rate."
             )
             raise DivergedError(msg)
-
-
-def _clock(seconds: float) -> str:
-    """Format a duration as 1:02:03 or 2:03."""
-    minutes, seconds_left = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}:{minutes:02d}:{seconds_left:02d}"
-    return f"{minutes}:{seconds_left:02d}"

@@ -164,6 +164,7 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
             device=device,
             precision=self.precision,
             verbose=int(self.verbose),
+            loss_scale=self._squared_scale(),
             callbacks=list(self.callbacks or []),
         )
         net, best = train_network(

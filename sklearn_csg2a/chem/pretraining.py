@@ -138,15 +138,18 @@ def pretrain_mat(
     )
     progress = PretrainingProgress(enabled=bool(verbose))
     folder = Path(directory)
-    molecules = pack_molecules(
-        list(smiles),
-        folder / "coordinates",
-        n_jobs=n_jobs,
-        on_shard=progress.shards,
-        seed=random_state,
-        max_atoms=max_atoms,
-        timeout=timeout,
-    )
+    try:
+        molecules = pack_molecules(
+            list(smiles),
+            folder / "coordinates",
+            n_jobs=n_jobs,
+            on_shard=progress.shards,
+            seed=random_state,
+            max_atoms=max_atoms,
+            timeout=timeout,
+        )
+    finally:
+        progress.end()
     with steady_threads():
         training = MaskedAtomTraining(
             molecules, settings, resolve_device(device), folder

@@ -13,17 +13,17 @@ import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from sklearn_csg2a._progress import ProgressLine
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = ["download", "file_sha512", "unpack"]
 
 _LOGGER = logging.getLogger("sklearn_csg2a")
 _BLOCK = 2**20
-_SECONDS_BETWEEN_REPORTS = 10.0
+_SECONDS_WITHOUT_A_LINE = 2.0
 _TEMPORARY = (urllib.error.URLError, http.client.HTTPException, OSError)
 
 
@@ -100,11 +100,15 @@ def unpack(packed: Path, path: Path) -> Path:
         return path
     part = path.with_name(path.name + ".part")
     try:
-        with gzip.open(packed, "rb") as source, part.open("wb") as target:
-            report = _progress(path.name, None)
+        with (
+            packed.open("rb") as file,
+            gzip.open(file, "rb") as source,
+            part.open("wb") as target,
+            _show(f"{packed.name}, unpacked", _size(packed)) as line,
+        ):
             while block := source.read(16 * _BLOCK):
                 target.write(block)
-                report(target.tell())
+                line.update(file.tell())
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         part.unlink(missing_ok=True)
         msg = (
@@ -172,23 +176,14 @@ def _copy(
     response: http.client.HTTPResponse, file: IO[bytes], name: str, total: int | None
 ) -> None:
     """Write what comes, as it comes."""
-    report = _progress(name, total)
-    while block := response.read(_BLOCK):
-        file.write(block)
-        report(file.tell())
+    with _show(name, total, file.tell()) as line:
+        while block := response.read(_BLOCK):
+            file.write(block)
+            line.update(file.tell())
 
 
-def _progress(name: str, total: int | None) -> Callable[[int], None]:
-    """Return a function that logs how far a file is, every few seconds."""
-    last = time.monotonic()
-
-    def report(done: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < _SECONDS_BETWEEN_REPORTS:
-            return
-        last = now
-        share = f" of {total / 1e9:.2f} GB ({done / total:.0%})" if total else " GB"
-        _LOGGER.info("%s: %.2f%s", name, done / 1e9, share)
-
-    return report
+def _show(name: str, total: int | None, start: int = 0) -> ProgressLine:
+    """Return a line that shows how far a file is, if it takes a while."""
+    return ProgressLine(
+        total, name, start=start, in_bytes=True, delay=_SECONDS_WITHOUT_A_LINE
+    )

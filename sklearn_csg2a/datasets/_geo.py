@@ -115,8 +115,8 @@ def fetch_lincs(
     Notes
     -----
     The download is about 49 GB, 65 GB more unpacked, and is resumed where it broke
-    off. What is made of it takes below 1 GB on disk and in memory. Progress goes to
-    the logger "sklearn_csg2a" at level INFO.
+    off. What is made of it takes below 1 GB on disk and in memory. A line on
+    stderr says how far it is.
 
     Examples
     --------

@@ -164,6 +164,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
             device=device,
             precision=self.precision,
             verbose=int(self.verbose),
+            loss_scale=float(scale.flat[0]) ** 2,
             callbacks=list(self.callbacks or []),
             checkpoint=open_checkpoint(
                 self,
