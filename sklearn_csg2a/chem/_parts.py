@@ -80,7 +80,8 @@ def _name(atom: Chem.Atom) -> str:
     """Return the element; of arsenic and antimony with the state, III or V."""
     if atom.GetAtomicNum() not in (33, 51):
         return str(atom.GetSymbol())
-    state = atom.GetFormalCharge() + sum(
+    state = atom.GetFormalCharge() - atom.GetTotalNumHs(includeNeighbors=True)
+    state += sum(
         bond.GetBondTypeAsDouble()
         for bond in atom.GetBonds()
         if bond.GetOtherAtom(atom).GetAtomicNum() > 1

@@ -15,6 +15,7 @@ _LOOSE = "/KET /15T"  # InChI's own keto-enol and 1,5 rules: they join too much
 # could become either of two ketones (glucose and fructose), so it stays.
 _TO_KETO = (
     ("[OX2H1]-[#6]=[#6;!$([#6]~[#8])]", ((0, 1, 2), (1, 2, 1))),
+    ("[OX2H1]-[#6](-[OX2])=[#6]", ((0, 1, 2), (1, 3, 1))),
     ("[NX3;H1]1-[#6]=[#6]-[#6](=[OX1])-[#7]1", ((0, 1, 2), (1, 2, 1))),
     (
         "[NX3;H1]1-[#6]=[#6]-[#6](-[OX2H1])=[NX2]1",
@@ -23,6 +24,7 @@ _TO_KETO = (
 )
 # A pyridinol next to its nitrogen is written as the pyridone, whose ring is no phenol.
 _LACTIM = "[OX2H1]-[c]:[nX2;H0]"
+_OXIDE = "[O-]-[n+]:[c]-[S,O;X2;H1]"  # of pyrithione, a hydroxythiopyridone as well
 _RING_OF_BENZENE = 6
 
 
@@ -36,6 +38,7 @@ def keto_block(mol: Chem.Mol) -> str:
 
     Phenols and their nitrogen analogues are no enols.
     """
+    mol = _without_oxides(mol)
     inchi = _inchi(mol)
     if not inchi:
         return str(Chem.MolToSmiles(mol, isomericSmiles=False))
@@ -113,6 +116,23 @@ def _as_lactams(mol: Chem.Mol) -> Chem.Mol:
     return mol
 
 
+def _without_oxides(mol: Chem.Mol) -> Chem.Mol:
+    """Move hydrogens from hydroxyl and thiol groups to the N-oxides next to them."""
+    match = mol.GetSubstructMatch(_oxide())
+    if not match:
+        return mol
+    oxygen, nitrogen, carbon, other = match
+    work = Chem.RWMol(mol)
+    for index in (oxygen, nitrogen):
+        work.GetAtomWithIdx(index).SetFormalCharge(0)
+    for index in (oxygen, other):
+        _forget_hydrogens(work.GetAtomWithIdx(index))
+    work.GetBondBetweenAtoms(carbon, other).SetBondType(Chem.BondType.DOUBLE)
+    with rdBase.BlockLogs():
+        failed = Chem.SanitizeMol(work, catchErrors=True)
+    return mol if failed else work.GetMol()
+
+
 def _forget_hydrogens(atom: Chem.Atom) -> None:
     """Let valence rules say how many hydrogens an atom has."""
     atom.SetNumExplicitHs(0)
@@ -160,6 +180,12 @@ def _patterns() -> tuple[tuple[Chem.Mol, tuple[tuple[int, int, int], ...]], ...]
 def _lactim() -> Chem.Mol:
     """Return the pattern of an aromatic lactim."""
     return Chem.MolFromSmarts(_LACTIM)
+
+
+@lru_cache(maxsize=1)
+def _oxide() -> Chem.Mol:
+    """Return the pattern of an N-oxide beside a hydroxyl or thiol group."""
+    return Chem.MolFromSmarts(_OXIDE)
 
 
 @lru_cache(maxsize=1)

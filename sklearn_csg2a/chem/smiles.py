@@ -9,7 +9,11 @@ from numbers import Real
 import numpy as np
 from rdkit import Chem, rdBase
 
+<<<<<<< HEAD
 from sklearn_csg2a.chem._other_identifiers import describe_other_identifier
+=======
+from sklearn_csg2a.chem._identify import identify
+>>>>>>> 7f78ee9 (SMILES: tails about stereo and lists of one compound are read; spellings of 71 drugs as a test)
 from sklearn_csg2a.exceptions import InvalidSmilesError
 
 __all__ = ["canonical_smiles", "parse_smiles", "smiles_problem"]
@@ -20,6 +24,12 @@ _REACTION_ARROW = re.compile(r"(?<!-)>")
 _BRACKET_ATOM = re.compile(r"\[[^\]]*\]")
 _RING_BOND = re.compile(r"%\(\d+\)|%\d\d|\d")
 _ROUND_TRIPS = 3
+# The part of CXSMILES that says how to draw and which stereo is meant; what it says of
+# atoms, radicals, bonds and repeats would be another structure.
+_DRAWING = r"(?:\([^()|]*\)|r|(?:a|c|t|ctu|f|lp|w|wU|wD|@|o\d+|&\d+|T[HL]B):[\d.,:]*)"
+_TAIL = re.compile(rf"[ \t]+\|(?:{_DRAWING},?)*\|(?=,|$)")
+_ANY_TAIL = re.compile(r"[ \t]\|.*\|$")
+_COMMA = re.compile(r", ?")
 
 
 def parse_smiles(smiles: object) -> Chem.Mol:
@@ -27,7 +37,10 @@ def parse_smiles(smiles: object) -> Chem.Mol:
 
     RDKit reads the empty string as a molecule without atoms, ignores what
     follows a space and drops letters outside ASCII. Here each of these is an
-    error, so that every molecule is the one that was written.
+    error, so that every molecule is the one that was written. Two things that
+    public tables have are read: CXSMILES (``"C/C=C/C |r,t:1|"``), whose tail is
+    dropped where it is about stereo or drawing, and several spellings of one
+    compound in a list (``"CCO, OCC"``), of which the first is taken.
 
     Parameters
     ----------
@@ -44,8 +57,9 @@ def parse_smiles(smiles: object) -> Chem.Mol:
     ------
     InvalidSmilesError
         If `smiles` is no text, empty, padded or followed by other text, not
-        ASCII, a reaction, not readable, or has a dummy atom ``*``, an
-        undefined bond ``~`` or no heavy atom. The message is the reason.
+        ASCII, a reaction, a list of different compounds, not readable, or has a
+        dummy atom ``*``, an undefined bond ``~`` or no heavy atom. The message is
+        the reason.
 
     Examples
     --------
@@ -144,7 +158,31 @@ def _read(smiles: object) -> tuple[str, Chem.Mol | None]:
     """Return ("", molecule) or (problem, None)."""
     if not isinstance(smiles, str):
         return _problem_of_type(smiles), None
-    text = str(smiles)
+    text = _TAIL.sub("", str(smiles))
+    if _ANY_TAIL.search(text):
+        problem = (
+            "the part between bars (CXSMILES) changes the structure; give a SMILES "
+            "string that says it all"
+        )
+        return f"{_shown(text)}: {problem}", None
+    if "," not in text:
+        return _read_one(text)
+    read = [_read_one(one) for one in _COMMA.split(text)]
+    for problem, mol in read:
+        if mol is None:
+            return f"{_shown(text)}: in this list, {problem}", None
+    compounds = {identify(mol).identity for _, mol in read}
+    if len(compounds) > 1:
+        problem = (
+            f"a list of {len(compounds)} different compounds; give each of them a row "
+            "of its own"
+        )
+        return f"{_shown(text)}: {problem}", None
+    return read[0]
+
+
+def _read_one(text: str) -> tuple[str, Chem.Mol | None]:
+    """Read a string without tail or list: ("", molecule) or (problem, None)."""
     problem = _problem_of_spelling(text)
     if problem:
         return f"{_shown(text)}: {_identifier_or(problem, text)}", None

@@ -6,12 +6,15 @@ from hypothesis import strategies as st
 from rdkit import Chem
 
 from sklearn_csg2a.chem import (
+    _counterions,
+    _identify,
     _tautomers,
     compound_identities,
     compound_identity,
     identity,
     parent_smiles,
 )
+from tests.chem.drug_spellings import APART, SPELLINGS
 
 COMPOUNDS = [
     "CC(C)Cc1ccc(cc1)[C@H](C)C(=O)O",
@@ -76,11 +79,11 @@ def test_any_spelling_has_the_same_identity(smiles, seed, kekule):
 
 def test_identity_falls_back_to_smiles_without_stereo(monkeypatch):
     monkeypatch.setattr(_tautomers.Chem, "MolToInchi", lambda _: "")
-    for cached in (identity._read_compound, identity._names):
+    for cached in (identity._read_compound, _identify._names):
         cached.cache_clear()
     assert compound_identity("C[C@H](N)C(=O)O.Cl") == "CC(N)C(=O)O"
     monkeypatch.undo()
-    for cached in (identity._read_compound, identity._names):
+    for cached in (identity._read_compound, _identify._names):
         cached.cache_clear()
 
 
@@ -92,19 +95,44 @@ def test_identities_keep_the_order_and_type():
     assert compound_identities([]).shape == (0,)
 
 
-@pytest.mark.parametrize(
-    "spelling",
-    [
-        "N[Pt](N)(Cl)Cl",
-        "[NH3+][Pt-2](Cl)(Cl)[NH3+]",
-        "[NH3]->[Pt](<-[NH3])(Cl)Cl",
-        "[NH2-].[NH2-].Cl[Pt+2]Cl",
-        "[NH2-].[NH2-].[Cl-].[Cl-].[Pt+4]",
-        "N.N.[Cl-].[Cl-].[Pt+2]",
-        "[NH4+].[NH4+].[Cl-].[Cl-].[Pt]",
-        "[H]N([H])([H])[Pt](Cl)(Cl)N([H])([H])[H]",
-        "Cl.Cl.[NH2].[NH2].[Pt]",
-    ],
-)
-def test_cisplatin_is_one_compound_however_its_bonds_are_drawn(spelling):
-    assert compound_identity(spelling) == compound_identity("N.N.Cl[Pt]Cl")
+@pytest.mark.parametrize("drug", SPELLINGS)
+def test_public_spellings_of_a_drug_are_one_compound(drug):
+    assert len(SPELLINGS[drug]) >= 3
+    assert len({compound_identity(one) for one in SPELLINGS[drug]}) == 1
+
+
+def test_no_two_drugs_are_one_compound():
+    named = {compound_identity(SPELLINGS[drug][0]): drug for drug in SPELLINGS}
+    named |= {compound_identity(one): drug for drug, one in APART.items()}
+    assert len(named) == len(SPELLINGS) + len(APART)
+
+
+def test_a_mixture_is_none_of_its_drugs_and_its_order_plays_no_part():
+    one, other = APART["sulfamethoxazole"], APART["trimethoprim"]
+    mixtures = {f"{one}.{other}", f"{other}.{one}", f"{one}.{other}.Cl.O"}
+    assert len({compound_identity(mixture) for mixture in mixtures}) == 1
+    assert parent_smiles(f"{one}.{other}") == parent_smiles(other)
+
+
+@pytest.mark.parametrize("listed", ["ACIDS", "BASES", "SOLVENTS", "INORGANIC"])
+def test_every_counterion_on_the_list_falls_off_a_drug_and_stays_alone(listed):
+    drug = "CN1CCN(CC1)c1ccc(cc1)C(=O)Nc1ccccc1"
+    for name, counterion in getattr(_counterions, listed).items():
+        assert compound_identity(f"{drug}.{counterion}") == compound_identity(drug), (
+            name
+        )
+        assert parent_smiles(f"{counterion}.{drug}") == parent_smiles(drug)
+        assert compound_identity(counterion) != compound_identity(drug)
+
+
+def test_lists_of_counterions_name_each_of_them_once():
+    listed = [
+        _counterions.ACIDS,
+        _counterions.BASES,
+        _counterions.SOLVENTS,
+        _counterions.INORGANIC,
+    ]
+    texts = [text for one in listed for text in one.values()]
+    assert len({compound_identity(text) for text in texts}) == len(texts)
+    names = {name for one in listed for name in one}
+    assert names >= _counterions.ALSO_DRUGS | _counterions.OUTSIDE_COMPLEXES

@@ -17,7 +17,12 @@ REFUSED = [
     (" CCO", "white space"),
     ("CCO\n", "white space"),
     ("CCO ethanol", "white space"),
-    ("CCO |$;;R$|", "white space"),
+    ("CCO |$;;R$|", "CXSMILES"),
+    ("CCO |^1:2|", "CXSMILES"),
+    ("CCO |r| ethanol", "white space"),
+    ("CCO, CCN", "list of 2 different compounds"),
+    ("CCO, C1CC", "in this list.*ring bond"),
+    ("CCO,", "empty"),
     ("CC\u00a0O", "white space"),
     ("\u0421CO", r"U\+0421"),
     ("CCO\u200b", r"U\+200B"),
@@ -146,3 +151,22 @@ def test_parsing_leaves_rdkit_logs_on_and_prints_nothing(capfd):
     assert capfd.readouterr().err == ""
     Chem.MolFromSmiles("C1CCCCCCCC")
     assert "unclosed ring" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("CC/C=C/C |r,t:2|", "CC/C=C/C"),
+        ("C[C@H](O)[C@@H](C)N |&1:1,3,o2:4|", "C[C@H](O)[C@@H](C)N"),
+        ("CCO |(1.2,3.4,;-2,3,;0,0,),r|", "CCO"),
+        ("C1C2CC1C2 |THB:0:1:3.4:2,TLB:2:3:0.1:4|", "C1C2CC1C2"),
+        ("Cl.CCN |f:0.1|", "CCN.Cl"),
+        ("CCO, OCC", "CCO"),
+        ("CCO,CCO,CCO", "CCO"),
+        ("CCN.Cl, CCN", "CCN.Cl"),
+        ("C1=CC=CC=C1 |c:0,2,4|, c1ccccc1", "c1ccccc1"),
+    ],
+)
+def test_stereo_tails_and_lists_of_one_compound_are_read(written, meant):
+    assert canonical_smiles(written) == canonical_smiles(meant)
+    assert smiles_problem(written) is None
