@@ -9,11 +9,8 @@ from numbers import Real
 import numpy as np
 from rdkit import Chem, rdBase
 
-<<<<<<< HEAD
-from sklearn_csg2a.chem._other_identifiers import describe_other_identifier
-=======
 from sklearn_csg2a.chem._identify import identify
->>>>>>> 7f78ee9 (SMILES: tails about stereo and lists of one compound are read; spellings of 71 drugs as a test)
+from sklearn_csg2a.chem._other_identifiers import describe_other_identifier
 from sklearn_csg2a.exceptions import InvalidSmilesError
 
 __all__ = ["canonical_smiles", "parse_smiles", "smiles_problem"]
