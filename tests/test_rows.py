@@ -33,6 +33,7 @@ from sklearn_csg2a.exceptions import (
     InvalidSmilesError,
     UnknownCellLineError,
 )
+from sklearn_csg2a.model_selection import CellBlindKFold
 from sklearn_csg2a.treatments import read_identifiers, read_response, read_treatments
 from sklearn_csg2a.treatments._near_columns import find_near_columns, unit_of_name
 
@@ -221,6 +222,24 @@ def test_a_near_dose_of_wide_rows_is_no_gene(rows, expression):
     with pytest.warns(UserWarning, match="If 'Dose' is meant"):
         treatments = read_treatments(wide)
     assert treatments.genes == tuple("VWXYZ")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ln_ic50", "LN_IC50", "IC50", "AUC", "COSMIC_ID", "DRUG_ID", "pubchem_id"),
+        *("response", "viability", "replicate", "max_conc", "Unnamed: 0"),
+    ],
+)
+@pytest.mark.parametrize("name_of_model", ["response", "kernel_ridge", "graphdrp"])
+def test_a_response_or_an_id_among_wide_rows_is_no_gene(
+    rows, y, expression, name_of_model, name
+):
+    genes = expression.loc[rows["cell_line"]].reset_index(drop=True)
+    wide = pd.concat([rows, genes], axis=1)
+    model = TAKE_EXPRESSION[name_of_model](None).fit(wide, y)
+    silent(lambda: model.predict(wide.assign(**{name: y})))
+    refuse(lambda: model.fit(wide.assign(**{name: y}), y), f"{name!r} (")
 
 
 def test_rows_without_the_dose_that_fit_was_given_say_so(dose_model, rows, y):
@@ -564,3 +583,16 @@ def test_a_simulated_screen_is_read_without_a_warning():
     screen = make_screen(random_state=0)
     treatments = silent(lambda: read_treatments(screen.X, expression=screen.expression))
     silent(lambda: read_response(screen.y, treatments))
+
+
+# Splitters
+
+
+def test_splitters_name_the_near_column_and_spellings_of_one_cell(rows):
+    splitter = CellBlindKFold(2)
+    renamed = rows.rename(columns={"cell_line": "Cell_Line"})
+    refuse(lambda: next(splitter.split(renamed)), "is 'Cell_Line' meant?")
+    twice = rows.assign(cell_line=["A375", "a375", "A375 ", "TT", "T-T"] * 4)
+    with pytest.warns(UserWarning, match=r"case or blanks alone: 'A375' and .*'a375'"):
+        next(splitter.split(twice))
+    silent(lambda: next(splitter.split(rows)))

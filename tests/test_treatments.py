@@ -190,8 +190,8 @@ def test_wide_rows_without_ids_are_unique_by_their_values(wide):
 
 
 def test_wide_genes_are_the_numeric_columns(wide):
-    wide = wide.assign(dose=1.0, time=6, tissue=pd.Categorical(["lung"] * 4), age=60)
-    assert read_treatments(wide).genes == (*GENES, "age")
+    wide = wide.assign(dose=1.0, time=6, tissue=pd.Categorical(["lung"] * 4), ATM=6)
+    assert read_treatments(wide).genes == (*GENES, "ATM")
 
 
 def test_wide_rows_are_matched_by_name_at_predict_time(wide):

@@ -11,6 +11,7 @@ import pandas as pd
 
 from sklearn_csg2a.chem import compound_identities, smiles_problem
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError, list_offenders
+from sklearn_csg2a.treatments._near_columns import find_near_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +119,8 @@ def factorize(column: IdColumn, owner: str) -> Ids:
     merged: list[list[str]] = [[] for _ in names]
     for text, code in zip(texts, code_of, strict=True):
         merged[code].append(text)
+    if not is_smiles:
+        _warn_of_spellings(names.tolist(), column, owner)
     return Ids(
         what=column.what,
         source=column.source,
@@ -157,6 +160,25 @@ def read_cells_and_drugs(
     cells = read_ids(X, groups, column=cell, what="cell line", position=0, owner=owner)
     drugs = read_ids(X, groups, column=drug, what=COMPOUND, position=1, owner=owner)
     return cells, drugs
+
+
+def _warn_of_spellings(names: list[str], column: IdColumn, owner: str) -> None:
+    """Warn where ids differ in case or blanks alone: one may be in two folds.
+
+    Dashes count: TT and T-T are two cell lines.
+    """
+    spellings: dict[str, list[str]] = {}
+    for name in names:
+        spellings.setdefault("".join(name.split()).casefold(), []).append(name)
+    several = [group for group in spellings.values() if len(group) > 1]
+    if several:
+        shown = list_offenders([" and ".join(map(repr, group)) for group in several])
+        msg = (
+            f"{owner}: ids in {column.source} differ in case or blanks alone: {shown}. "
+            f"Each is taken for a {column.what} of its own, and may stand in training "
+            "and test under two names: give one spelling to each."
+        )
+        warnings.warn(msg, UserWarning, stacklevel=2)
 
 
 def _are_smiles(
@@ -222,16 +244,24 @@ def _column(frame: Any, column: str, what: str, owner: str) -> pd.Series:
     if names.count(column) != 1:
         found = "no column" if column not in names else "more than one column"
         shown = list_offenders([repr(name) for name in names])
+        near = [] if column in names else _near_columns(column, names)
+        meant = f" (is {near[0]!r} meant?)" if near else ""
         msg = (
             f"{owner} reads the {what} of each row from column {column!r}, and there "
-            f"is {found} of that name among {shown}. Add or rename it, name another "
-            "column, or pass groups=."
+            f"is {found} of that name among {shown}{meant}. Add or rename it, name "
+            "another column, or pass groups=."
         )
         raise InputError(msg)
     values = frame[column]
     if isinstance(values, pd.Series):
         return values.reset_index(drop=True)
     return pd.Series(list(values), dtype=object)
+
+
+def _near_columns(column: str, names: list[Any]) -> list[Any]:
+    """Return the columns that a name of the column contract may mean."""
+    known = column in {"cell_line", "smiles"}
+    return find_near_columns(column, names) if known else []
 
 
 def _group_column(

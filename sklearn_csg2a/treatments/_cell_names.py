@@ -139,7 +139,10 @@ def _other_kind(unknown: Sequence[Any], known: list[str]) -> str:
     here, there = _kind([_as_text(one) for one in unknown]), _kind(known[:20])
     if here == there:
         return ""
-    return f"X has {here} and expression {there}: give both the same ids."
+    return (
+        f"X has {here} and expression {there}: give both the same ids, as with "
+        "sklearn_csg2a.datasets.map_cell_lines."
+    )
 
 
 def _kind(ids: list[str]) -> str:

@@ -100,9 +100,10 @@ def factorize_cell_line(table: ContractTable) -> tuple[np.ndarray, np.ndarray]:
 
 def _genes_of_wide(table: ContractTable) -> tuple[str, ...]:
     """Return the genes of a wide table; none is an error that says what to pass."""
-    genes = tuple(str(name) for name in find_gene_columns(table))
-    if genes:
-        return genes
+    columns = find_gene_columns(table)
+    if columns:
+        check_gene_names(columns, table.frame, "X")
+        return tuple(str(name) for name in columns)
     raise InputError(
         "X has no gene columns (numeric columns other than dose and time) and "
         "expression=None. Pass expression= (a DataFrame: index cell ids, columns "
