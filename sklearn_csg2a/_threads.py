@@ -28,8 +28,8 @@ __all__ = ["count_blocks", "map_blocks", "steady_threads"]
 Result = TypeVar("Result")
 
 _MOST_THREADS = 8  # of one map_blocks
-_BLOCK = 2**24  # multiplications that are worth another thread
-_MOST_BLOCKS = 4  # of a matrix product
+_BLOCK = 2**26  # multiplications in a block of a large matrix product
+_MOST_BLOCKS = 8  # of one
 
 
 class _OfThread(threading.local):
@@ -143,7 +143,10 @@ def steady_threads() -> Iterator[None]:
 
 def count_blocks(n_rows: int, n_inner: int, n_columns: int) -> int:
     """Return into how many blocks of rows a matrix product is to be cut."""
-    return max(min(n_rows * n_inner * n_columns // _BLOCK, _MOST_BLOCKS, n_rows), 1)
+    n_multiplications = n_rows * n_inner * n_columns
+    if n_multiplications < _BLOCK // 2 or n_rows < 2:
+        return 1
+    return min(max(n_multiplications // _BLOCK, 2), _MOST_BLOCKS, n_rows)
 
 
 def map_blocks(function: Callable[[int], Result], n_blocks: int) -> list[Result]:

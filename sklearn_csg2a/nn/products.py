@@ -38,32 +38,48 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return _multiply(x, weight.T, bias)
+        (product,) = _multiply((x, weight.T), added=bias)
+        return product
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         of_x, of_weight, of_bias = ctx.needs_input_grad
+        factors = []
+        if of_x:
+            factors.append((gradient, weight))
+        if of_weight:
+            factors.append((gradient.T, x))
+        products = iter(_multiply(*factors))
         return (
-            _multiply(gradient, weight) if of_x else None,
-            _multiply(gradient.T, x) if of_weight else None,
+            next(products) if of_x else None,
+            next(products) if of_weight else None,
             gradient.sum(0) if of_bias else None,
         )
 
 
 @torch.no_grad()
-def _multiply(left: Tensor, right: Tensor, added: Tensor | None = None) -> Tensor:
-    """Return ``left @ right + added``, in blocks of the rows of `left`."""
-    product = left.new_empty(len(left), right.shape[1])
-    n_blocks = count_blocks(len(left), *right.shape)
-    lefts, products = left.tensor_split(n_blocks), product.tensor_split(n_blocks)
+def _multiply(
+    *factors: tuple[Tensor, Tensor], added: Tensor | None = None
+) -> list[Tensor]:
+    """Return ``left @ right + added`` of each pair, in blocks of the rows of `left`."""
+    products, blocks = [], []
+    for left, right in factors:
+        n_blocks = count_blocks(len(left), *right.shape)
+        product = left.new_empty(len(left), right.shape[1])
+        parts = zip(
+            left.tensor_split(n_blocks), product.tensor_split(n_blocks), strict=True
+        )
+        products.append(product)
+        blocks += [(of_left, right, of_product) for of_left, of_product in parts]
 
     def multiply(block: int) -> None:
+        left, right, product = blocks[block]
         if added is None:
-            torch.mm(lefts[block], right, out=products[block])
+            torch.mm(left, right, out=product)
         else:
-            torch.addmm(added, lefts[block], right, out=products[block])
+            torch.addmm(added, left, right, out=product)
 
-    map_blocks(multiply, n_blocks)
-    return product
+    map_blocks(multiply, len(blocks))
+    return products
