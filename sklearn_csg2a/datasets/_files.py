@@ -16,6 +16,7 @@ from typing import IO, Any, cast
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._names import match_names
 from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
 
 __all__ = [
@@ -37,6 +38,9 @@ GZIP_MAGIC = b"\x1f\x8b"
 _MISSING = {"", '""', "na", "n/a", "nan", "none", "null", "<na>", "#n/a"}
 # ... which stands alone, with decimals, or several times in one cell.
 _CODE = re.compile(r"-666(?:\.0*)?(?:[\s|,;/]+-666(?:\.0*)?)*")
+
+# Near names are looked for among so many ids: more take too long.
+_MAX_COMPARED = 50_000
 
 # The encodings that a file can announce by its first bytes.
 _BYTE_ORDER_MARKS = {
@@ -174,10 +178,22 @@ def choose_ids(
     if len(unknown):
         msg = (
             f"{what}: {list_offenders(map(repr, unknown))} not in {path}. Its ids look "
-            f"like {list_offenders(map(repr, ids[:3]))}."
+            f"like {list_offenders(map(repr, ids[:3]))}.{_suggest(unknown, ids)}"
         )
         raise InputError(msg)
     return positions
+
+
+def _suggest(unknown: pd.Index, ids: pd.Index) -> str:
+    """Say which ids of a file may be meant by some that are not there."""
+    if len(ids) > _MAX_COMPARED:
+        return ""
+    matches = match_names(unknown[:5].tolist(), ids.astype(str).tolist())
+    near = {name: [known] for name, known in matches.matched.items()}
+    near |= {name: known for name, known in matches.nearest.items() if known}
+    near |= matches.ambiguous
+    meant = [f"{known[0]!r} for {name!r}" for name, known in near.items()]
+    return f" Is one of these meant: {list_offenders(meant)}?" if meant else ""
 
 
 def name_genes(

@@ -283,7 +283,7 @@ def _read_numbers(sheet: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataF
 def _find_entry(texts: dict[str, pd.Series], form: re.Pattern[str]) -> str:
     """Name the first entry of a form, or nothing."""
     for column, values in texts.items():
-        found = values[values.str.fullmatch(form).fillna(value=False).astype(bool)]
+        found = values[values.str.fullmatch(form, na=False)]
         if len(found):
             return f"column {column}, row {found.index[0]}: {found.iloc[0]!r}"
     return ""

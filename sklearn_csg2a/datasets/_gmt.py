@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 
 from sklearn_csg2a.datasets._files import open_text
 from sklearn_csg2a.exceptions import DataFileError
 
 __all__ = ["read_gmt"]
 
+_WEIGHT = re.compile(r"\s*-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?\s*")
 _EXPECTED = "a GMT file (name, description and genes, separated by tabs)"
 
 
@@ -24,7 +26,8 @@ def read_gmt(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     -------
     gene_sets : dict of str to list of str
         Genes by name of the set, both in the order of the file. A gene that a line
-        repeats is listed once.
+        repeats is listed once; weights ("TP53,1.0", as Enrichr writes them) are left
+        out.
 
     Raises
     ------
@@ -48,7 +51,8 @@ def read_gmt(path: str | os.PathLike[str]) -> dict[str, list[str]]:
             if not line.strip():
                 continue
             name, *rest = line.rstrip("\r\n").split("\t")
-            genes = [gene.strip() for gene in rest[1:] if gene.strip()]
+            name = name.strip(' "')
+            genes = [gene for gene in map(_read_gene, rest[1:]) if gene]
             if not name or not genes:
                 msg = f"{path}, line {number}: no gene set; {_EXPECTED} was expected."
                 raise DataFileError(msg)
@@ -60,3 +64,9 @@ def read_gmt(path: str | os.PathLike[str]) -> dict[str, list[str]]:
         msg = f"{path} holds no gene set; {_EXPECTED} was expected."
         raise DataFileError(msg)
     return gene_sets
+
+
+def _read_gene(field: str) -> str:
+    """Return the gene of a field, without quotes and weight."""
+    gene, _, weight = field.strip(' "').partition(",")
+    return gene if not weight or _WEIGHT.fullmatch(weight) else field.strip()

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.exceptions import Csg2aError, InputError, list_offenders
+from sklearn_csg2a.exceptions import (
+    Csg2aError,
+    DataFileError,
+    InputError,
+    list_offenders,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "DATA_HOME_VARIABLE",
@@ -25,6 +33,12 @@ __all__ = [
 ]
 
 DATA_HOME_VARIABLE = "SKLEARN_CSG2A_DATA"
+
+# What a damaged file makes pandas and numpy raise.
+_DAMAGE = (
+    *(ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError),
+    *(OSError, zipfile.BadZipFile, zlib.error, MemoryError),
+)
 
 
 class DataNotFoundError(Csg2aError, FileNotFoundError):
@@ -62,7 +76,8 @@ def read_table(
 ) -> pd.DataFrame:
     """Read a CSV file in the order of its rows; columns in `text` stay strings."""
     path = find_file(data_home, name)
-    table = pd.read_csv(path, dtype=dict.fromkeys(text, str), low_memory=False)
+    with _named_damage(path):
+        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), low_memory=False)
     absent = [column for column in columns if column not in table.columns]
     if absent:
         msg = (
@@ -76,9 +91,10 @@ def read_table(
 def read_matrix(data_home: str | os.PathLike[str] | None, name: str) -> pd.DataFrame:
     """Read a CSV file of numbers, first column ids, as float32 with a named index."""
     path = find_file(data_home, name)
-    ids = pd.read_csv(path, nrows=0).columns[0]
-    matrix = pd.read_csv(path, dtype={ids: str}, low_memory=False)
-    return matrix.set_index(ids).astype(np.float32)
+    with _named_damage(path):
+        ids = pd.read_csv(path, nrows=0).columns[0]
+        matrix = pd.read_csv(path, dtype={ids: str}, low_memory=False)
+        return matrix.set_index(ids).astype(np.float32)
 
 
 def read_arrays(
@@ -86,7 +102,11 @@ def read_arrays(
 ) -> dict[str, np.ndarray]:
     """Read arrays of numbers and text from an NPZ file, never pickled objects."""
     path = find_file(data_home, name)
-    with np.load(path, allow_pickle=False) as archive:
+    with (
+        _named_damage(path),
+        path.open("rb") as file,
+        np.load(file, allow_pickle=False) as archive,
+    ):
         absent = [key for key in keys if key not in archive]
         if absent:
             msg = (
@@ -95,6 +115,20 @@ def read_arrays(
             )
             raise InputError(msg)
         return {key: archive[key] for key in keys}
+
+
+@contextmanager
+def _named_damage(path: Path) -> Iterator[None]:
+    """Turn what pandas and numpy raise into an error that names the file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        msg = (
+            f"{path} cannot be read ({error}): it is cut off, damaged or another file."
+        )
+        raise DataFileError(msg) from error
 
 
 def look_up(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections.abc import Iterable
 
 import pandas as pd
 
+from sklearn_csg2a.datasets._gmt import read_gmt
 from sklearn_csg2a.datasets._home import find_file, read_table
 from sklearn_csg2a.exceptions import InputError
 
@@ -117,13 +117,7 @@ def load_gene_sets(
     ...
     sklearn_csg2a.exceptions.InputError: name='kegg' is unknown...
     """
-    path = find_file(data_home, _choose("name", name, GENE_SETS))
-    gene_sets: dict[str, list[str]] = {}
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            title, _, *members = line.rstrip("\r\n").split("\t")
-            gene_sets[title] = [gene for gene in members if gene]
-    return gene_sets
+    return read_gmt(find_file(data_home, _choose("name", name, GENE_SETS)))
 
 
 def _choose(parameter: str, value: str, choices: dict[str, str]) -> str:

@@ -44,6 +44,9 @@ _COLUMNS = {
     "time": "pert_time",
     "time_unit": "pert_time_unit",
 }
+# Near names are looked for among so many ids: more take too long.
+_MAX_COMPARED = 50_000
+
 _MAY_BE_ABSENT = {"smiles", "dose_unit", "time_unit"}
 
 
@@ -112,9 +115,18 @@ def read_choice(choice: Choice, metadata: pd.DataFrame, name: str) -> np.ndarray
             )
             raise InputError(msg)
     if not mask.any():
-        msg = f"{name}={choice!r} chooses no row of metadata."
+        there = _list_values(choice, metadata)
+        msg = f"{name}={choice!r} chooses no row of metadata.{there}"
         raise InputError(msg)
     return mask
+
+
+def _list_values(choice: Choice, metadata: pd.DataFrame) -> str:
+    """Say what there was to choose from."""
+    if not isinstance(choice, tuple):
+        return ""
+    held = metadata.loc[:, choice[0]].dropna().unique()
+    return f" The column holds {list_offenders(map(repr, held.tolist()))}."
 
 
 def read_batches(metadata: pd.DataFrame, batch: str | Sequence[str]) -> pd.Series:
@@ -254,8 +266,9 @@ def _advise_index(metadata: pd.DataFrame, profiles: pd.DataFrame) -> str:
         return "The columns of profiles hold them: use profiles.T."
     if metadata.index.astype(str).isin(ids.astype(str)).any():
         return "The one are text and the other numbers: use .astype(str) on both."
-    matches = match_names(list(ids.astype(str)), list(metadata.index.astype(str)))
-    if matches.matched:
-        one, other = next(iter(matches.matched.items()))
-        return f"They differ in case, blanks or dashes: {one!r} and {other!r}."
+    if len(metadata) <= _MAX_COMPARED:
+        known = metadata.index.astype(str).tolist()
+        matches = match_names(ids[:5].astype(str).tolist(), known)
+        for one, other in matches.matched.items():
+            return f"They differ in case, blanks or dashes: {one!r} and {other!r}."
     return "Use metadata.set_index(...) with the column of the ids of profiles."

@@ -195,7 +195,7 @@ def _read_links(
             )
         except InputError:
             raise
-        except ValueError as error:
+        except (ValueError, LookupError) as error:
             msg = f"{path}: {error}. {_LINKS} was expected; is it cut off?"
             raise DataFileError(msg) from error
     if kept.empty:
@@ -296,7 +296,7 @@ def _read_symbols(path: str | os.PathLike[str]) -> pd.Series:
                 keep_default_na=False,
                 index_col=False,
             )
-        except ValueError as error:
+        except (ValueError, LookupError) as error:
             msg = f"{path}: {error}. {_NAMES} was expected; is it cut off?"
             raise DataFileError(msg) from error
     table = table.set_index("string_protein_id")

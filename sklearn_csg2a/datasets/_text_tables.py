@@ -32,7 +32,7 @@ _OLD_WORKBOOK_MAGIC = b"\xd0\xcf\x11\xe0"
 # What a damaged table makes pandas, openpyxl and zipfile raise.
 _DAMAGE = (
     *(ValueError, LookupError, TypeError, AttributeError, SyntaxError, EOFError),
-    *(zipfile.BadZipFile, zlib.error, csv.Error),
+    *(RuntimeError, zipfile.BadZipFile, zlib.error, csv.Error),
 )
 _OF_WORKBOOKS = "[Content_Types].xml"
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -54,7 +54,7 @@ def open_table(path: str | os.PathLike[str], expected: str) -> Iterator[IO[str]]
             archive.open(_only_member(archive, path)) as file,
         ):
             yield io.TextIOWrapper(file, encoding="utf-8", newline="")
-    except (zipfile.BadZipFile, UnicodeDecodeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
         msg = f"{path} cannot be unpacked ({error}); {expected} was expected."
         raise DataFileError(msg) from error
 

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from sklearn_csg2a.datasets._home import look_up, read_matrix, read_table
+from sklearn_csg2a.datasets._left_out import describe_reasons
 
 __all__ = ["load_nci60", "load_tcga"]
 
@@ -16,8 +17,11 @@ NCI60 = """\
 NCI-60, growth inhibition of 60 cell lines
 ------------------------------------------
 {n_rows} pairs of {n_cells} cell lines and {n_drugs} compounds (NSC numbers).
-{n_dropped} more have no measured expression and are left out. y is ln GI50 in
-ln uM. GI50 is half the growth, not half the cells: near to an IC50, not the same.
+{n_dropped} more are left out, `dropped` lists them:
+{left_out}.
+
+y is ln GI50 in ln uM. GI50 is half the growth, not half the cells: near to an IC50,
+not the same.
 
 Sources differ in quality: prefer the rows whose `source` is AOD_IOA or begins with
 CellMiner. `gdsc_drug` names the same structure in GDSC where there is one.
@@ -29,8 +33,11 @@ TCGA = """\
 TCGA, clinical response of patients
 -----------------------------------
 {n_rows} courses of {n_cells} patients with a drug whose structure is known through
-GDSC; `courses` holds all of them. y is 1 for a complete or partial response and 0
-for stable or progressive disease. `expression` is the normal score of each gene's
+GDSC; `courses` holds all of them. {n_dropped} are left out, `dropped` lists them:
+{left_out}.
+
+y is 1 for a complete or partial response and 0 for stable or progressive disease.
+`expression` is the normal score of each gene's
 rank within its cohort, `expression_log2tpm` is log2(TPM + 0.001) of three cohorts.
 
 Terms: TCGA open tier; responses from the supplement of Ding et al. 2016.
@@ -58,6 +65,8 @@ def load_nci60(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
         y : Series of ln GI50 (ln uM), aligned with `X`.
         expression : DataFrame (cell lines, genes), float32, log2 intensity.
         cells, compounds : DataFrames with all that is known of each.
+        dropped : DataFrame, one row per pair that was left out, by its position in the
+            file: `cell_line`, `drug` and `reason`.
         DESCR : str, origin, terms and known limits.
 
     Raises
@@ -111,6 +120,11 @@ def load_nci60(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
             "source": rows["source"],
         }
     )
+    dropped = _list_dropped(
+        measured[["cell_line", "nsc"]],
+        ~known,
+        pd.Series("no expression", measured.index),
+    )
     ln_gi50 = np.log(10.0) * (6.0 - rows["nlog_gi50"])  # -log10 M to ln uM
     return Bunch(
         X=X,
@@ -118,11 +132,13 @@ def load_nci60(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
         expression=expression,
         cells=cells,
         compounds=compounds,
+        dropped=dropped,
         DESCR=NCI60.format(
             n_rows=f"{len(X):,}",
             n_cells=line.nunique(),
             n_drugs=f"{nsc.nunique():,}",
-            n_dropped=f"{int((~known).sum()):,}",
+            n_dropped=f"{len(dropped):,}",
+            left_out=describe_reasons(dropped["reason"], dropped["cell_line"]),
         ),
     )
 
@@ -146,6 +162,8 @@ def load_tcga(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
         expression : DataFrame (patients, genes), float32, normal scores.
         expression_log2tpm : DataFrame (patients of three cohorts, genes), float32.
         courses : DataFrame, the whole table of responses.
+        dropped : DataFrame, one row per course that was left out, by its position in
+            the file: `cell_line`, `drug` and `reason`.
         DESCR : str, origin, terms and known limits.
 
     Raises
@@ -176,6 +194,12 @@ def load_tcga(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     )
     smiles = courses["gdsc_drug"].map(compounds.set_index("drug")["smiles"])
     known = smiles.notna()
+    reasons = courses["gdsc_drug"].where(
+        courses["gdsc_drug"].isna(), "no structure in gdsc/compounds.csv"
+    )
+    dropped = _list_dropped(
+        courses[["patient", "drug_name"]], ~known, reasons.fillna("not in GDSC")
+    )
     rows = courses[known].reset_index(drop=True)
     X = pd.DataFrame(
         {
@@ -195,5 +219,19 @@ def load_tcga(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
             data_home, "tcga/expression_xena_log2tpm_3cohorts.csv.gz"
         ),
         courses=courses,
-        DESCR=TCGA.format(n_rows=f"{len(X):,}", n_cells=X["cell_line"].nunique()),
+        dropped=dropped,
+        DESCR=TCGA.format(
+            n_rows=f"{len(X):,}",
+            n_cells=X["cell_line"].nunique(),
+            n_dropped=f"{len(dropped):,}",
+            left_out=describe_reasons(dropped["reason"], dropped["drug"]),
+        ),
     )
+
+
+def _list_dropped(
+    ids: pd.DataFrame, left_out: pd.Series, reasons: pd.Series
+) -> pd.DataFrame:
+    """Return the rows that were left out, with the reason of each."""
+    dropped = ids.set_axis(["cell_line", "drug"], axis=1).assign(reason=reasons)
+    return dropped[left_out].rename_axis("row")

@@ -158,6 +158,8 @@ def test_nci60_is_in_ln_micromolar_and_leaves_out_lines_without_expression(small
     np.testing.assert_allclose(data.y, [0.0, np.log(10.0)])
     assert data.X["gdsc_drug"].tolist()[0] == "126941"
     assert data.expression.loc["7860"].tolist() == [6.5]
+    assert data.dropped.loc[1].tolist() == ["MDAN", "740", "no expression"]
+    assert "1: no expression (MDAN)" in data.DESCR
 
 
 def test_tcga_takes_structures_from_gdsc_and_keeps_all_courses(small_home):
@@ -166,6 +168,32 @@ def test_tcga_takes_structures_from_gdsc_and_keeps_all_courses(small_home):
     assert data.X["smiles"].tolist() == ["CCN", "CCN"]
     assert data.y.tolist() == [1, 0]
     assert len(data.courses) == 3
+    assert data.dropped.loc[1].tolist() == ["P1", "b", "not in GDSC"]
+    assert "1: not in GDSC (b)" in data.DESCR
+
+
+@pytest.mark.parametrize(
+    ("load", "name"),
+    [
+        (load_gdsc2, "gdsc2/response.csv.gz"),
+        (load_gdsc2, "gdsc2/compounds.csv"),
+        (load_gdsc2, "gdsc2/expression.csv.gz"),
+        (load_lincs, "lincs/level3.npz"),
+        (load_nci60, "nci60/gi50.csv.gz"),
+    ],
+)
+def test_damaged_files_are_named(load, name, small_home):
+    path = small_home / name
+    content = path.read_bytes()
+    for damaged in (
+        content[: len(content) // 2],
+        b"",
+        b"\x1f\x8b\x08damage",
+        b"PK\x03\x04",
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=path.name.replace(".", r"\.")):
+            load(data_home=small_home)
 
 
 @pytest.mark.parametrize("load", LOADERS)

@@ -183,7 +183,7 @@ def test_cell_lines_are_never_mixed(screen):
     [
         ({"batch": "det_plate"}, r"batch: metadata has no column 'det_plate'"),
         ({"control": ("type", "x")}, r"control: metadata has no column 'type'"),
-        ({"control": ("pert_type", "ctl")}, "chooses no row"),
+        ({"control": ("pert_type", "ctl")}, "no row .* holds 'ctl_vehicle'; 'trt_cp'"),
         ({"control": [True]}, "one True or False for each of the 7 rows"),
         ({"how": "median"}, "how='median' is unknown"),
         ({"replicates": "all"}, "replicates='all' is unknown"),
@@ -216,10 +216,109 @@ def test_profiles_and_metadata_must_fit(screen):
         _pair((iter([]), metadata))
 
 
+@pytest.mark.parametrize("in_blocks", [False, True])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.reset_index(), r"'P1:A1'; .* holds 0; 1.*set_index\('well'\)"),
+        (
+            lambda m: m.reset_index().rename(columns={"well": "distil_id"}),
+            r"set_index\('distil_id'\)",
+        ),
+        (lambda m: m.set_axis(m.index.str.lower()), r"'P1:A1' and 'p1:a1'"),
+        (lambda m: m.set_axis(list("abcdefg")), "with the column of the ids"),
+        (lambda m: m.set_axis([*GENES, *"abcd"]), r"use profiles\.T"),
+    ],
+)
+def test_metadata_that_are_not_indexed_by_profile_say_how(
+    screen, change, message, in_blocks
+):
+    profiles, metadata = screen
+    given = iter([profiles]) if in_blocks else profiles
+    with pytest.raises(InputError, match=message):
+        _pair((given, change(metadata)))
+
+
+def test_ids_that_are_text_here_and_numbers_there_are_told_apart(screen):
+    profiles, metadata = screen
+    numbered = metadata.set_axis(range(7))
+    with pytest.raises(InputError, match="one are text and the other numbers"):
+        _pair((profiles.set_axis(list("0123456")), numbered))
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["-666", "-666.000000", "-666.0|-666.000000", "-666 -666", -666, -666.0, None],
+)
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        ("pert_id", "no compound"),
+        ("pert_dose", "no dose"),
+        ("pert_time", "no time"),
+        ("cell_id", "no cell line"),
+        ("plate", "no batch"),
+    ],
+)
+def test_every_code_for_missing_is_a_reason(screen, column, reason, code):
+    profiles, metadata = screen
+    metadata[column] = metadata[column].astype(object)
+    metadata.loc["P1:B3", column] = code
+    with pytest.warns(UserWarning, match=rf"1 of 4 .*1: {reason} \('P1:B3'\)"):
+        data = _pair((profiles, metadata))
+    assert data.dropped["reason"].to_dict() == {"P1:B3": reason}
+
+
+def test_structures_of_metadata_that_are_missing_are_named(screen):
+    profiles, metadata = screen
+    metadata["canonical_smiles"] = ["-666", "", "CCO", "-666.0|-666", "C1CC", "", "CCO"]
+    with pytest.warns(UserWarning, match=r"1: no structure \('P1:B2'\), 1: structure"):
+        data = _pair((profiles, metadata), compounds=None)
+    assert data.dropped.index.tolist() == ["P1:B2", "P1:B3"]
+
+
+def test_proteins_in_units_of_their_own_do_not_stop_the_others(screen):
+    profiles, metadata = screen
+    metadata.loc["P1:B3", ["pert_id", "pert_dose"]] = ["TNF", "100 ng/ml"]
+    with pytest.warns(UserWarning, match=r"compounds= has no such id \('TNF'"):
+        data = _pair((profiles, metadata))
+    assert data.dropped["compound"].tolist() == ["TNF"]
+
+
+def test_the_first_five_of_a_reason_are_named_and_all_are_listed():
+    wells = pd.Index([f"w{i}" for i in range(12)])
+    metadata = pd.DataFrame(
+        {
+            "plate": "P",
+            "cell_id": "A375",
+            "pert_type": ["ctl_vehicle"] + ["trt_cp"] * 11,
+            "pert_id": ["DMSO", "b1", *(f"other{i}" for i in range(9)), "B 1"],
+            "pert_dose": 10,
+            "pert_time": 24,
+        },
+        index=wells,
+    )
+    profiles = pd.DataFrame({"TP53": 1.0}, index=wells)
+    with pytest.warns(UserWarning, match=r"9: .*'other4'.*; and 4 more\)") as caught:
+        data = pair_with_controls(profiles, metadata, compounds={"B1": "CCO"})
+    assert "`dropped` of the result lists them all" in str(caught[0].message)
+    assert data.X.index.tolist() == ["w1", "w11"]
+    assert data.dropped.index.tolist() == [f"w{i}" for i in range(2, 11)]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("10 uM", 10.0),
+        ("0,5 uM", 0.5),
+        ("10 \u03bcmol/L", 10.0),
+        ("500 nmol/l", 0.5),
+        ("3 Micromolar", 3.0),
+        ("-666.000000", np.nan),
+        ("-666.0|-666.000000", np.nan),
+        ("-666 -666", np.nan),
+        (-666.0, np.nan),
+        ("NA", np.nan),
         ("10 um", 10.0),
         ("0.37 \xb5M", 0.37),
         ("0.37\u03bcM", 0.37),
@@ -240,13 +339,31 @@ def test_doses_become_micromolar(text, expected):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("24 h", 24.0), ("6hr", 6.0), ("3 d", 72.0), ("90 min", 1.5), (96, 96.0)],
+    [
+        ("24 h", 24.0),
+        ("6hr", 6.0),
+        ("3 d", 72.0),
+        ("90 min", 1.5),
+        (96, 96.0),
+        ("1440 m", 24.0),
+        ("1 week", 168.0),
+        ("2 hrs.", 2.0),
+        ("-666 -666", np.nan),
+    ],
 )
 def test_times_become_hours(text, expected):
     np.testing.assert_array_equal(parse_times([text]), [expected])
 
 
-@pytest.mark.parametrize("text", ["10 ng/ml", "-1 uM", "ten", "10 10", "inf", "uM"])
+def test_a_missing_unit_is_the_one_of_values_without():
+    np.testing.assert_array_equal(
+        parse_doses([10, -666, 500], units=["-666", "uM", "nM"]), [10.0, np.nan, 0.5]
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["10 ng/ml", "-1 uM", "ten", "10 10", "inf", "uM", "1,000 nM"]
+)
 def test_what_is_no_dose_is_named_with_its_row(text):
     values = pd.Series(["1 uM", text], index=["a", "b"])
     with pytest.raises(InputError, match=r"dose: row 1 \(index 'b'\)"):

@@ -251,6 +251,13 @@ def test_ids_that_are_not_in_the_file_are_named(name, request):
         read(path, profiles="A1")
 
 
+def test_ids_that_differ_in_case_come_with_what_may_be_meant(gct, gctx):
+    with pytest.raises(InputError, match="one of these meant: 'p1' for 'P1'"):
+        read_gctx(gctx, genes=["P1"])
+    with pytest.raises(InputError, match="one of these meant: 'TP53' for 'tp-53'"):
+        read_gct(gct, gene_names="pr_gene_symbol", genes=["tp-53", "EGFR"])
+
+
 @pytest.mark.parametrize("read", [read_gct, read_gctx, read_h5ad])
 def test_empty_and_foreign_files_are_refused(read, tmp_path):
     path = tmp_path / "file"

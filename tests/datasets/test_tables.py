@@ -62,6 +62,16 @@ def test_gene_sets_keep_the_order_of_the_file(write, tmp_path):
     assert read_gmt(packed) == expected
 
 
+def test_gene_sets_of_other_programs_are_read(write, tmp_path):
+    expected = {"A": ["TP53", "ATM"]}
+    for text in (
+        "A\t\tTP53,1.0\tATM,0.5\t\r\n",
+        '"A"\t"x"\t"TP53"\t"ATM"\n',
+        "\ufeffA\tx\tTP53\t ATM\n\n",
+    ):
+        assert read_gmt(write("a.gmt", text)) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
