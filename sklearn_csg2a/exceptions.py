@@ -12,6 +12,7 @@ __all__ = [
     "Csg2aError",
     "DataFileError",
     "DivergedError",
+    "ExpressionScaleWarning",
     "GeneMismatchError",
     "InputError",
     "InterruptedFitWarning",
@@ -58,6 +59,10 @@ class CheckpointError(Csg2aError, ValueError):
 
 class DivergedError(Csg2aError, RuntimeError):
     """The training loss or the gradient stopped being finite."""
+
+
+class ExpressionScaleWarning(UserWarning):
+    """Expression in predict is on another scale than expression in fit."""
 
 
 class InterruptedFitWarning(UserWarning):

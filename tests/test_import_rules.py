@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "sklearn_csg2a"
 # Each part of the package may import from its own line and from the lines above.
 LAYERS = (
     ("_version", "exceptions"),
-    ("_names", "_progress"),
+    ("_clone", "_names", "_progress"),
     ("_random", "_device", "_threads"),
     ("nn",),
     ("chem",),

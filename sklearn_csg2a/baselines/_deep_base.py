@@ -26,7 +26,13 @@ from sklearn_csg2a.estimators._state import NetworkState
 from sklearn_csg2a.estimators._training_rows import choose_batch_size, split_rows
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import set_dropout_generator
-from sklearn_csg2a.treatments import is_plain, read_response, read_treatments
+from sklearn_csg2a.treatments import (
+    is_plain,
+    measure_scale,
+    read_response,
+    read_treatments,
+    warn_other_scale,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -143,6 +149,7 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
         self._has_compounds = treatments.has_compounds
         target = self._fit_target(response, train_rows)
         training = treatments.take(train_rows)
+        self._expression_scale = measure_scale(training)
         self._fit_cells(training, seeds["features"])
         self._fit_compounds(training, seeds["features"])
         device = resolve_device(self.device)
@@ -291,7 +298,7 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
         use_one_thread_after_fork()
         if not self._has_compounds and is_plain(X, self.columns, None):
             validate_plain(self, X, reset=False)
-        return read_treatments(
+        treatments = read_treatments(
             X,
             expression=self.expression,
             columns=self.columns,
@@ -301,6 +308,8 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
             has_compounds=self._has_compounds,
             estimator_name=type(self).__name__,
         )
+        warn_other_scale(self, treatments)
+        return treatments
 
     @classmethod
     def _network_from_state(

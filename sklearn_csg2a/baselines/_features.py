@@ -12,11 +12,18 @@ from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_csg2a._clone import SharesTables
 from sklearn_csg2a._threads import steady_threads
 from sklearn_csg2a._validation import validate_plain
 from sklearn_csg2a.chem import encode_compounds, resolve_encoder
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.treatments import is_plain, read_response, read_treatments
+from sklearn_csg2a.treatments import (
+    is_plain,
+    measure_scale,
+    read_response,
+    read_treatments,
+    warn_other_scale,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +97,7 @@ class Standardizer:
         return (values - self.mean) / self.spread
 
 
-class FeatureRegressor(RegressorMixin, BaseEstimator):
+class FeatureRegressor(SharesTables, RegressorMixin, BaseEstimator):
     """A regressor that sees basal expression, encoded compounds, dose and time."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -135,6 +142,7 @@ class FeatureRegressor(RegressorMixin, BaseEstimator):
             raise InputError(msg)
         self.genes_ = np.asarray(treatments.genes, dtype=object)
         self._has_compounds = treatments.has_compounds
+        self._expression_scale = measure_scale(treatments)
         with steady_threads():
             self._fit(X, y, treatments, response)
         return self
@@ -202,7 +210,7 @@ class FeatureRegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         if not self._has_compounds and is_plain(X, self.columns, None):
             validate_plain(self, X, reset=False)
-        return read_treatments(
+        treatments = read_treatments(
             X,
             expression=self.expression,
             columns=self.columns,
@@ -213,6 +221,8 @@ class FeatureRegressor(RegressorMixin, BaseEstimator):
             has_compounds=self._has_compounds,
             estimator_name=type(self).__name__,
         )
+        warn_other_scale(self, treatments)
+        return treatments
 
     def _fit_encoder(self, treatments: Treatments) -> np.ndarray:
         """Fit the compound encoder; return its encodings, (n_compounds, dim)."""

@@ -12,6 +12,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_csg2a._clone import SharesTables
 from sklearn_csg2a._threads import steady_threads
 from sklearn_csg2a.chem._base import read_smiles
 from sklearn_csg2a.chem.similarity import tanimoto_matrix
@@ -29,7 +30,7 @@ _ROUNDS = 100  # between the effects of compounds and assays, at most
 _TOLERANCE = 1e-6  # of the spread of the responses
 
 
-class PotencyEncoder(TransformerMixin, BaseEstimator):
+class PotencyEncoder(SharesTables, TransformerMixin, BaseEstimator):
     """Encode compounds by the potency that another screen predicts for them.
 
     The screen may have been of other cell lines, another assay and other compounds:

@@ -34,7 +34,12 @@ from sklearn_csg2a.estimators._trained_encoder import (
 from sklearn_csg2a.estimators._training_rows import choose_batch_size, split_rows
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.nn import csg2a_part, set_dropout_generator
-from sklearn_csg2a.treatments import is_plain, read_treatments
+from sklearn_csg2a.treatments import (
+    is_plain,
+    measure_scale,
+    read_treatments,
+    warn_other_scale,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,6 +144,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         )
         location, scale = _center_and_spread(response[train_rows])
         treatments = self._fit_scaler(treatments, train_rows)
+        self._expression_scale = measure_scale(treatments.take(train_rows))
         processes = join_processes(self.device, self.random_state)
         device = processes.device
         compounds, width, mat = self._read_compounds(treatments, train_rows, device)
@@ -379,6 +385,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
     ) -> np.ndarray:
         """Apply `predict` to the valid rows, (rows, width); NaN in the others."""
         treatments = self._read_for_predict(X)
+        warn_other_scale(self, treatments)
         valid = treatments.compound_index >= 0
         if valid.all():
             return predict(treatments)

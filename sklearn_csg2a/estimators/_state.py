@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from sklearn.base import BaseEstimator
 
+from sklearn_csg2a._clone import SharesTables
 from sklearn_csg2a._device import resolve_device
 from sklearn_csg2a._random import seeded_initialisation
 from sklearn_csg2a._training import wrap_network
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["NetworkState"]
 
 
-class NetworkState(BaseEstimator):
+class NetworkState(SharesTables, BaseEstimator):
     """Turn `net_` into a configuration and NumPy arrays, and back."""
 
     net_: TrainingNet

@@ -17,7 +17,7 @@ from sklearn_csg2a.treatments._gene_names import check_gene_names
 from sklearn_csg2a.treatments._genes import (
     find_gene_columns,
     gene_names,
-    has_all_genes,
+    has_enough_genes,
     match_genes,
     read_gene_values,
 )
@@ -36,6 +36,7 @@ class Cells:
     index: np.ndarray
     basal_expression: np.ndarray
     genes: tuple[str, ...]
+    filled: np.ndarray | None = None  # (n_genes,) genes that are missing
 
 
 def read_cells(
@@ -162,7 +163,7 @@ def _wide_cells(
         codes = factorize_objects(column)[0][kept]
         ids = np.where(codes >= 0, column.to_numpy(dtype=object)[kept], ids)
     first, inverse = unique_rows(values, codes)
-    return Cells(ids[first], inverse, values[first], genes)
+    return Cells(ids[first], inverse, values[first], genes, positions < 0)
 
 
 def _mixed_cells(
@@ -176,9 +177,8 @@ def _mixed_cells(
     at = expression.index.get_indexer(pd.Index(ids, dtype=object))
     known = at >= 0
     if known.all():
-        values = _look_up(expression, at, genes, missing_genes)
-        return Cells(ids, codes, values, genes)
-    if not has_all_genes(table.frame.columns, genes):
+        return Cells(ids, codes, *_look_up(expression, at, genes, missing_genes))
+    if not has_enough_genes(table.frame.columns, genes, missing_genes):
         _raise_unknown(table, expression, codes, ids, known)
     wide_rows = np.flatnonzero(~known[codes])
     wide = _wide_cells(table, wide_rows, genes, missing_genes)
@@ -186,13 +186,14 @@ def _mixed_cells(
     index = np.where(known, np.cumsum(known) - 1, -1)[codes].astype(np.int64)
     index[wide_rows] = n_known + wide.index
     if n_known == 0:
-        return Cells(wide.ids, index, wide.basal_expression, genes)
-    values = _look_up(expression, at[known], genes, missing_genes)
+        return Cells(wide.ids, index, wide.basal_expression, genes, wide.filled)
+    values, _, filled = _look_up(expression, at[known], genes, missing_genes)
     return Cells(
         np.concatenate([ids[known], wide.ids]),
         index,
         np.concatenate([values, wide.basal_expression]),
         genes,
+        filled | wide.filled,
     )
 
 
@@ -201,10 +202,10 @@ def _look_up(
     at: np.ndarray,
     genes: tuple[str, ...],
     missing_genes: str,
-) -> np.ndarray:
-    """Return rows `at` of expression, (n_cells, n_genes) float32."""
+) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
+    """Return rows `at` of expression, (n_cells, n_genes), genes and which are filled."""
     positions = match_genes(expression.columns, genes, missing_genes, "expression")
-    return read_gene_values(
+    values = read_gene_values(
         expression,
         at,
         positions,
@@ -212,6 +213,7 @@ def _look_up(
         where=lambda i, gene: f"cell {expression.index[at[i]]!r}, gene {gene!r}",
         advice="Fill these values, or drop the cells or genes.",
     )
+    return values, genes, positions < 0
 
 
 def _raise_unknown(

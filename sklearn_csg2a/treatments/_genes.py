@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MIN_GENE_OVERLAP",
     "find_gene_columns",
-    "has_all_genes",
+    "has_enough_genes",
     "match_genes",
     "read_gene_values",
 ]
@@ -56,9 +56,15 @@ def gene_names(columns: pd.Index) -> pd.Index:
     return pd.Index([str(name) for name in columns], dtype=object)
 
 
-def has_all_genes(columns: pd.Index, genes: Sequence[str]) -> bool:
-    """Tell whether every gene is among the columns."""
-    return set(genes) <= set(gene_names(columns))
+def has_enough_genes(
+    columns: pd.Index, genes: Sequence[str], missing_genes: str
+) -> bool:
+    """Tell whether every gene is among the columns, or enough to fill the others."""
+    wanted = set(genes)
+    n_found = len(wanted & set(gene_names(columns)))
+    if missing_genes == "zero":
+        return n_found >= MIN_GENE_OVERLAP * len(wanted)
+    return n_found == len(wanted)
 
 
 def match_genes(

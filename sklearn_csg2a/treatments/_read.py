@@ -147,6 +147,7 @@ def read_treatments(
         dose=amounts.dose,
         time=amounts.time,
         amounts_given=amounts.given,
+        filled=cells.filled,
     )
 
 

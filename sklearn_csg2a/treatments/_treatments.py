@@ -47,6 +47,8 @@ class Treatments:
         Time in hours.
     amounts_given : tuple of str
         Which of "dose" and "time" X gave; a default stands for the others.
+    filled : ndarray of shape (n_genes,), dtype=bool, or None
+        Genes that X or `expression` lacks, and that are filled with 0; None for none.
 
     Examples
     --------
@@ -70,6 +72,7 @@ class Treatments:
     dose: np.ndarray
     time: np.ndarray
     amounts_given: tuple[str, ...] = ()
+    filled: np.ndarray | None = None
 
     @property
     def n_rows(self) -> int:

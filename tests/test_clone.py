@@ -1,0 +1,123 @@
+"""Clones share the table of expression, and are clones in all else."""
+
+import inspect
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.ensemble import VotingRegressor
+from sklearn.model_selection import GridSearchCV, KFold, cross_validate
+from sklearn.pipeline import make_pipeline
+
+import sklearn_csg2a
+from sklearn_csg2a import (
+    DrugResponseRegressor,
+    PerturbationRegressor,
+    ResidualRegressor,
+    baselines,
+)
+from sklearn_csg2a.baselines import MeanEffects, PairwiseKernelRidge
+from sklearn_csg2a.chem import PotencyEncoder
+
+PUBLIC = [
+    vars(module)[name]
+    for module in (sklearn_csg2a, baselines)
+    for name in module.__all__
+]
+WITH_EXPRESSION = [
+    one for one in PUBLIC if "expression" in inspect.signature(one).parameters
+]
+
+
+@pytest.fixture
+def screen():
+    rng = np.random.default_rng(0)
+    cells = [f"C{i}" for i in range(12)]
+    genes = [f"G{i}" for i in range(6)]
+    expression = pd.DataFrame(rng.normal(size=(12, 6)), index=cells, columns=genes)
+    X = pd.DataFrame({"cell_line": np.repeat(cells, 2), "smiles": ["CCO", "CCN"] * 12})
+    return X, rng.normal(size=24), expression
+
+
+def shares(model, expression):
+    return np.shares_memory(model.expression.to_numpy(), expression.to_numpy())
+
+
+@pytest.mark.parametrize("estimator", WITH_EXPRESSION)
+def test_a_clone_shares_expression(estimator, screen):
+    *_, expression = screen
+    model = estimator(expression=expression, missing_genes="zero")
+    copied = clone(model)
+    assert copied is not model
+    assert shares(copied, expression)
+    ours, theirs = model.get_params(deep=False), copied.get_params(deep=False)
+    assert {k: v for k, v in ours.items() if k != "expression"} == {
+        k: v for k, v in theirs.items() if k != "expression"
+    }
+    assert model.expression is expression
+
+
+def test_a_clone_is_not_fitted_and_has_parameters_of_its_own(screen):
+    X, y, expression = screen
+    rng = np.random.RandomState(0)
+    model = PairwiseKernelRidge(
+        expression=expression, alpha=[0.1, 1], random_state=rng, columns={"time": "t"}
+    )
+    model.set_params(columns=None).set_fit_request(sample_weight=True) if hasattr(
+        model, "set_fit_request"
+    ) else None
+    model.fit(X, y)
+    copied = clone(model)
+    assert not hasattr(copied, "genes_")
+    assert copied.alpha == model.alpha
+    assert copied.alpha is not model.alpha
+    assert copied.random_state is not rng
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array, pd.DataFrame])
+def test_a_clone_shares_the_interactome(kind):
+    edges = kind(np.eye(4))
+    model = PerturbationRegressor(interactome=edges)
+    assert clone(model).interactome is edges
+
+
+def test_a_clone_shares_what_a_potency_encoder_learns_from():
+    responses = pd.DataFrame({"A": [1.0, 2.0]}, index=["CCO", "CCN"])
+    model = DrugResponseRegressor(compound_encoder=PotencyEncoder(responses))
+    assert clone(model).compound_encoder.responses is responses
+    assert clone(model).compound_encoder is not model.compound_encoder
+
+
+def test_containers_hold_clones_that_share(screen):
+    *_, expression = screen
+    model = PairwiseKernelRidge(expression=expression)
+    around = clone(ResidualRegressor(MeanEffects(), model))
+    assert shares(around.regressor, expression)
+    around = clone(make_pipeline("passthrough", VotingRegressor([("one", model)])))
+    assert shares(around[-1].estimators[0][1], expression)
+    assert shares(clone(GridSearchCV(model, {"alpha": [1]})).estimator, expression)
+
+
+def test_all_folds_share_one_table(screen):
+    X, y, expression = screen
+    before = expression.copy()
+    model = PairwiseKernelRidge(expression=expression)
+    found = cross_validate(model, X, y, cv=KFold(3), return_estimator=True)
+    assert all(shares(fold, expression) for fold in found["estimator"])
+    search = GridSearchCV(model, {"alpha": [0.1, 1.0]}, cv=KFold(3)).fit(X, y)
+    assert shares(search.best_estimator_, expression)
+    pd.testing.assert_frame_equal(expression, before)
+
+
+def test_a_search_in_two_processes_chooses_as_in_one(screen):
+    X, y, expression = screen
+    search = GridSearchCV(
+        PairwiseKernelRidge(expression=expression), {"alpha": [0.1, 10.0]}, cv=KFold(3)
+    )
+    scores = [
+        clone(search).set_params(n_jobs=n).fit(X, y).cv_results_["mean_test_score"]
+        for n in (None, 2)
+    ]
+    np.testing.assert_array_equal(*scores)
