@@ -14,6 +14,7 @@ from sklearn_csg2a.treatments._cell_names import describe_unknown_cells
 from sklearn_csg2a.treatments._columns import quote_names, refuse_duplicates
 from sklearn_csg2a.treatments._compounds import factorize_objects
 from sklearn_csg2a.treatments._gene_names import check_gene_names
+from sklearn_csg2a.treatments._gene_slips import describe_slip, refuse_transposed
 from sklearn_csg2a.treatments._genes import (
     find_gene_columns,
     gene_names,
@@ -59,8 +60,7 @@ def read_cells(
     if genes is None:
         check_gene_names(expression.columns, expression, "expression")
         genes = tuple(gene_names(expression.columns))
-    any_gene = bool(set(genes) & set(gene_names(table.frame.columns)))
-    if "cell_line" not in table.names and any_gene:
+    if "cell_line" not in table.names and _names_genes(table, genes):
         return _wide_cells(table, None, genes, missing_genes)
     return _mixed_cells(table, expression, genes, missing_genes)
 
@@ -136,6 +136,12 @@ def _check_expression(expression: pd.DataFrame) -> None:
         raise InputError("expression has no columns; give one per gene.")
 
 
+def _names_genes(table: ContractTable, genes: tuple[str, ...]) -> bool:
+    """Tell whether X has genes of its own, be it under other names."""
+    columns = gene_names(table.frame.columns)
+    return bool(set(genes) & set(columns)) or bool(describe_slip(columns, genes, "X"))
+
+
 def _wide_cells(
     table: ContractTable,
     rows: np.ndarray | None,
@@ -176,9 +182,13 @@ def _mixed_cells(
     codes, ids = factorize_cell_line(table)
     at = expression.index.get_indexer(pd.Index(ids, dtype=object))
     known = at >= 0
+    if not known.any():
+        refuse_transposed(ids, expression)
     if known.all():
         return Cells(ids, codes, *_look_up(expression, at, genes, missing_genes))
     if not has_enough_genes(table.frame.columns, genes, missing_genes):
+        if _names_genes(table, genes):
+            match_genes(table.frame.columns, genes, missing_genes, "X")
         _raise_unknown(table, expression, codes, ids, known)
     wide_rows = np.flatnonzero(~known[codes])
     wide = _wide_cells(table, wide_rows, genes, missing_genes)
@@ -203,8 +213,10 @@ def _look_up(
     genes: tuple[str, ...],
     missing_genes: str,
 ) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
-    """Return rows `at` of expression, (n_cells, n_genes), genes and which are filled."""
-    positions = match_genes(expression.columns, genes, missing_genes, "expression")
+    """Return rows `at` of expression, the genes, and which of them are filled."""
+    positions = match_genes(
+        expression.columns, genes, missing_genes, "expression", expression.index
+    )
     values = read_gene_values(
         expression,
         at,

@@ -20,6 +20,7 @@ from sklearn_csg2a.treatments._columns import (
     quote_names,
     refuse_duplicates,
 )
+from sklearn_csg2a.treatments._gene_slips import describe_slip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,9 +69,16 @@ def has_enough_genes(
 
 
 def match_genes(
-    columns: pd.Index, genes: Sequence[str], missing_genes: str, source: str
+    columns: pd.Index,
+    genes: Sequence[str],
+    missing_genes: str,
+    source: str,
+    index: pd.Index | None = None,
 ) -> np.ndarray:
-    """Return the position of each gene among the columns, -1 to fill with zero."""
+    """Return the position of each gene among the columns, -1 to fill with zero.
+
+    `index` is that of the table, which holds the genes where it is transposed.
+    """
     available = gene_names(columns)
     refuse_duplicates(available, f"genes in {source}")
     positions = available.get_indexer(pd.Index(genes, dtype=object))
@@ -79,12 +87,14 @@ def match_genes(
         return positions
     missing = [gene for gene, at in zip(genes, positions, strict=True) if at < 0]
     counted = f"{n_matched} of {n_genes} genes match"
-    if n_matched == 0:
-        raise GeneMismatchError(
-            f"{counted}; are these Ensembl ids? The model knows "
-            f"{quote_names(genes, 3)}; {source} has {quote_names(available, 3)}. "
-            "Give the genes under the names used in fit."
-        )
+    if n_matched < MIN_GENE_OVERLAP * n_genes:
+        slip = describe_slip(available, genes, source, index)
+        if slip or n_matched == 0:
+            raise GeneMismatchError(
+                f"{counted}; {slip or 'are these Ensembl ids?'} (the model knows "
+                f"{quote_names(genes, 3)}; {source} has {quote_names(available, 3)}). "
+                "Give the genes under the names used in fit."
+            )
     if missing_genes != "zero":
         raise GeneMismatchError(
             f"{counted}: {source} lacks {quote_names(missing, 5)}. Add these "

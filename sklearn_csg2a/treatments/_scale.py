@@ -36,6 +36,7 @@ def measure_scale(treatments: Treatments) -> dict[str, Any]:
         "center": center.astype(np.float32),
         "sd": sd.astype(np.float32),
         "within": float(np.median(within)),
+        "n_cells": len(values),
         "mean": float(center.mean()),
         "spread": float(values.std(dtype=np.float64)),
     }
@@ -60,7 +61,8 @@ def warn_other_scale(estimator: Any, treatments: Treatments) -> None:
     if n_genes == 0:
         return
     values = treatments.basal_expression[:, used]
-    share = _share_outside(values, scale["center"][used], scale["sd"][used])
+    few = 1 + 2 / scale["n_cells"]  # the spread of a handful of cells is rough
+    share = _share_outside(values, scale["center"][used], few * scale["sd"][used])
     outside = share > _SHARE_OF_GENES + 1 / np.sqrt(n_genes)
     if n_genes >= _FEWEST_GENES and scale["within"] > 0:
         ratio = values.std(axis=1, dtype=np.float64) / scale["within"]
@@ -70,9 +72,9 @@ def warn_other_scale(estimator: Any, treatments: Treatments) -> None:
         return
     far = values[outside]
     warnings.warn(
-        f"Expression of {n_outside} of {len(values)} cells is on another scale than "
-        f"{type(estimator).__name__} was fitted on: {np.median(share[outside]):.0%} of their "
-        f"genes lie more than {_MOST_SDS:g} standard deviations from the mean in fit "
+        f"Expression of {n_outside} of {len(values)} cells is on another scale than in "
+        f"the fit of {type(estimator).__name__}: {np.median(share[outside]):.0%} of "
+        f"their genes lie more than {_MOST_SDS:g} standard deviations from their mean "
         f"(fit: mean {scale['mean']:.3g}, sd {scale['spread']:.3g}; these cells: mean "
         f"{far.mean(dtype=np.float64):.3g}, sd {far.std(dtype=np.float64):.3g}). "
         "Predictions for them mean little. Give both on one scale, such as "
