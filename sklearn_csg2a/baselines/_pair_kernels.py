@@ -14,7 +14,12 @@ from sklearn_csg2a.baselines._features import (
     FeatureRegressor,
     Standardizer,
 )
-from sklearn_csg2a.baselines._kronecker import SpectralGrid, predict_pairs, rbf_kernel
+from sklearn_csg2a.baselines._kronecker import (
+    SpectralGrid,
+    multiply_rows,
+    predict_pairs,
+    rbf_kernel,
+)
 
 if TYPE_CHECKING:
     from sklearn_csg2a.treatments import Treatments
@@ -77,8 +82,8 @@ class PairKernelRegressor(FeatureRegressor):
         conditions = self._amount_scaler.conditions(treatments)
         encodings = self._encode(treatments)
         new = PairSide(encodings[conditions.compound], conditions.amounts)
-        through_conditions = (
-            self._compare_conditions(new, self._known_conditions) @ dual
+        through_conditions = multiply_rows(
+            self._compare_conditions(new, self._known_conditions), dual
         )
         cells = treatments.basal_expression
 

@@ -12,7 +12,11 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sklearn_csg2a._random import draw_seeds
 from sklearn_csg2a.baselines._features import FeatureRegressor
-from sklearn_csg2a.baselines._kronecker import solve_ridge, tanimoto_kernel
+from sklearn_csg2a.baselines._kronecker import (
+    multiply_rows,
+    solve_ridge,
+    tanimoto_kernel,
+)
 from sklearn_csg2a.baselines._pair_kernels import (
     PairKernelRegressor,
     mean_square_kernel,
@@ -284,7 +288,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
 
     def _compare_cells(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         if self.cell_kernel == "linear":
-            kernel = left @ right.T / left.shape[1]
+            kernel = multiply_rows(left, right.T) / left.shape[1]
         else:
             kernel = mean_square_kernel(left, right, self.gamma)
         return kernel + self.compound_weight

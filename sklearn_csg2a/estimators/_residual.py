@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import (
     BaseEstimator,
     MetaEstimatorMixin,
@@ -13,24 +14,33 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
-from sklearn.model_selection import KFold
-from sklearn.utils import _safe_indexing
+from sklearn.model_selection import KFold, check_cv
+from sklearn.utils import Bunch, _safe_indexing, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.metadata_routing import (
+    UNUSED,
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    _routing_enabled,
+    process_routing,
+)
 from sklearn.utils.validation import (
+    _check_method_params,
     _num_samples,
-    check_consistent_length,
     check_is_fitted,
     column_or_1d,
     validate_data,
 )
 
 from sklearn_csg2a._random import draw_seeds
+from sklearn_csg2a._validation import describe_offenders, name_row
 from sklearn_csg2a.estimators._training_rows import seed_splitter
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.treatments import read_response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from sklearn.utils import Tags
 
 __all__ = ["ResidualRegressor"]
 
@@ -50,7 +60,7 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     regressor : regressor
         Learns what `base` leaves, such as
         :class:`~sklearn_csg2a.DrugResponseRegressor`.
-    cv : int or splitter, default=5
+    cv : int, splitter or iterable of (train, test) rows, default=5
         Which rows are held out together. Give a splitter that holds out what the test
         will: with `CellBlindKFold` the second model learns what `base` gets wrong
         about new cell lines. An integer means so many random folds of rows.
@@ -60,7 +70,8 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         back.
     random_state : int, RandomState instance or None, default=None
         Decides the folds, if `cv` is an integer or shuffles with
-        ``random_state=None``.
+        ``random_state=None``, and seeds the models that were given no `random_state` of
+        their own.
 
     Attributes
     ----------
@@ -102,13 +113,12 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "base": [HasMethods(["fit", "predict"])],
         "regressor": [HasMethods(["fit", "predict"])],
-        "cv": [
-            Interval(Integral, 2, None, closed="left"),
-            HasMethods(["split", "get_n_splits"]),
-        ],
+        "cv": ["cv_object"],
         "weight": [Interval(Real, 0, None, closed="left")],
         "random_state": ["random_state"],
     }
+    # `groups` belongs to the splitter, which asks for it itself.
+    __metadata_request__fit: ClassVar[dict[str, str]] = {"groups": UNUSED}
 
     def __init__(
         self,
@@ -126,7 +136,7 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any) -> ResidualRegressor:
+    def fit(self, X: Any, y: Any, **params: Any) -> ResidualRegressor:
         """Fit the first model, then the second one.
 
         Parameters
@@ -135,6 +145,10 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             Treatments, or whatever both models take.
         y : array-like of shape (n_rows,)
             Response, in the row order of X.
+        **params : dict
+            Metadata, routed to the models and to `cv` as they request it, if
+            ``sklearn.set_config(enable_metadata_routing=True)``. Otherwise only
+            `groups`, for `cv`.
 
         Returns
         -------
@@ -144,63 +158,193 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         InputError
-            If `cv` holds out fewer than two rows, or a row more than once.
+            If X is sparse, y cannot be used, `cv` holds out fewer than two rows or a
+            row more than once, or `base` predicts a value that is not finite.
         """
-        response = column_or_1d(y, warn=True)
-        check_consistent_length(X, response)
-        held_out = self._predict_held_out(X, response)
-        known = np.flatnonzero(~np.isnan(held_out))
-        if len(known) < 2:
-            msg = f"cv={self.cv!r} holds out {len(known)} rows; expected at least 2."
+        _raise_for_params(params, self, "fit", allow=["groups"])
+        if y is None:
+            msg = "ResidualRegressor requires y to be passed, but the target y is None."
             raise InputError(msg)
-        self.base_ = clone(self.base).fit(X, y)
-        self.residual_ = response - held_out
-        self.regressor_ = clone(self.regressor).fit(
-            _safe_indexing(X, known), self.residual_[known]
+        _refuse_sparse(X)
+        (X,) = indexable(X)  # what only turns into an array becomes one
+        labels = X.index if hasattr(X, "iloc") else None
+        response = read_response(
+            y, _num_samples(X), labels, estimator_name=type(self).__name__
         )
+        routed = self._route("fit", params)
+        seed, *model_seeds = draw_seeds(self.random_state, 3)
+        base, regressor = (
+            self._with_seed(model, model_seed)
+            for model, model_seed in zip(
+                (self.base, self.regressor), model_seeds, strict=True
+            )
+        )
+        held_out, known = self._predict_held_out(base, X, response, routed, seed)
+        residual = response - held_out
+        _check_finite(residual, known, labels)
+        base.fit(X, response, **routed["base"]["fit"])
+        of_known = _check_method_params(X, routed["regressor"]["fit"], known)
+        regressor.fit(_safe_indexing(X, known), residual[known], **of_known)
+        self.base_, self.regressor_, self.residual_ = base, regressor, residual
         validate_data(self, X, reset=True, skip_check_array=True)
         return self
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, **params: Any) -> np.ndarray:
         """Predict the response.
 
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_rows, n_columns)
             Treatments.
+        **params : dict
+            Metadata, routed to the models as they request it, if
+            ``sklearn.set_config(enable_metadata_routing=True)``.
 
         Returns
         -------
         response : ndarray of shape (n_rows,)
             In the unit of y.
+
+        Raises
+        ------
+        InputError
+            If X is sparse, or one of the models cannot use it.
         """
         check_is_fitted(self)
-        first = np.asarray(self.base_.predict(X), dtype=float)
-        return first + self.weight * np.asarray(self.regressor_.predict(X))
+        _raise_for_params(params, self, "predict")
+        _refuse_sparse(X)
+        routed = self._route("predict", params)
+        first, second = (
+            _predict(model, X, routed[name]["predict"])
+            for name, model in (("base", self.base_), ("regressor", self.regressor_))
+        )
+        return first + self.weight * second
 
-    def _predict_held_out(self, X: Any, response: np.ndarray) -> np.ndarray:
-        """Return what `base` predicts of each row, (n_rows,), NaN if never held out."""
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Tell what metadata goes where.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Metadata of `fit` goes to `fit` of both models, to `predict` of `base` for
+            held-out rows and to `split` of `cv`, that of `predict` to `predict`.
+        """
+        router = MetadataRouter(owner=type(self).__name__)
+        router.add(
+            base=self.base,
+            method_mapping=MethodMapping()
+            .add(caller="fit", callee="fit")
+            .add(caller="fit", callee="predict")
+            .add(caller="predict", callee="predict"),
+        )
+        router.add(
+            regressor=self.regressor,
+            method_mapping=MethodMapping()
+            .add(caller="fit", callee="fit")
+            .add(caller="predict", callee="predict"),
+        )
+        router.add(
+            splitter=self._make_splitter(),
+            method_mapping=MethodMapping().add(caller="fit", callee="split"),
+        )
+        return router
+
+    def _make_splitter(self) -> Any:
+        """Return `cv` as a splitter; a number stands for random folds of rows."""
+        if self.cv is None or isinstance(self.cv, Integral):
+            return KFold(self.cv or 5, shuffle=True)
+        return check_cv(self.cv)
+
+    def _route(self, method: str, params: dict[str, Any]) -> Bunch:
+        """Return the metadata of each part and method, by both their names."""
+        if _routing_enabled():
+            return process_routing(self, method, **params)
+        split = {"groups": params["groups"]} if "groups" in params else {}
+        models = {"fit": {}, "predict": {}}
+        return Bunch(base=models, regressor=models, splitter={"split": split})
+
+    def _with_seed(self, model: Any, seed: int) -> Any:
+        """Return a clone of a model, seeded where it has no seed and this one has."""
+        copy = clone(model)
+        if self.random_state is None or not hasattr(copy, "get_params"):
+            return copy
+        unseeded = {
+            name: seed
+            for name, value in copy.get_params(deep=True).items()
+            if value is None and name.rpartition("__")[2] == "random_state"
+        }
+        return copy.set_params(**unseeded)
+
+    def _predict_held_out(
+        self, base: Any, X: Any, response: np.ndarray, routed: Bunch, seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `base` predicts of each row, (n_rows,), and the rows held out."""
+        cv = seed_splitter(self._make_splitter(), seed)
         predicted = np.full(len(response), np.nan)
-        for train, test in self._split(X, response):
-            if not np.isnan(predicted[test]).all():
-                row = int(np.asarray(test)[~np.isnan(predicted[test])][0])
+        is_known = np.zeros(len(response), dtype=bool)
+        for train, test in cv.split(X, response, **routed["splitter"]["split"]):
+            if is_known[test].any():
+                row = int(np.arange(len(response))[test][is_known[test]][0])
                 msg = (
                     f"cv={self.cv!r} holds out row {row} (position in X) more than "
                     "once; expected a splitter that holds out each row at most once."
                 )
                 raise InputError(msg)
-            model = clone(self.base)
-            model.fit(_safe_indexing(X, train), response[train])
-            predicted[test] = model.predict(_safe_indexing(X, test))
-        return predicted
+            is_known[test] = True
+            model = clone(base).fit(
+                _safe_indexing(X, train),
+                response[train],
+                **_check_method_params(X, routed["base"]["fit"], train),
+            )
+            of_test = _check_method_params(X, routed["base"]["predict"], test)
+            predicted[test] = _predict(model, _safe_indexing(X, test), of_test)
+        known = np.flatnonzero(is_known)
+        if len(known) < 2:
+            msg = f"cv={self.cv!r} holds out {len(known)} rows; expected at least 2."
+            raise InputError(msg)
+        return predicted, known
 
-    def _split(
-        self, X: Any, response: np.ndarray
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Generate the splits of `cv`."""
-        (seed,) = draw_seeds(self.random_state, 1)
-        if not isinstance(self.cv, Integral):
-            yield from seed_splitter(self.cv, seed).split(X, response)
-            return
-        folds = KFold(self.cv, shuffle=True, random_state=seed)
-        yield from folds.split(np.zeros(_num_samples(X)))
+    def __sklearn_tags__(self) -> Tags:
+        """Return the tags, as far as they follow from the two models."""
+        tags = super().__sklearn_tags__()
+        parts = [
+            get_tags(model)
+            for model in (self.base, self.regressor)
+            if hasattr(model, "__sklearn_tags__")
+        ]
+        inputs = [part.input_tags for part in parts]
+        tags.input_tags.allow_nan = all(part.allow_nan for part in inputs)
+        tags.input_tags.string = all(part.string for part in inputs)
+        tags.regressor_tags.poor_score = all(
+            part.regressor_tags is None or part.regressor_tags.poor_score
+            for part in parts
+        )
+        return tags
+
+
+def _refuse_sparse(X: Any) -> None:
+    """Refuse sparse X, whatever the models would make of it."""
+    if sparse.issparse(X):
+        msg = (
+            f"ResidualRegressor takes no sparse X, got a {type(X).__name__} of shape "
+            f"{X.shape}; use X.toarray()."
+        )
+        raise InputError(msg)
+
+
+def _predict(model: Any, X: Any, params: dict[str, Any]) -> np.ndarray:
+    """Return the predictions of a model, (n_rows,) float64; a column counts as such."""
+    return np.asarray(column_or_1d(model.predict(X, **params)), dtype=np.float64)
+
+
+def _check_finite(residual: np.ndarray, known: np.ndarray, labels: Any) -> None:
+    """Refuse errors of held-out rows that nothing can be learned from."""
+    bad = known[~np.isfinite(residual[known])]
+    if len(bad):
+        names = None if labels is None else np.asarray(labels, dtype=object)
+        rows = describe_offenders(bad, len(bad), lambda row: name_row(int(row), names))
+        msg = (
+            f"base predicts NaN or infinity for {len(bad)} held-out rows: {rows}. "
+            "Leave these rows out or give another base."
+        )
+        raise InputError(msg)
