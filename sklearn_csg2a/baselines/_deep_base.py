@@ -23,7 +23,7 @@ from sklearn_csg2a.baselines._pair_network import predict_pairs
 from sklearn_csg2a.baselines._pairs import PairDataset, PairTensors
 from sklearn_csg2a.estimators._history import history_table
 from sklearn_csg2a.estimators._state import NetworkState
-from sklearn_csg2a.estimators._training_rows import choose_batch_size, split_rows
+from sklearn_csg2a.estimators._training_rows import split_rows
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import set_dropout_generator
 from sklearn_csg2a.treatments import (
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DeepResponse"]
 
+_STEPS_OF_AN_EPOCH = 12  # at least, as long as a batch has 16 rows
+_SMALLEST_BATCH = 16
 _SEEDS = ("network", "batches", "dropout", "validation", "features")
 
 
@@ -76,6 +78,7 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
         "verbose": ["verbose"],
     }
     _network_class: ClassVar[type[nn.Module]]
+    _largest_batch_size: ClassVar[int]
 
     expression: pd.DataFrame | None
     max_epochs: int
@@ -161,7 +164,7 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
         set_dropout_generator(network, dropout)
         network.to(device)
         shuffle = torch.Generator().manual_seed(seeds["batches"])
-        batch_size = choose_batch_size(self.batch_size, len(train_rows))
+        batch_size = self._choose_batch_size(len(train_rows))
         settings = TrainingSettings(
             max_epochs=self.max_epochs,
             batch_size=batch_size,
@@ -229,6 +232,13 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
     @abstractmethod
     def _configure(self, tensors: PairTensors) -> dict[str, Any]:
         """Return the arguments of the network class; plain numbers and lists."""
+
+    def _choose_batch_size(self, n_train: int) -> int:
+        """Resolve "auto": fewer rows where the usual number leaves few steps an epoch."""
+        if self.batch_size == "auto":
+            enough_steps = max(n_train // _STEPS_OF_AN_EPOCH, _SMALLEST_BATCH)
+            return min(self._largest_batch_size, enough_steps)
+        return int(self.batch_size)
 
     def _fit_cells(self, training: Treatments, seed: int) -> None:
         """Learn from the training cells; here mean and spread of each gene."""

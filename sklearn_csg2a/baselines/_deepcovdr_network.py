@@ -35,6 +35,8 @@ class DeepCoVDRNetwork(PairNetwork):
         Dropout of the transformers and the head.
     """
 
+    rows_at_once = 32
+
     def __init__(
         self,
         *,
@@ -102,6 +104,10 @@ class DeepCoVDRNetwork(PairNetwork):
         for i, layer in enumerate(self.graph_layers, start=1):
             x = layer(x, tight, first_alone=i == len(self.graph_layers))
         return x, sequences.spread(inputs[1]), n_atoms
+
+    def sizes(self, compounds: Codes) -> Tensor | None:
+        """Return the number of atoms, (compounds,)."""
+        return compounds[2]
 
     def combine(
         self,
@@ -217,11 +223,9 @@ class _CrossLayer(nn.Module):
         lengths = sequences.lengths
         # small products, for which lower precision is not worth its conversions
         with torch.autocast(x.device.type, enabled=False):
-            # In one block, a prediction rounds alike whatever rows are beside it.
-            size = _BLOCK if self.training else len(query)
-            blocks = lengths.split(size)
+            blocks = lengths.split(_BLOCK)
             of_blocks = x.split([int(block.sum()) for block in blocks])
-            parts = zip(of_blocks, blocks, query.split(size), strict=True)
+            parts = zip(of_blocks, blocks, query.split(_BLOCK), strict=True)
             answers = [self._ask(*part) for part in parts]
             average, total = (torch.cat(part) for part in zip(*answers, strict=True))
         of_value = self.value.weight.unflatten(0, (_HEADS, -1))

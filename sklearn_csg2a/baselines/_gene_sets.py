@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 
-__all__ = ["find_gene_sets", "group_genes", "membership"]
+__all__ = ["find_gene_sets", "group_genes", "membership", "nest_modules"]
 
 _GENES_PER_MODULE = 5  # at least, on average
 _FEW_MODULES = 20  # up to so many may be smaller
@@ -62,6 +62,23 @@ def group_genes(
     labels = kmeans.fit_predict(profiles)
     modules = [np.flatnonzero(labels == k).tolist() for k in range(n_modules)]
     return {f"module{k}": one for k, one in enumerate(modules) if one}
+
+
+def nest_modules(
+    expression: np.ndarray, n_modules: int, seed: int
+) -> dict[str, list[int]]:
+    """Group genes, and where that gives few modules, into half as many, and so on.
+
+    A node that rectifies its only gene loses half of it, so that a gene has to be in
+    several pathways, as it is in published ones.
+    """
+    modules = group_genes(expression, n_modules, seed)
+    n_larger = len(modules) if len(modules) <= _FEW_MODULES else 0
+    while n_larger := n_larger // 2:
+        larger = group_genes(expression, n_larger, seed)
+        for one in larger.values():
+            modules[f"module{len(modules)}"] = one
+    return modules
 
 
 def membership(gene_sets: Mapping[str, list[int]], n_genes: int) -> np.ndarray:

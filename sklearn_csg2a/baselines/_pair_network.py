@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from sklearn_csg2a._threads import map_blocks
 from sklearn_csg2a.nn.layers import Dense, dense
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from sklearn_csg2a.baselines._pairs import PairBatch, PairTensors
 
@@ -31,7 +31,6 @@ __all__ = [
 Codes = tuple[Tensor, ...]
 
 _CELLS = 64  # cells in a block
-_ROWS = 256  # rows in a block
 
 
 def lower(x: Tensor) -> Tensor:
@@ -48,6 +47,8 @@ def lower(x: Tensor) -> Tensor:
 
 class PairNetwork(nn.Module):
     """Predict rows from codes that are computed once per cell and per compound."""
+
+    rows_at_once: ClassVar[int] = 256  # in a block of a prediction
 
     @abstractmethod
     def encode_cells(self, cells: Tensor, counts: Tensor | None = None) -> Codes:
@@ -68,6 +69,14 @@ class PairNetwork(nn.Module):
         compound_index: Tensor,
     ) -> Tensor:
         """Return the response of rows, (rows, 1)."""
+
+    def sizes(self, compounds: Codes) -> Tensor | None:
+        """Return on what the shapes in `combine` depend, (compounds,); None: nothing.
+
+        In a prediction only rows of one size meet.
+        """
+        del compounds
+        return None
 
     def forward(self, batch: PairBatch) -> Tensor:
         """Return the response of a batch, (rows, 1)."""
@@ -177,7 +186,7 @@ def predict_pairs(network: PairNetwork, data: PairTensors) -> Tensor:
 
     A row's result must not depend on the rows beside it, and matrix products of
     different shapes may round differently. So cells and rows come in blocks of one
-    size, and compounds, whose inputs differ in size, come one by one.
+    shape, and compounds, whose inputs differ in size, come one by one.
     """
     cells = _join(
         tuple(part[:kept] for part in network.encode_cells(data.cells[index]))
@@ -189,29 +198,37 @@ def predict_pairs(network: PairNetwork, data: PairTensors) -> Tensor:
         return network.encode_compounds(tuple(part[alone] for part in data.compounds))
 
     compounds = _join(map_blocks(encode, data.n_compounds))
+    blocks = [
+        (alike[index], kept)
+        for alike in _rows_by_size(network.sizes(compounds), data.compound_index)
+        for index, kept in _blocks(len(alike), network.rows_at_once, alike.device)
+    ]
 
-    def predict(rows: Tensor) -> Tensor:
-        return network.combine(
+    def predict(block: int) -> Tensor:
+        rows, kept = blocks[block]
+        response = network.combine(
             cells, compounds, data.cell_index[rows], data.compound_index[rows]
         )
+        return response[:kept].float()
 
-    return _in_blocks(data.cell_index, _ROWS, predict).float()
+    predicted = torch.cat(map_blocks(predict, len(blocks)))
+    order = torch.cat([rows[:kept] for rows, kept in blocks])
+    return torch.empty_like(predicted).index_copy_(0, order, predicted)
+
+
+def _rows_by_size(sizes: Tensor | None, compound_index: Tensor) -> Iterator[Tensor]:
+    """Yield the positions of rows whose compounds are of one size."""
+    if sizes is None:
+        yield torch.arange(len(compound_index), device=compound_index.device)
+        return
+    of_row = sizes[compound_index]
+    for size in of_row.unique():
+        yield torch.nonzero(of_row == size)[:, 0]
 
 
 def _join(blocks: Iterable[Codes]) -> Codes:
     """Join the codes of blocks along the entities."""
     return tuple(torch.cat(parts) for parts in zip(*blocks, strict=True))
-
-
-def _in_blocks(like: Tensor, size: int, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """Apply `function` to blocks of the positions along `like`, join the results."""
-    blocks = list(_blocks(len(like), size, like.device))
-
-    def compute(block: int) -> Tensor:
-        index, kept = blocks[block]
-        return function(index)[:kept]
-
-    return torch.cat(map_blocks(compute, len(blocks)))
 
 
 def _blocks(n: int, size: int, device: torch.device) -> Iterator[tuple[Tensor, int]]:

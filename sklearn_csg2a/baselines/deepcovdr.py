@@ -41,8 +41,9 @@ class DeepCoVDR(DeepResponse):
         Dropout of the transformers and the head.
     max_epochs : int, default=10
         Most epochs to train; the learning rate falls along half a cosine.
-    batch_size : int or "auto", default=32
-        Rows per step.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is 32, or fewer where that would leave less than
+        twelve steps to an epoch; at least 16.
     batching : {"rows", "blocks"}, default="rows"
         How the rows of a step are drawn: one by one, as published, or in blocks of
         random cells and random compounds, which need far fewer passes of the towers.
@@ -136,6 +137,7 @@ class DeepCoVDR(DeepResponse):
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
     _network_class = DeepCoVDRNetwork
+    _largest_batch_size = 32
 
     def __init__(
         self,
@@ -144,7 +146,7 @@ class DeepCoVDR(DeepResponse):
         n_layers: int = 8,
         dropout: float = 0.1,
         max_epochs: int = 10,
-        batch_size: int | str = 32,
+        batch_size: int | str = "auto",
         batching: str = "rows",
         learning_rate: float = 1e-4,
         weight_decay: float = 0.0,

@@ -50,8 +50,9 @@ class DeepTTA(DeepResponse):
         Dropout of the transformer and the head.
     max_epochs : int, default=100
         Most epochs to train; the learning rate falls along half a cosine.
-    batch_size : int or "auto", default=64
-        Rows per step.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is 64, or fewer where that would leave less than
+        twelve steps to an epoch; at least 16.
     batching : {"rows", "blocks"}, default="rows"
         How the rows of a step are drawn: one by one, as published, or in blocks of
         random cells and random compounds, which need far fewer passes of the towers.
@@ -148,6 +149,7 @@ class DeepTTA(DeepResponse):
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
     _network_class = DeepTTANetwork
+    _largest_batch_size = 64
 
     def __init__(
         self,
@@ -160,7 +162,7 @@ class DeepTTA(DeepResponse):
         n_layers: int = 8,
         dropout: float = 0.1,
         max_epochs: int = 100,
-        batch_size: int | str = 64,
+        batch_size: int | str = "auto",
         batching: str = "rows",
         learning_rate: float = 1e-4,
         weight_decay: float = 0.0,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["DRPreter"]
 
 _N_MODULES = 34  # as many as the published pathways
+_GENES_OF_A_MODULE = 20  # at least, on average
 
 
 class DRPreter(DeepResponse):
@@ -43,8 +44,9 @@ class DRPreter(DeepResponse):
         column per gene.
     gene_sets : dict of str to list of str, default=None
         Genes of each pathway, such as `load_gene_sets("hallmark")`. None groups the
-        genes into at most 34 modules that rise and fall together in the training
-        cells.
+        genes into modules that rise and fall together in the training cells: one for
+        every 20 genes, at most 34. Pathways share their weights, so that the network
+        tells genes apart by their place inside one, and small modules would hide them.
     interactome : DataFrame, array, sparse array or None, default=None
         Edges (columns source and target), or a symmetric (n_genes, n_genes) adjacency
         in gene order. Only those inside a pathway are used. None: self loops only.
@@ -54,8 +56,9 @@ class DRPreter(DeepResponse):
         Dropout of the towers and the head.
     max_epochs : int, default=300
         Most epochs to train; the learning rate falls along half a cosine.
-    batch_size : int or "auto", default=128
-        Rows per step.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is 128, or fewer where that would leave less than
+        twelve steps to an epoch; at least 16.
     batching : {"rows", "blocks"}, default="rows"
         How the rows of a step are drawn: one by one, as published, or in blocks of
         random cells and random compounds, which need far fewer passes of the towers.
@@ -154,6 +157,7 @@ class DRPreter(DeepResponse):
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
     _network_class = DRPreterNetwork
+    _largest_batch_size = 128
 
     def __init__(
         self,
@@ -164,7 +168,7 @@ class DRPreter(DeepResponse):
         min_genes: int = 5,
         dropout: float = 0.1,
         max_epochs: int = 300,
-        batch_size: int | str = 128,
+        batch_size: int | str = "auto",
         batching: str = "rows",
         learning_rate: float = 1e-4,
         weight_decay: float = 0.0,
@@ -206,7 +210,8 @@ class DRPreter(DeepResponse):
         super()._fit_cells(training, seed)
         if self.gene_sets is None:
             inputs = self._cell_inputs(training)
-            pathways = group_genes(inputs, _N_MODULES, seed)
+            n_modules = max(training.n_genes // _GENES_OF_A_MODULE, 1)
+            pathways = group_genes(inputs, min(n_modules, _N_MODULES), seed)
         else:
             pathways = find_gene_sets(self.gene_sets, training.genes, self.min_genes)
         self._pathways = list(pathways.values())

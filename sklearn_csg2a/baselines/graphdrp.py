@@ -48,8 +48,9 @@ class GraphDRP(DeepResponse):
         Dropout of the head.
     max_epochs : int, default=300
         Most epochs to train; the learning rate falls along half a cosine.
-    batch_size : int or "auto", default=1024
-        Rows per step.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is 1024, or fewer where that would leave less than
+        twelve steps to an epoch; at least 16.
     batching : {"rows", "blocks"}, default="rows"
         How the rows of a step are drawn: one by one, as published, or in blocks of
         random cells and random compounds, which need far fewer passes of the towers.
@@ -141,6 +142,7 @@ class GraphDRP(DeepResponse):
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
     _network_class = GraphDRPNetwork
+    _largest_batch_size = 1024
 
     def __init__(
         self,
@@ -150,7 +152,7 @@ class GraphDRP(DeepResponse):
         target_transform: str = "sigmoid0.1",
         dropout: float = 0.5,
         max_epochs: int = 300,
-        batch_size: int | str = 1024,
+        batch_size: int | str = "auto",
         batching: str = "rows",
         learning_rate: float = 1e-4,
         weight_decay: float = 0.0,
@@ -205,11 +207,15 @@ class GraphDRP(DeepResponse):
         self._squashes = self.target_transform == "sigmoid0.1"
         if not self._squashes:
             return super()._fit_target(response, train_rows)
+        training = response[train_rows]
+        self._only_value = float(training[0]) if np.ptp(training) == 0 else None
         return 0.5 + 0.5 * np.tanh(0.5 * _SLOPE * response)
 
     def _to_units(self, outputs: np.ndarray) -> np.ndarray:
         if not self._squashes:
             return super()._to_units(outputs)
+        if self._only_value is not None:
+            return np.full(outputs.shape, self._only_value)
         inside = np.clip(outputs, _MARGIN, 1 - _MARGIN)
         return np.log(inside / (1 - inside)) / _SLOPE
 

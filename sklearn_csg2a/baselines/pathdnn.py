@@ -12,8 +12,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn_csg2a.baselines._deep_base import DeepResponse
 from sklearn_csg2a.baselines._gene_sets import (
     find_gene_sets,
-    group_genes,
     membership,
+    nest_modules,
 )
 from sklearn_csg2a.baselines._pathdnn_network import PathDNNNetwork
 from sklearn_csg2a.chem import MorganEncoder, canonical_smiles, encode_compounds
@@ -43,7 +43,7 @@ class PathDNN(DeepResponse):
     gene_sets : dict of str to list of str, default=None
         Genes of each pathway, such as `load_gene_sets("reactome")`. None groups the
         genes into at most 100 modules that rise and fall together in the training
-        cells.
+        cells; 20 modules or fewer are grouped again, into half as many, and so on.
     targets : dict of str to list of str, default=None
         Target genes of each compound, by SMILES in any spelling; needs `gene_sets`.
         Compounds that are not in it have no target. None: compounds are described by
@@ -56,8 +56,9 @@ class PathDNN(DeepResponse):
         Dropout of the hidden layers behind the pathways.
     max_epochs : int, default=60
         Most epochs to train; the learning rate falls along half a cosine.
-    batch_size : int or "auto", default=128
-        Rows per step.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is 128, or fewer where that would leave less than
+        twelve steps to an epoch; at least 16.
     batching : {"rows", "blocks"}, default="rows"
         How the rows of a step are drawn: one by one, as published, or in blocks of
         random cells and random compounds, which need far fewer passes of the towers.
@@ -156,6 +157,7 @@ class PathDNN(DeepResponse):
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
     _network_class = PathDNNNetwork
+    _largest_batch_size = 128
 
     def __init__(
         self,
@@ -167,7 +169,7 @@ class PathDNN(DeepResponse):
         hidden: tuple[int, ...] = (256, 256),
         dropout: float = 0.2,
         max_epochs: int = 60,
-        batch_size: int | str = 128,
+        batch_size: int | str = "auto",
         batching: str = "rows",
         learning_rate: float = 2e-4,
         weight_decay: float = 0.0,
@@ -210,7 +212,7 @@ class PathDNN(DeepResponse):
         super()._fit_cells(training, seed)
         if self.gene_sets is None:
             inputs = self._cell_inputs(training)
-            pathways = group_genes(inputs, _N_MODULES, seed)
+            pathways = nest_modules(inputs, _N_MODULES, seed)
         else:
             pathways = find_gene_sets(self.gene_sets, training.genes, self.min_genes)
         self.gene_sets_ = {

@@ -58,8 +58,9 @@ class Precily(DeepResponse):
         Dropout behind the second layer and those that follow.
     max_epochs : int, default=50
         Most epochs to train; the learning rate falls along half a cosine.
-    batch_size : int or "auto", default=128
-        Rows per step.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is 128, or fewer where that would leave less than
+        twelve steps to an epoch; at least 16.
     batching : {"rows", "blocks"}, default="rows"
         How the rows of a step are drawn: one by one, as published, or in blocks of
         random cells and random compounds, which need far fewer passes of the towers.
@@ -157,6 +158,7 @@ class Precily(DeepResponse):
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
     _network_class = PrecilyNetwork
+    _largest_batch_size = 128
 
     def __init__(
         self,
@@ -169,7 +171,7 @@ class Precily(DeepResponse):
         hidden: tuple[int, ...] = (140, 200),
         dropout: float = 0.1,
         max_epochs: int = 50,
-        batch_size: int | str = 128,
+        batch_size: int | str = "auto",
         batching: str = "rows",
         learning_rate: float = 1e-3,
         weight_decay: float = 0.0,
