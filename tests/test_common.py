@@ -1,26 +1,140 @@
-"""P01-P03: every estimator check of scikit-learn runs, and passes."""
+"""P01-P03: every estimator check of scikit-learn runs, and passes, on all estimators.
+
+Estimators are found by their public names: a new one is tested without being listed.
+"""
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
+import pkgutil
 import subprocess
 import sys
+from contextlib import suppress
+from unittest import SkipTest
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
+from sklearn.exceptions import SkipTestWarning
+from sklearn.linear_model import Ridge
 from sklearn.utils import get_tags
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.estimator_checks import (
+    check_estimator,
+    estimator_checks_generator,
+)
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+import sklearn_csg2a
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
+from sklearn_csg2a.datasets import make_screen
 
 N_CHECKS = {PerturbationRegressor: 53, DrugResponseRegressor: 52}
 REGRESSORS = list(N_CHECKS)
 # Needs SCIPY_ARRAY_API=1 before SciPy is imported: it runs in its own process.
 SKIPPED = "check_array_api_input"
+
+
+SMILES = ["CCO", "c1ccccc1", "CC(=O)O", "CCN", "CC(C)O", "Oc1ccccc1"]
+# What parameters without a default are given, by their names.
+REQUIRED = {
+    "base": Ridge(),
+    "cv": 3,
+    "estimator": Ridge(),
+    "regressor": Ridge(),
+    "responses": pd.DataFrame({"A": np.arange(6.0), "B": 1.0}, index=SMILES),
+}
+# What makes a fit short, by the names of parameters.
+SHORT = {
+    "head_hidden": (8,),
+    "hidden_dim": 8,
+    "max_epochs": 1,
+    "n_estimators": 5,
+    "n_layers": 1,
+}
+NEEDS_A_GOOD_FIT = {"check_regressors_train"}
+
+
+def _public_estimators():
+    """Return the estimators among the public names of all public modules."""
+    names = [
+        module.name
+        for module in pkgutil.walk_packages(sklearn_csg2a.__path__, "sklearn_csg2a.")
+        if not any(part.startswith("_") for part in module.name.split("."))
+    ]
+    modules = [importlib.import_module(name) for name in ["sklearn_csg2a", *names]]
+    public = [
+        getattr(module, name)
+        for module in modules
+        for name in getattr(module, "__all__", [])
+        if not name.startswith("_")
+    ]
+    return list(
+        dict.fromkeys(
+            one
+            for one in public
+            if inspect.isclass(one)
+            and issubclass(one, BaseEstimator)
+            and not inspect.isabstract(one)
+        )
+    )
+
+
+def _make(estimator, **params):
+    """Construct with defaults, and what has none by the name of the parameter."""
+    accepted = inspect.signature(estimator).parameters
+    required = {
+        name: REQUIRED[name]
+        for name, one in accepted.items()
+        if one.default is one.empty and one.kind is not one.VAR_KEYWORD
+    }
+    return estimator(**required, **{k: v for k, v in params.items() if k in accepted})
+
+
+ESTIMATORS = _public_estimators()
+ENCODERS = [one for one in ESTIMATORS if get_tags(_make(one)).input_tags.string]
+ON_NUMBERS = [one for one in ESTIMATORS if one not in [*ENCODERS, *REGRESSORS]]
+NETWORKS = [one for one in ON_NUMBERS if hasattr(_make(one), "max_epochs")]
+OTHERS = [one for one in ON_NUMBERS if one not in NETWORKS]
+PREDICTORS = [one for one in ESTIMATORS if hasattr(one, "predict")]
+
+
+class SmilesRows(TransformerMixin, BaseEstimator):
+    """Give an encoder of SMILES a string for each row of numbers."""
+
+    def __init__(self, encoder):
+        self.encoder = encoder
+
+    def fit(self, X, y=None):
+        smiles = self._as_smiles(X)
+        validate_data(self, X, skip_check_array=True, reset=True)
+        self.encoder_ = clone(self.encoder).fit(smiles, y)
+        return self
+
+    def transform(self, X):
+        check_is_fitted(self)
+        smiles = self._as_smiles(X)
+        validate_data(self, X, skip_check_array=True, reset=False)
+        return self.encoder_.transform(smiles)
+
+    def get_feature_names_out(self, input_features=None):
+        check_is_fitted(self)
+        return self.encoder_.get_feature_names_out()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags = get_tags(self.encoder).transformer_tags
+        return tags
+
+    @staticmethod
+    def _as_smiles(X):
+        if sparse.issparse(X):
+            return X
+        values = check_array(X, dtype="numeric")
+        return [SMILES[int(abs(one) * 10) % len(SMILES)] for one in values[:, 0]]
 
 
 class TreatmentRows(RegressorMixin, BaseEstimator):
@@ -125,6 +239,105 @@ def test_P02_no_tag_makes_the_suite_smaller(regressor):
     assert not tags.input_tags.sparse
     assert tags.target_tags.required
     assert tags.target_tags.multi_output == (regressor is PerturbationRegressor)
+
+
+@pytest.mark.changes_global_random_state
+@pytest.mark.parametrize("estimator", OTHERS)
+def test_every_check_passes_on_every_public_estimator(estimator):
+    results = _run_suite(_make(estimator))
+    assert _failures(results) == []
+    assert {r["check_name"] for r in results if r["status"] == "skipped"} <= {SKIPPED}
+
+
+@pytest.mark.slow
+@pytest.mark.changes_global_random_state
+@pytest.mark.parametrize("estimator", NETWORKS)
+def test_every_check_passes_on_every_public_network(estimator):
+    results = _run_suite(_make(estimator))
+    assert _failures(results) == []
+    assert {r["check_name"] for r in results if r["status"] == "skipped"} <= {SKIPPED}
+
+
+@pytest.mark.changes_global_random_state
+@pytest.mark.parametrize("estimator", NETWORKS)
+def test_checks_that_need_no_good_fit_pass_on_short_fits(estimator):
+    for short, check in estimator_checks_generator(_make(estimator, **SHORT)):
+        if getattr(check, "func", check).__name__ not in NEEDS_A_GOOD_FIT:
+            with suppress(SkipTest):
+                check(short)
+
+
+@pytest.mark.changes_global_random_state
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_check_passes_on_encoders_that_are_given_smiles(encoder):
+    results = _run_suite(SmilesRows(_make(encoder)))
+    assert _failures(results) == []
+    assert len(results) >= 45
+    assert {r["check_name"] for r in results if r["status"] == "skipped"} <= {SKIPPED}
+    with pytest.warns(SkipTestWarning):  # the rest of the suite feeds numbers
+        assert _failures(_run_suite(_make(encoder))) == []
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize(
+    "given", [list, pd.Series, lambda one: pd.Series(one).to_frame()]
+)
+def test_encoders_give_named_columns_when_asked(encoder, given):
+    compounds = given(SMILES)
+    transformer = _make(encoder).set_output(transform="pandas")
+    table = transformer.fit_transform(compounds)
+    assert list(table.columns) == list(transformer.get_feature_names_out())
+    np.testing.assert_array_equal(table, _make(encoder).fit_transform(SMILES))
+    assert list(table.index) == list(range(len(SMILES)))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_every_estimator_can_be_shown_in_a_notebook(estimator):
+    assert estimator.__name__ in _make(estimator)._repr_html_()
+
+
+@pytest.fixture(scope="module")
+def screen():
+    return make_screen(n_cells=8, n_compounds=10, n_genes=24, random_state=0)
+
+
+def _fit_on_screen(estimator, screen, y):
+    params = {"expression": screen.expression, "random_state": 0}
+    return _make(estimator, **SHORT, **params).fit(screen.X, y)
+
+
+@pytest.mark.parametrize(
+    "predictor", [one for one in PREDICTORS if "base" not in _make(one).get_params()]
+)
+def test_P23_one_row_alone_is_predicted_as_among_many(predictor, screen):
+    model = _fit_on_screen(predictor, screen, screen.y)
+    together = model.predict(screen.X)
+    rows = np.random.default_rng(0).permutation(len(together))[: len(together) // 2]
+    np.testing.assert_array_equal(model.predict(screen.X.iloc[rows]), together[rows])
+    for row in rows[:3]:
+        alone = model.predict(screen.X.iloc[[row]])
+        np.testing.assert_array_equal(alone, together[[row]])
+
+
+@pytest.mark.parametrize(
+    "predictor", [one for one in PREDICTORS if "base" not in _make(one).get_params()]
+)
+def test_P13_a_constant_response_is_predicted_within_rounding(predictor, screen):
+    y = np.full(len(screen.X), 2.345)
+    predicted = _fit_on_screen(predictor, screen, y).predict(screen.X)
+    np.testing.assert_allclose(predicted, y, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "predictor", [one for one in PREDICTORS if "base" not in _make(one).get_params()]
+)
+def test_the_type_of_the_response_changes_nothing(predictor, screen):
+    narrow = np.asarray(screen.y, dtype=np.float32)
+    one, other = (
+        _fit_on_screen(predictor, screen, y).predict(screen.X)
+        for y in (narrow, narrow.astype(np.float64))
+    )
+    np.testing.assert_array_equal(one, other)
 
 
 ARRAY_API_SCRIPT = """

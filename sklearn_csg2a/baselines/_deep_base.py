@@ -234,7 +234,7 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
         """Return the arguments of the network class; plain numbers and lists."""
 
     def _choose_batch_size(self, n_train: int) -> int:
-        """Resolve "auto": fewer rows where the usual number leaves few steps an epoch."""
+        """Resolve "auto": fewer rows than usual where that leaves few steps."""
         if self.batch_size == "auto":
             enough_steps = max(n_train // _STEPS_OF_AN_EPOCH, _SMALLEST_BATCH)
             return min(self._largest_batch_size, enough_steps)

@@ -14,6 +14,7 @@ from scipy import linalg
 from scipy.spatial.distance import cdist
 
 from sklearn_csg2a._threads import count_blocks, map_blocks
+from sklearn_csg2a.baselines._products import multiply_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = [
     "SpectralGrid",
     "conjugate_gradients",
-    "multiply_rows",
     "predict_pairs",
     "rbf_kernel",
     "solve_ridge",
@@ -30,26 +30,6 @@ __all__ = [
 
 _CELLS_AT_ONCE = 2048
 _ROWS_AT_ONCE = 4096
-_BLOCK = 64  # rows and columns of a product come in multiples of this
-
-
-def multiply_rows(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return ``left @ right``, each row independent of the rows beside it.
-
-    Products of different shapes may round differently, and so may the last rows or
-    columns of one whose shape is no multiple of the processor's blocks. So rows come
-    in blocks of one size, and columns are filled up with zeros.
-    """
-    n_rows, n_columns = len(left), right.shape[1]
-    full = np.zeros((len(right), n_columns + -n_columns % _BLOCK))
-    full[:, :n_columns] = right
-    product = np.empty((n_rows, n_columns))
-    block = np.zeros((_BLOCK, left.shape[1]))
-    for first in range(0, n_rows, _BLOCK):
-        rows = left[first : first + _BLOCK]
-        block[: len(rows)] = rows
-        product[first : first + _BLOCK] = (block @ full)[: len(rows), :n_columns]
-    return product
 
 
 def rbf_kernel(left: np.ndarray, right: np.ndarray, gamma: float) -> np.ndarray:

@@ -16,10 +16,10 @@ from sklearn_csg2a.baselines._features import (
 )
 from sklearn_csg2a.baselines._kronecker import (
     SpectralGrid,
-    multiply_rows,
     predict_pairs,
     rbf_kernel,
 )
+from sklearn_csg2a.baselines._products import multiply_rows
 
 if TYPE_CHECKING:
     from sklearn_csg2a.treatments import Treatments

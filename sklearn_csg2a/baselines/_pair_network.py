@@ -186,7 +186,8 @@ def predict_pairs(network: PairNetwork, data: PairTensors) -> Tensor:
 
     A row's result must not depend on the rows beside it, and matrix products of
     different shapes may round differently. So cells and rows come in blocks of one
-    shape, and compounds, whose inputs differ in size, come one by one.
+    shape, and compounds, whose inputs differ in size, come one by one: as copies, for
+    a view may start at an address from which the processor adds up in another order.
     """
     cells = _join(
         tuple(part[:kept] for part in network.encode_cells(data.cells[index]))
@@ -195,7 +196,9 @@ def predict_pairs(network: PairNetwork, data: PairTensors) -> Tensor:
 
     def encode(compound: int) -> Codes:
         alone = slice(compound, compound + 1)
-        return network.encode_compounds(tuple(part[alone] for part in data.compounds))
+        return network.encode_compounds(
+            tuple(part[alone].clone() for part in data.compounds)
+        )
 
     compounds = _join(map_blocks(encode, data.n_compounds))
     blocks = [

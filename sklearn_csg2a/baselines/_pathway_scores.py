@@ -9,6 +9,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
+from sklearn_csg2a.baselines._products import multiply_rows
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,9 +39,10 @@ def score_gene_sets(expression: np.ndarray, members: np.ndarray) -> np.ndarray:
     weight = below**_TAU
     inside = members.T.astype(np.float64)  # (genes, sets)
     size = inside.sum(axis=0)
-    within = (weight * below) @ inside / (weight @ inside)
+    within = multiply_rows(weight * below, inside) / multiply_rows(weight, inside)
     n_others = np.maximum(n_genes - size, 1)
-    others = (below.sum(axis=1, keepdims=True) - below @ inside) / n_others
+    total = below.sum(axis=1, keepdims=True)
+    others = (total - multiply_rows(below, inside)) / n_others
     scores = np.where(size < n_genes, within - others, 0.0) / n_genes
     return scores.astype(np.float32)
 

@@ -13,7 +13,6 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn_csg2a._random import draw_seeds
 from sklearn_csg2a.baselines._features import FeatureRegressor
 from sklearn_csg2a.baselines._kronecker import (
-    multiply_rows,
     solve_ridge,
     tanimoto_kernel,
 )
@@ -21,6 +20,7 @@ from sklearn_csg2a.baselines._pair_kernels import (
     PairKernelRegressor,
     mean_square_kernel,
 )
+from sklearn_csg2a.baselines._products import multiply_rows
 from sklearn_csg2a.estimators._training_rows import hold_out_pairs, seed_splitter
 from sklearn_csg2a.exceptions import InputError
 

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklearn_csg2a._threads import steady_threads
@@ -46,6 +47,9 @@ def _as_column(X: Any, user: str) -> list[object]:
     """Return the values of a list, Series, 1-D array or one-column table."""
     if isinstance(X, (str, bytes)):
         msg = f"{user} expects a list of SMILES strings, got the single string {X!r}."
+        raise InputError(msg)
+    if sparse.issparse(X):
+        msg = f"{user} expects a list of SMILES strings, got a sparse array of numbers."
         raise InputError(msg)
     if isinstance(X, (list, tuple)) and not any(
         isinstance(one, (list, tuple, np.ndarray)) for one in X
