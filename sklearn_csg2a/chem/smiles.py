@@ -162,12 +162,17 @@ def _read(smiles: object) -> tuple[str, Chem.Mol | None]:
             "string that says it all"
         )
         return f"{_shown(text)}: {problem}", None
-    if "," not in text:
-        return _read_one(text)
+    return _read_list(text) if "," in text else _read_one(text)
+
+
+def _read_list(text: str) -> tuple[str, Chem.Mol | None]:
+    """Read spellings of one compound with commas between them: the first of them."""
     read = [_read_one(one) for one in _COMMA.split(text)]
-    for problem, mol in read:
-        if mol is None:
-            return f"{_shown(text)}: in this list, {problem}", None
+    failed = [problem for problem, mol in read if mol is None]
+    if len(failed) == len(read) or (failed and ", " not in text):
+        return _read_one(text)  # a name or an InChI
+    if failed:
+        return f"{_shown(text)}: in this list, {failed[0]}", None
     compounds = {identify(mol).identity for _, mol in read}
     if len(compounds) > 1:
         problem = (
