@@ -12,9 +12,9 @@ from rdkit import Chem
 
 from sklearn_csg2a.chem import _counterions
 from sklearn_csg2a.chem._parts import Parts, has_carbon, split_parts
-from sklearn_csg2a.chem._tautomers import inchi_block, keto_block
+from sklearn_csg2a.chem._tautomers import inchi_block, keto_block, loose_tautomer_key
 
-__all__ = ["Compound", "identify"]
+__all__ = ["Compound", "identify", "list_relations"]
 
 _LETTERS = 10  # of the second block, as in an InChIKey
 _LITHIUM = "Li"
@@ -28,7 +28,6 @@ class Compound:
 
     identity: str
     parent: str
-    drugs: tuple[str, ...]  # the identities of its parts that are drugs
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,14 @@ class _Molecule:
     """A molecule of a compound, neutral, with what the lists say of it."""
 
     mol: Chem.Mol
+    written: str  # with the charges it came with
     block: str
     name: str | None  # on the list of counterions and solvents
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """What tells it from others of its size, and from its own stereo forms."""
+        return self.block, self.written
 
     @property
     def is_organic(self) -> bool:
@@ -71,25 +76,57 @@ def identify(mol: Chem.Mol) -> Compound:
         Identity and parent; the SMILES of the parent is not canonical under another
         reading.
     """
-    parts = split_parts(mol)
-    molecules = [_Molecule(mol, *_named_block(mol)) for mol in parts.molecules]
+    parts, molecules = _read_parts(mol)
     if parts.metals:
         identity = _identity_of_complex(parts.metals, molecules)
-        return Compound(identity, _largest_fragment(mol), (identity,))
-    best = max((one.rank for one in molecules), default=0)
-    if best == 0 or (best == 2 and _LITHIUM in parts.ions):
-        identity = _identity_of_ions(parts, molecules)
-        return Compound(identity, Chem.MolToSmiles(mol), (identity,))
-    named = sorted(
-        (tuple(-n for n in _size(one.mol)), one.block, written)
-        for one, written in zip(molecules, parts.written, strict=True)
-        if one.rank == best
-    )
-    _, identity, parent = named[0]
-    drugs = tuple(sorted({block for _, block, _ in named}))
+        return Compound(identity, _largest_fragment(mol))
+    named = _naming_molecules(parts, molecules)
+    if not named:
+        return Compound(_identity_of_ions(parts, molecules), Chem.MolToSmiles(mol))
+    largest = min(named, key=lambda one: (*(-n for n in _size(one.mol)), *one.texts))
+    identity = largest.block
+    drugs = sorted({one.block for one in named})
     if len(drugs) > 1:
         identity = f"{identity}-{_letters('.'.join(drugs))}"
-    return Compound(identity, parent, drugs)
+    return Compound(identity, largest.written)
+
+
+def list_relations(mol: Chem.Mol) -> frozenset[str]:
+    """List what a molecule may share with another identity that is related to it.
+
+    Parameters
+    ----------
+    mol : rdkit.Chem.Mol
+        A sanitized molecule, with its salts and solvents.
+
+    Returns
+    -------
+    relations : frozenset of str
+        Keys of each drug in it, in the strict sense and with tautomers in a wider one.
+        Empty for metal complexes and mineral salts.
+    """
+    parts, molecules = _read_parts(mol)
+    named = [] if parts.metals else _naming_molecules(parts, molecules)
+    loose = {loose_tautomer_key(one.mol) for one in named}
+    return frozenset({one.block for one in named} | loose) - {""}
+
+
+def _read_parts(mol: Chem.Mol) -> tuple[Parts, list[_Molecule]]:
+    """Take a compound apart and look its molecules up in the lists."""
+    parts = split_parts(mol)
+    molecules = [
+        _Molecule(one, written, *_named_block(one))
+        for one, written in zip(parts.molecules, parts.written, strict=True)
+    ]
+    return parts, molecules
+
+
+def _naming_molecules(parts: Parts, molecules: list[_Molecule]) -> list[_Molecule]:
+    """Return the molecules that name a compound; none where ions do."""
+    best = max((one.rank for one in molecules), default=0)
+    if best == 0 or (best == 2 and _LITHIUM in parts.ions):
+        return []
+    return [one for one in molecules if one.rank == best]
 
 
 def _named_block(mol: Chem.Mol) -> tuple[str, str | None]:

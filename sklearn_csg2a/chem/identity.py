@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklearn_csg2a.chem._identify import Compound, identify
+from sklearn_csg2a.chem._identify import Compound, identify, list_relations
 from sklearn_csg2a.chem.smiles import canonical_smiles, parse_smiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["compound_identities", "compound_identity", "parent_smiles"]
+__all__ = [
+    "compound_identities",
+    "compound_identity",
+    "compound_relations",
+    "parent_smiles",
+]
 
 
 def compound_identity(smiles: object) -> str:
@@ -55,7 +60,8 @@ def compound_identity(smiles: object) -> str:
 
     Not joined are mixtures of two drugs with either of them, ring and chain forms,
     imines and enamines, azo compounds and hydrazones, esters of boronic acids with the
-    acid.
+    acid. :func:`~sklearn_csg2a.model_selection.audit_split` reports tautomers in a
+    wider sense, and drugs within mixtures.
 
     Examples
     --------
@@ -126,6 +132,35 @@ def parent_smiles(smiles: object) -> str:
     'CCN'
     """
     return canonical_smiles(_read_compound(canonical_smiles(smiles)).parent)
+
+
+def compound_relations(smiles: object) -> frozenset[str]:
+    """Return keys that related compounds of different identity share.
+
+    Parameters
+    ----------
+    smiles : str
+        One compound.
+
+    Returns
+    -------
+    relations : frozenset of str
+        Two compounds with a key in common are one compound, tautomers in a wider sense
+        than :func:`compound_identity` joins (or isomers with a hydrogen elsewhere), or
+        hold one drug both.
+
+    Raises
+    ------
+    InvalidSmilesError
+        See :func:`~sklearn_csg2a.chem.parse_smiles`.
+    """
+    return _read_relations(canonical_smiles(smiles))
+
+
+@lru_cache(maxsize=65536)
+def _read_relations(canonical: str) -> frozenset[str]:
+    """List the relations of a canonical SMILES."""
+    return list_relations(parse_smiles(canonical))
 
 
 @lru_cache(maxsize=65536)

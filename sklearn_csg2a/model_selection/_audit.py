@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_csg2a.chem import nearest_tanimoto
+from sklearn_csg2a.chem.identity import compound_relations
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection._folds import pair_codes
 from sklearn_csg2a.model_selection._ids import (
@@ -122,6 +123,7 @@ def audit_split(
             _shared_tissues(X, tissue, *parts) if scheme == "tissue" else ()
         ),
         nearest_tanimoto=_nearest(drugs, *parts) if drugs.is_smiles else None,
+        related_compounds=_related(drugs, *parts) if drugs.is_smiles else (),
         merges=_merges(drugs),
         pretraining_compounds=seen_drugs,
         pretraining_cells=seen_cells,
@@ -222,6 +224,25 @@ def _nearest(
         nearest_tanimoto(tested, known),
         index=pd.Index(tested, name="smiles"),
         name="nearest_tanimoto",
+    )
+
+
+def _related(
+    drugs: Ids, train: NDArray[np.int64], test: NDArray[np.int64]
+) -> tuple[tuple[str, str], ...]:
+    """Return compounds of the two sets that are tautomers, or share a drug."""
+    known = np.unique(drugs.codes[train])
+    named: dict[str, set[str]] = {}
+    for name in _named(drugs, known):
+        for key in compound_relations(name):
+            named.setdefault(key, set()).add(name)
+    tested = np.setdiff1d(drugs.codes[test], known)
+    return tuple(
+        (one, other)
+        for other in _named(drugs, tested)
+        for one in sorted(
+            {one for key in compound_relations(other) for one in named.get(key, ())}
+        )
     )
 
 

@@ -47,6 +47,10 @@ class SplitAudit:
         ("MCF-7", "MCF7"): perhaps the same line. Reported, never a violation.
     shared_compounds : tuple of str
         Compounds in both sets, compared by identity, each shown in one spelling.
+    related_compounds : tuple of (str, str)
+        Compounds of training and test that are no one compound and yet related:
+        tautomers in a wider sense than the identity joins, or mixtures with a drug in
+        common. Reported, never a violation.
     shared_tissues : tuple of str
         Tissues in both sets; looked up for the scheme "tissue" alone.
     nearest_tanimoto : Series of shape (n_test_compounds,) or None
@@ -72,6 +76,7 @@ class SplitAudit:
     alike_cells: tuple[tuple[str, str], ...]
     shared_compounds: tuple[str, ...]
     shared_tissues: tuple[str, ...] = ()
+    related_compounds: tuple[tuple[str, str], ...] = ()
     nearest_tanimoto: pd.Series | None = None
     merges: dict[str, tuple[str, ...]] = field(default_factory=dict)
     pretraining_compounds: tuple[str, ...] | None = None
@@ -114,6 +119,10 @@ class SplitAudit:
             "cells": ("cell lines in both sets", self.shared_cells),
             "alike cells": ("cell lines of nearly one name", self.alike_cells),
             "compounds": ("compounds in both sets", self.shared_compounds),
+            "related compounds": (
+                "compounds with a tautomer or a mixture in the other set",
+                self.related_compounds,
+            ),
             "tissues": ("tissues in both sets", self.shared_tissues),
             "merges": ("compounds spelled in several ways", self.merges.values()),
         }

@@ -99,6 +99,41 @@ def test_cells_of_nearly_one_name_are_shown_but_allowed():
     assert audit.alike_cells == (("MCF-7", "mcf7"),)
 
 
+@pytest.mark.parametrize(
+    ("known", "tested"),
+    [
+        # azo compound and hydrazone
+        ("Oc1ccc2ccccc2c1N=Nc1ccccc1", "O=C1C=Cc2ccccc2C1=NNc1ccccc1"),
+        ("Clc1ccc(O)cc1.CC1(C)C2CCC1(C)C(=O)C2", "CC1(C)C2CCC1(C)C(=O)C2"),
+        ("CC(=O)CO", "CC(O)C=O"),
+    ],
+)
+def test_tautomers_and_mixtures_in_the_other_set_are_shown_but_allowed(known, tested):
+    X = pd.DataFrame({"cell_line": ["A", "B", "C"], "smiles": [known, "CCN", tested]})
+    audit = audit_split(X, [0, 1], [2], scheme="drug", strict=True)
+    assert audit.related_compounds == ((known, tested),)
+    assert "tautomer or a mixture" in str(audit)
+
+
+@pytest.mark.parametrize(
+    ("known", "tested"),
+    [
+        ("N.N.Cl[Pt]Cl", "[NH2-].[NH2-].[Cl-].[Cl-].[Pt+2]"),
+        (
+            "CN(C)C(=N)NC(N)=N",
+            "CN(C)C(=N)NC(N)=N.OC(=O)c1cc2ccccc2c(Cc2c(O)c(cc3ccccc23)C(O)=O)c1O",
+        ),
+        ("CC1=NN(C(=O)C1)c1ccccc1", "Cc1cc(O)n(n1)-c1ccccc1"),
+    ],
+)
+def test_another_spelling_of_a_compound_is_a_violation(known, tested):
+    X = pd.DataFrame({"cell_line": ["A", "B"], "smiles": [known, tested]})
+    audit = audit_split(X, [0], [1], scheme="drug")
+    assert not audit.is_clean
+    assert audit.shared_compounds == (min(known, tested),)
+    assert audit.related_compounds == ()
+
+
 def test_overlap_with_pretraining_is_reported(screen):
     pretraining = pd.DataFrame(
         {"cell_line": ["C-1", "Z-9", None], "smiles": ["CC#N.Cl", "CCCCC", "CCCC"]}
