@@ -260,7 +260,7 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if _routing_enabled():
             return process_routing(self, method, **params)
         split = {"groups": params["groups"]} if "groups" in params else {}
-        models = {"fit": {}, "predict": {}}
+        models: dict[str, dict[str, Any]] = {"fit": {}, "predict": {}}
         return Bunch(base=models, regressor=models, splitter={"split": split})
 
     def _with_seed(self, model: Any, seed: int) -> Any:
