@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any, TextIO
 
 from benchmarks._tasks import Failure
-from sklearn_csg2a._progress import ProgressLine
+from sklearn_csg2a._utils.progress import ProgressLine
 
 
 class Progress:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from sklearn_csg2a._archive import read_archive, write_archive
+from sklearn_csg2a._utils.archive import read_archive, write_archive
 from sklearn_csg2a.exceptions import (
     CheckpointError,
     ModelFileError,

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sklearn_csg2a._threads import map_blocks
 from sklearn_csg2a.nn import CSG2A, CellTerms, ResponseNetwork, csg2a_part
 from sklearn_csg2a.nn.heads import EntityCodes
 from sklearn_csg2a.nn.layers import dense
+from sklearn_csg2a.nn.threads import map_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

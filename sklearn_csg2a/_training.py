@@ -17,7 +17,7 @@ from sklearn_csg2a._checkpoint import digest
 from sklearn_csg2a._compiled import compile_network, explain_compilation
 from sklearn_csg2a._device import uses_bfloat16
 from sklearn_csg2a._processes import Processes
-from sklearn_csg2a._progress import ProgressLine
+from sklearn_csg2a._utils.progress import ProgressLine
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
 from sklearn_csg2a.nn import Dropout
 

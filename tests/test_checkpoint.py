@@ -14,7 +14,7 @@ import pytest
 from sklearn.frozen import FrozenEstimator
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
-from sklearn_csg2a._archive import read_archive, write_archive
+from sklearn_csg2a._utils.archive import read_archive, write_archive
 from sklearn_csg2a.chem import MorganEncoder
 from sklearn_csg2a.exceptions import CheckpointError
 
@@ -232,7 +232,7 @@ import numpy as np
 import torch
 torch.set_num_threads(1)
 from sklearn_csg2a import PerturbationRegressor
-from sklearn_csg2a._archive import read_archive
+from sklearn_csg2a._utils.archive import read_archive
 
 folder, n_kills, EPOCHS = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 path = os.path.join(folder, "fit.checkpoint")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sklearn_csg2a._names import (
+from sklearn_csg2a._utils.names import (
     describe_unmatched,
     match_names,
     plain_spelling,

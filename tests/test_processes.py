@@ -16,9 +16,9 @@ import pytest
 import torch
 
 from sklearn_csg2a import PerturbationRegressor
-from sklearn_csg2a._archive import read_archive
 from sklearn_csg2a._batches import Batches, TreatmentDataset
 from sklearn_csg2a._processes import Processes, join_processes
+from sklearn_csg2a._utils.archive import read_archive
 from sklearn_csg2a.exceptions import InputError
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from sklearn_csg2a import DrugResponseRegressor, _progress
-from sklearn_csg2a._progress import ProgressLine
+from sklearn_csg2a._utils.progress import ProgressLine
 from sklearn_csg2a.baselines import PathDNN
 from sklearn_csg2a.chem import pretrain_mat
 from sklearn_csg2a.datasets import _download

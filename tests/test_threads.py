@@ -19,11 +19,11 @@ from sklearn.model_selection import cross_val_predict
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor, baselines
-from sklearn_csg2a import _threads as threads
-from sklearn_csg2a._threads import map_blocks, steady_threads
 from sklearn_csg2a.chem import MATEncoder, MorganEncoder, PotencyEncoder
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
+from sklearn_csg2a.nn import threads
 from sklearn_csg2a.nn.products import linear
+from sklearn_csg2a.nn.threads import map_blocks, steady_threads
 
 N_GENES = 300  # so that small tensors are above what torch gives one thread
 SMILES = np.array(
@@ -268,7 +268,7 @@ def test_a_product_in_blocks_is_the_product(shape, with_bias):
 FORK = """
 import os
 import numpy as np
-from sklearn_csg2a._threads import map_blocks, steady_threads
+from sklearn_csg2a.nn.threads import map_blocks, steady_threads
 with steady_threads():
     map_blocks(abs, 4)
     if os.fork() == 0:

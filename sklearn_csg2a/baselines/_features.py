@@ -12,11 +12,11 @@ from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_csg2a._clone import SharesTables
-from sklearn_csg2a._threads import steady_threads
+from sklearn_csg2a._utils.sharing import SharesTables
 from sklearn_csg2a._validation import validate_plain
 from sklearn_csg2a.chem import encode_compounds, resolve_encoder
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.nn.threads import steady_threads
 from sklearn_csg2a.treatments import (
     is_plain,
     measure_scale,

@@ -13,8 +13,8 @@ import numpy as np
 from scipy import linalg
 from scipy.spatial.distance import cdist
 
-from sklearn_csg2a._threads import count_blocks, map_blocks
 from sklearn_csg2a.baselines._products import multiply_rows
+from sklearn_csg2a.nn.threads import count_blocks, map_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sklearn_csg2a._threads import map_blocks
 from sklearn_csg2a.nn.layers import Dense, dense
+from sklearn_csg2a.nn.threads import map_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from sklearn_csg2a._random import private_random_state
+from sklearn_csg2a._utils.random import private_random_state
 from sklearn_csg2a.baselines._levels import code_levels
 from sklearn_csg2a.baselines.mean_effects import MeanEffects
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sklearn_csg2a._progress import ProgressLine
+from sklearn_csg2a._utils.progress import ProgressLine
 
 __all__ = ["PretrainingProgress"]
 

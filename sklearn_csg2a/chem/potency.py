@@ -12,11 +12,11 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_csg2a._clone import SharesTables
-from sklearn_csg2a._threads import steady_threads
+from sklearn_csg2a._utils.sharing import SharesTables
 from sklearn_csg2a.chem._base import read_smiles
 from sklearn_csg2a.chem.similarity import tanimoto_matrix
 from sklearn_csg2a.exceptions import InputError, list_offenders
+from sklearn_csg2a.nn.threads import steady_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._names import (
+from sklearn_csg2a._utils.names import (
     NameMatches,
     describe_unmatched,
     match_names,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._names import NameMatches, describe_unmatched, match_names
+from sklearn_csg2a._utils.names import NameMatches, describe_unmatched, match_names
 from sklearn_csg2a.chem import compound_identity, smiles_problem
 from sklearn_csg2a.datasets._files import is_missing
 from sklearn_csg2a.datasets._text_tables import (

@@ -16,7 +16,7 @@ import zlib
 from pathlib import Path
 from typing import IO
 
-from sklearn_csg2a._progress import ProgressLine
+from sklearn_csg2a._utils.progress import ProgressLine
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = ["download", "file_sha512", "unpack"]

@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._names import match_names
+from sklearn_csg2a._utils.names import match_names
 from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._names import match_names
+from sklearn_csg2a._utils.names import match_names
 from sklearn_csg2a.datasets._compounds import CompoundTable, find_smiles
 from sklearn_csg2a.datasets._files import mask_missing
 from sklearn_csg2a.datasets._left_out import name_rows

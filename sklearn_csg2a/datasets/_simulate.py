@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
 
-from sklearn_csg2a._random import draw_seeds
+from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a.datasets._library import (
     LIBRARY_SIZE,
     SCAFFOLDS,

@@ -18,9 +18,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_csg2a._batches import TreatmentDataset, TreatmentTensors
 from sklearn_csg2a._device import use_one_thread_after_fork
 from sklearn_csg2a._processes import join_processes
-from sklearn_csg2a._random import draw_seeds, seeded_initialisation
-from sklearn_csg2a._threads import steady_threads
 from sklearn_csg2a._training import TrainingSettings, train_network
+from sklearn_csg2a._utils.random import draw_seeds, seeded_initialisation
 from sklearn_csg2a._validation import validate_plain
 from sklearn_csg2a.chem import encode_compounds, resolve_encoder
 from sklearn_csg2a.estimators._fingerprint import check_resumable, open_checkpoint
@@ -34,6 +33,7 @@ from sklearn_csg2a.estimators._trained_encoder import (
 from sklearn_csg2a.estimators._training_rows import choose_batch_size, split_rows
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.nn import csg2a_part, set_dropout_generator
+from sklearn_csg2a.nn.threads import steady_threads
 from sklearn_csg2a.treatments import (
     is_plain,
     measure_scale,

@@ -33,7 +33,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklearn_csg2a._random import draw_seeds
+from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._validation import describe_offenders, name_row
 from sklearn_csg2a.estimators._training_rows import seed_splitter
 from sklearn_csg2a.exceptions import InputError

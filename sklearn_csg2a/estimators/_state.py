@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from sklearn.base import BaseEstimator
 
-from sklearn_csg2a._clone import SharesTables
 from sklearn_csg2a._device import resolve_device
-from sklearn_csg2a._random import seeded_initialisation
 from sklearn_csg2a._training import wrap_network
+from sklearn_csg2a._utils.random import seeded_initialisation
+from sklearn_csg2a._utils.sharing import SharesTables
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from sklearn_csg2a._threads import count_blocks, map_blocks
+from sklearn_csg2a.nn.threads import count_blocks, map_blocks
 
 __all__ = ["linear"]
 

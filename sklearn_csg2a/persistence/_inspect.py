@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sklearn_csg2a._archive import read_archive
+from sklearn_csg2a._utils.archive import read_archive
 from sklearn_csg2a.exceptions import ModelFileError
 from sklearn_csg2a.persistence._model_file import check_header
 

@@ -12,7 +12,7 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_csg2a._archive import read_archive, write_archive
+from sklearn_csg2a._utils.archive import read_archive, write_archive
 from sklearn_csg2a._version import __version__
 from sklearn_csg2a.exceptions import InputError, ModelFileError
 from sklearn_csg2a.persistence._classes import MODELS, NOT_STORED, stored_name

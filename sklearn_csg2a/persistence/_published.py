@@ -13,8 +13,8 @@ import pandas as pd
 import torch
 from sklearn.frozen import FrozenEstimator
 
-from sklearn_csg2a._random import seeded_initialisation
 from sklearn_csg2a._training import wrap_network
+from sklearn_csg2a._utils.random import seeded_initialisation
 from sklearn_csg2a.chem import MATEncoder
 from sklearn_csg2a.chem._mat_weights import MATWeights, read_tensors
 from sklearn_csg2a.exceptions import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_csg2a._names import match_names, plain_spelling
+from sklearn_csg2a._utils.names import match_names, plain_spelling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,8 @@ from sklearn.preprocessing import RobustScaler, StandardScaler
 from skorch.callbacks import Callback
 
 from sklearn_csg2a import PerturbationRegressor
-from sklearn_csg2a._random import draw_seeds
 from sklearn_csg2a._training import TrainingNet
+from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection import CellBlindKFold, DisjointKFold, DrugBlindKFold
 

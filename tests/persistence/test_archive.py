@@ -12,7 +12,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from sklearn_csg2a._archive import read_archive, write_archive
+from sklearn_csg2a._utils.archive import read_archive, write_archive
 from sklearn_csg2a.exceptions import ModelFileError
 
 ARRAYS = {

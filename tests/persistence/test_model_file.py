@@ -27,7 +27,7 @@ from sklearn.preprocessing import FunctionTransformer, RobustScaler, StandardSca
 from skorch.callbacks import EpochScoring
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
-from sklearn_csg2a._archive import read_archive, write_archive
+from sklearn_csg2a._utils.archive import read_archive, write_archive
 from sklearn_csg2a.baselines import PairwiseKernelRidge
 from sklearn_csg2a.chem import MATEncoder, MorganEncoder, PotencyEncoder
 from sklearn_csg2a.exceptions import InputError, ModelFileError

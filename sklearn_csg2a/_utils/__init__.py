@@ -1,0 +1,1 @@
+"""What every part may use: files, numbers, messages, seeds. No torch, no compounds."""
