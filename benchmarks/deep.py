@@ -16,7 +16,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from benchmarks._manifest import RANDOM_811, validation_splitter
-from sklearn_csg2a._device import bfloat16_is_slow, resolve_device
 from sklearn_csg2a.baselines import (
     DeepCoVDR,
     DeepTTA,
@@ -25,6 +24,7 @@ from sklearn_csg2a.baselines import (
     PathDNN,
     Precily,
 )
+from sklearn_csg2a.training.device import bfloat16_is_slow, resolve_device
 
 # Of training, where the processor is not slowed down by it.
 PRECISION = "float32" if bfloat16_is_slow(resolve_device("auto")) else "bf16"

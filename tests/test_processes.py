@@ -16,10 +16,10 @@ import pytest
 import torch
 
 from sklearn_csg2a import PerturbationRegressor
-from sklearn_csg2a._batches import Batches, TreatmentDataset
-from sklearn_csg2a._processes import Processes, join_processes
 from sklearn_csg2a._utils.archive import read_archive
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.training.data import Batches, TreatmentDataset
+from sklearn_csg2a.training.processes import Processes, join_processes
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CPU = torch.device("cpu")
@@ -112,7 +112,7 @@ import torch
 torch.set_num_threads(1)
 from sklearn.frozen import FrozenEstimator
 from conftest import make_tables, perturbation_model, response_model
-from sklearn_csg2a._processes import join_processes
+from sklearn_csg2a.training.processes import join_processes
 from sklearn_csg2a.exceptions import InputError
 
 

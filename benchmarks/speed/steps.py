@@ -34,9 +34,6 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.speed import textbook
-from sklearn_csg2a._batches import Batches, TreatmentDataset, TreatmentTensors
-from sklearn_csg2a._device import resolve_device
-from sklearn_csg2a._inference import encode_conditions
 from sklearn_csg2a.nn import (
     CSG2A,
     MAT,
@@ -44,6 +41,9 @@ from sklearn_csg2a.nn import (
     ResponseNetwork,
     set_dropout_generator,
 )
+from sklearn_csg2a.training.data import Batches, TreatmentDataset, TreatmentTensors
+from sklearn_csg2a.training.device import resolve_device
+from sklearn_csg2a.training.inference import encode_conditions
 from sklearn_csg2a.treatments import Treatments
 
 RESULTS = Path(__file__).parent.parent / "results" / "speed.json"

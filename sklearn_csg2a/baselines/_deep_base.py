@@ -13,19 +13,19 @@ from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_csg2a._device import resolve_device, use_one_thread_after_fork
-from sklearn_csg2a._training import TrainingSettings, train_network
 from sklearn_csg2a._utils.random import draw_seeds, seeded_initialisation
 from sklearn_csg2a._validation import validate_plain
 from sklearn_csg2a.baselines._features import Standardizer
 from sklearn_csg2a.baselines._pair_network import predict_pairs
 from sklearn_csg2a.baselines._pairs import PairDataset, PairTensors
-from sklearn_csg2a.estimators._history import history_table
-from sklearn_csg2a.estimators._state import NetworkState
-from sklearn_csg2a.estimators._training_rows import split_rows
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import set_dropout_generator
 from sklearn_csg2a.nn.threads import steady_threads
+from sklearn_csg2a.training.device import resolve_device, use_one_thread_after_fork
+from sklearn_csg2a.training.history import history_table
+from sklearn_csg2a.training.loop import TrainingSettings, train_network
+from sklearn_csg2a.training.rows import split_rows
+from sklearn_csg2a.training.state import NetworkState
 from sklearn_csg2a.treatments import (
     is_plain,
     measure_scale,

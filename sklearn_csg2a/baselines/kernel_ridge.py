@@ -21,8 +21,8 @@ from sklearn_csg2a.baselines._pair_kernels import (
     mean_square_kernel,
 )
 from sklearn_csg2a.baselines._products import multiply_rows
-from sklearn_csg2a.estimators._training_rows import hold_out_pairs, seed_splitter
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.training.rows import hold_out_pairs, seed_splitter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,7 +18,6 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 
-from sklearn_csg2a._device import uses_bfloat16
 from sklearn_csg2a.chem._masked_atoms import (
     AccuracyTable,
     MaskedAtomModel,
@@ -33,6 +32,7 @@ from sklearn_csg2a.exceptions import (
     InterruptedFitWarning,
 )
 from sklearn_csg2a.nn.mat import MAT
+from sklearn_csg2a.training.device import uses_bfloat16
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

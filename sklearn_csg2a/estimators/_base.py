@@ -15,25 +15,25 @@ from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_csg2a._batches import TreatmentDataset, TreatmentTensors
-from sklearn_csg2a._device import use_one_thread_after_fork
-from sklearn_csg2a._processes import join_processes
-from sklearn_csg2a._training import TrainingSettings, train_network
 from sklearn_csg2a._utils.random import draw_seeds, seeded_initialisation
 from sklearn_csg2a._validation import validate_plain
 from sklearn_csg2a.chem import encode_compounds, resolve_encoder
-from sklearn_csg2a.estimators._fingerprint import check_resumable, open_checkpoint
-from sklearn_csg2a.estimators._history import history_table
-from sklearn_csg2a.estimators._state import NetworkState
 from sklearn_csg2a.estimators._trained_encoder import (
     keep_trained,
     network_to_train,
     read_molecules,
 )
-from sklearn_csg2a.estimators._training_rows import choose_batch_size, split_rows
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.nn import csg2a_part, set_dropout_generator
 from sklearn_csg2a.nn.threads import steady_threads
+from sklearn_csg2a.training.data import TreatmentDataset, TreatmentTensors
+from sklearn_csg2a.training.device import use_one_thread_after_fork
+from sklearn_csg2a.training.fingerprint import check_resumable, open_checkpoint
+from sklearn_csg2a.training.history import history_table
+from sklearn_csg2a.training.loop import TrainingSettings, train_network
+from sklearn_csg2a.training.processes import join_processes
+from sklearn_csg2a.training.rows import choose_batch_size, split_rows
+from sklearn_csg2a.training.state import NetworkState
 from sklearn_csg2a.treatments import (
     is_plain,
     measure_scale,
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from sklearn_csg2a._training import BestWeights, TrainingNet
     from sklearn_csg2a.nn import MAT, Molecules
+    from sklearn_csg2a.training.loop import BestWeights, TrainingNet
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["BaseCSG2A"]

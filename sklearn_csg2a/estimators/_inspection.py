@@ -11,13 +11,13 @@ import pandas as pd
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_csg2a._inference import row_inputs
 from sklearn_csg2a._validation import describe_offenders, name_row
 from sklearn_csg2a.estimators._base import BaseCSG2A
 from sklearn_csg2a.estimators._callable_parameter import parameter_and_method
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import csg2a_part
 from sklearn_csg2a.nn.threads import steady_threads
+from sklearn_csg2a.training.inference import row_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_csg2a._inference import predict_perturbed
 from sklearn_csg2a.estimators._inspection import InspectableCSG2A
 from sklearn_csg2a.estimators._networks import (
     build_csg2a,
@@ -16,6 +15,7 @@ from sklearn_csg2a.estimators._networks import (
     csg2a_from_state,
 )
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.training.inference import predict_perturbed
 from sklearn_csg2a.treatments import read_response
 
 if TYPE_CHECKING:

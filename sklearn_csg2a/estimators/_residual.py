@@ -35,8 +35,8 @@ from sklearn.utils.validation import (
 
 from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._validation import describe_offenders, name_row
-from sklearn_csg2a.estimators._training_rows import seed_splitter
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.training.rows import seed_splitter
 from sklearn_csg2a.treatments import read_response
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_csg2a._inference import encode_conditions
 from sklearn_csg2a.estimators._expression_scaler import fit_scaler, scale_expression
 from sklearn_csg2a.estimators._gene_transfer import check_new_genes, move_to_genes
 from sklearn_csg2a.estimators._networks import (
@@ -27,6 +26,7 @@ from sklearn_csg2a.estimators._pretrained import (
 from sklearn_csg2a.estimators._response_predictions import PredictingResponse
 from sklearn_csg2a.estimators._trained_encoder import check_not_frozen
 from sklearn_csg2a.nn import ResponseNetwork
+from sklearn_csg2a.training.inference import encode_conditions
 from sklearn_csg2a.treatments import read_response
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from sklearn_csg2a._batches import TreatmentTensors
     from sklearn_csg2a.nn import Molecules
+    from sklearn_csg2a.training.data import TreatmentTensors
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["DrugResponseRegressor"]

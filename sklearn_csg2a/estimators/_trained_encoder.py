@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from sklearn_csg2a._training import TrainingNet
+    from sklearn_csg2a.training.loop import TrainingNet
 
 __all__ = ["check_not_frozen", "keep_trained", "network_to_train", "read_molecules"]
 

@@ -13,7 +13,6 @@ import pandas as pd
 import torch
 from sklearn.frozen import FrozenEstimator
 
-from sklearn_csg2a._training import wrap_network
 from sklearn_csg2a._utils.random import seeded_initialisation
 from sklearn_csg2a.chem import MATEncoder
 from sklearn_csg2a.chem._mat_weights import MATWeights, read_tensors
@@ -23,6 +22,7 @@ from sklearn_csg2a.exceptions import (
     ModelFileError,
     list_offenders,
 )
+from sklearn_csg2a.training.loop import wrap_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

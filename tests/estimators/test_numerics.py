@@ -10,8 +10,8 @@ from sklearn.frozen import FrozenEstimator
 from skorch.callbacks import Callback
 
 from sklearn_csg2a import PerturbationRegressor
-from sklearn_csg2a._batches import Batches, TreatmentDataset
 from sklearn_csg2a.exceptions import DivergedError
+from sklearn_csg2a.training.data import Batches, TreatmentDataset
 
 KINDS = ("light", "wide", "plain")
 

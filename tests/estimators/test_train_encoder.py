@@ -13,7 +13,6 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from sklearn_csg2a import PerturbationRegressor, load_model, save_model
-from sklearn_csg2a._batches import TreatmentDataset
 from sklearn_csg2a.chem import (
     MATEncoder,
     MorganEncoder,
@@ -23,6 +22,7 @@ from sklearn_csg2a.chem import (
 from sklearn_csg2a.chem._mat_weights import MATWeights
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import MAT, csg2a_part
+from sklearn_csg2a.training.data import TreatmentDataset
 
 NEW = ["CCCCO", "c1ccncc1", "CC(=O)N"]
 

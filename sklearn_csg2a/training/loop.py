@@ -12,21 +12,21 @@ from skorch import NeuralNetRegressor
 from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 
-from sklearn_csg2a._batches import Batches, TreatmentDataset
-from sklearn_csg2a._checkpoint import digest
-from sklearn_csg2a._compiled import compile_network, explain_compilation
-from sklearn_csg2a._device import uses_bfloat16
-from sklearn_csg2a._processes import Processes
 from sklearn_csg2a._utils.progress import ProgressLine
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
 from sklearn_csg2a.nn import Dropout
+from sklearn_csg2a.training.checkpoint import digest
+from sklearn_csg2a.training.compiled import compile_network, explain_compilation
+from sklearn_csg2a.training.data import Batches, TreatmentDataset
+from sklearn_csg2a.training.device import uses_bfloat16
+from sklearn_csg2a.training.processes import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor, nn
 
-    from sklearn_csg2a._checkpoint import Checkpoint
+    from sklearn_csg2a.training.checkpoint import Checkpoint
 
 __all__ = ["TrainingNet", "TrainingSettings", "train_network", "wrap_network"]
 

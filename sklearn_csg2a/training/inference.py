@@ -20,7 +20,7 @@ from sklearn_csg2a.nn.threads import map_blocks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sklearn_csg2a._batches import TreatmentTensors
+    from sklearn_csg2a.training.data import TreatmentTensors
 
 __all__ = [
     "encode_conditions",

@@ -18,7 +18,7 @@ from sklearn_csg2a.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from sklearn_csg2a._training import BestWeights, TrainingNet
+    from sklearn_csg2a.training.loop import BestWeights, TrainingNet
 
 __all__ = ["Checkpoint", "digest"]
 

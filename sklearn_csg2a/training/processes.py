@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
-from sklearn_csg2a._device import resolve_device
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.training.device import resolve_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from sklearn_csg2a._inference import predict_response
 from sklearn_csg2a.nn import Dropout, ResponseNetwork
+from sklearn_csg2a.training.inference import predict_response
 
 if TYPE_CHECKING:
-    from sklearn_csg2a._batches import TreatmentTensors
+    from sklearn_csg2a.training.data import TreatmentTensors
 
 __all__ = ["dropout_spread"]
 

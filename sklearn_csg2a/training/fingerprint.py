@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from sklearn_csg2a._checkpoint import Checkpoint, digest
 from sklearn_csg2a._version import __version__
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.training.checkpoint import Checkpoint, digest
 
 if TYPE_CHECKING:
     from sklearn_csg2a.estimators._base import BaseCSG2A

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sklearn_csg2a._inference import interactome_terms
 from sklearn_csg2a.nn import CSG2A, Molecules, TreatmentBatch
+from sklearn_csg2a.training.inference import interactome_terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

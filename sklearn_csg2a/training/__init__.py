@@ -1,0 +1,1 @@
+"""Training and prediction of networks: batches, loop, checkpoints, devices."""
