@@ -17,7 +17,7 @@ from sklearn_csg2a.chem.atom_features import (
     atom_graph,
     pad_atom_graphs,
 )
-from sklearn_csg2a.estimators._interactome import read_interactome
+from sklearn_csg2a.treatments._interactome import read_interactome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sklearn_csg2a.estimators._interactome import adjacency_entries, read_interactome
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import CSG2A, ResponseNetwork
+from sklearn_csg2a.treatments._interactome import adjacency_entries, read_interactome
 
 if TYPE_CHECKING:
     import numpy as np

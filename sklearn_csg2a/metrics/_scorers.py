@@ -12,7 +12,7 @@ from sklearn_csg2a.metrics._measures import (
     rmse,
     spearman,
 )
-from sklearn_csg2a.model_selection._ids import COMPOUND, read_ids
+from sklearn_csg2a.treatments._ids import COMPOUND, read_ids
 
 
 def neg_rmse_scorer(estimator: Any, X: Any, y: Any) -> float:

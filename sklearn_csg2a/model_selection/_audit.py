@@ -13,13 +13,13 @@ from sklearn_csg2a.chem import nearest_tanimoto
 from sklearn_csg2a.chem.identity import compound_relations
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection._folds import pair_codes
-from sklearn_csg2a.model_selection._ids import (
+from sklearn_csg2a.model_selection._report import FORBIDDEN, SplitAudit
+from sklearn_csg2a.treatments._ids import (
     COMPOUND,
     Ids,
     read_cells_and_drugs,
     read_ids,
 )
-from sklearn_csg2a.model_selection._report import FORBIDDEN, SplitAudit
 
 OWNER = "audit_split"
 

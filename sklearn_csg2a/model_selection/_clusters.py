@@ -13,7 +13,7 @@ from sklearn_csg2a.chem import murcko_scaffold, tanimoto_clusters
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection._base import BaseIdKFold
 from sklearn_csg2a.model_selection._folds import spread
-from sklearn_csg2a.model_selection._ids import COMPOUND, Ids, read_ids
+from sklearn_csg2a.treatments._ids import COMPOUND, Ids, read_ids
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_consistent_length
 from sklearn_csg2a.exceptions import InputError, list_offenders
 from sklearn_csg2a.model_selection._base import BaseIdKFold
 from sklearn_csg2a.model_selection._folds import fold_of_ids
-from sklearn_csg2a.model_selection._ids import read_cells_and_drugs
+from sklearn_csg2a.treatments._ids import read_cells_and_drugs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

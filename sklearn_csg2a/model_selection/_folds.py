@@ -12,7 +12,7 @@ from sklearn_csg2a.exceptions import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sklearn_csg2a.model_selection._ids import Ids
+    from sklearn_csg2a.treatments._ids import Ids
 
 
 DEFAULT_SEED = 0  # of the splitters

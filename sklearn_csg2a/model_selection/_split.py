@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn_csg2a.model_selection._base import BaseIdKFold
 from sklearn_csg2a.model_selection._folds import fold_of_ids, fold_of_pairs
-from sklearn_csg2a.model_selection._ids import (
+from sklearn_csg2a.treatments._ids import (
     COMPOUND,
     read_cells_and_drugs,
     read_ids,

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_consistent_length
 from sklearn_csg2a._utils.random import private_random_state
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection._folds import pair_codes
-from sklearn_csg2a.model_selection._ids import COMPOUND, read_cells_and_drugs, read_ids
+from sklearn_csg2a.treatments._ids import COMPOUND, read_cells_and_drugs, read_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sklearn_csg2a.estimators._published import load_published
 from sklearn_csg2a.persistence._inspect import ModelFile, inspect_model
 from sklearn_csg2a.persistence._model_file import load_model, save_model
-from sklearn_csg2a.persistence._published import load_published
 
 __all__ = ["ModelFile", "inspect_model", "load_model", "load_published", "save_model"]
