@@ -77,7 +77,7 @@ TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items(
 
 
 def _part(module):
-    """First name below the package: 'chem' for sklearn_csg2a.chem.smiles."""
+    """First name below the package: 'chem' for sklearn_csg2a.chem._smiles."""
     return module.split(".")[1] if "." in module else ""
 
 

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval
 
 from sklearn_csg2a.baselines._deep_base import DeepResponse
 from sklearn_csg2a.baselines._deepcovdr_network import DeepCoVDRNetwork
-from sklearn_csg2a.chem.bond_features import (
+from sklearn_csg2a.chem.graphs.bonds import (
     N_ATOM_BOND_FEATURES,
     bond_graph,
     pad_bond_graphs,

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn_csg2a.baselines._deep_base import DeepResponse
 from sklearn_csg2a.baselines._drpreter_network import DRPreterNetwork
 from sklearn_csg2a.baselines._gene_sets import find_gene_sets, group_genes
-from sklearn_csg2a.chem.atom_features import (
+from sklearn_csg2a.chem.graphs.atoms import (
     N_ATOM_FEATURES,
     atom_graph,
     pad_atom_graphs,

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_csg2a.baselines._deep_base import DeepResponse
 from sklearn_csg2a.baselines._graphdrp_network import GraphDRPNetwork
-from sklearn_csg2a.chem.atom_features import (
+from sklearn_csg2a.chem.graphs.atoms import (
     N_ATOM_FEATURES,
     atom_graph,
     pad_atom_graphs,

@@ -1,39 +1,39 @@
 """Compounds: reading, identity, encoding and similarity. Only place of RDKit."""
 
-from sklearn_csg2a.chem.conformers import (
+from sklearn_csg2a.chem._conformers import (
     CONFORMER_METHODS,
     Conformer,
     embed_conformer,
     embed_conformers,
 )
+from sklearn_csg2a.chem._identity import (
+    compound_identities,
+    compound_identity,
+    parent_smiles,
+)
+from sklearn_csg2a.chem._similarity import (
+    murcko_scaffold,
+    nearest_tanimoto,
+    tanimoto_clusters,
+    tanimoto_matrix,
+)
+from sklearn_csg2a.chem._smiles import canonical_smiles, parse_smiles, smiles_problem
 from sklearn_csg2a.chem.encoders import (
     clear_encoding_cache,
     encode_compounds,
     resolve_encoder,
 )
 from sklearn_csg2a.chem.fingerprints import MorganEncoder
-from sklearn_csg2a.chem.graphs import (
+from sklearn_csg2a.chem.graphs.mat import (
     N_NODE_FEATURES,
     MoleculeGraph,
     molecule_graph,
     molecule_graphs,
     unsupported_elements,
 )
-from sklearn_csg2a.chem.identity import (
-    compound_identities,
-    compound_identity,
-    parent_smiles,
-)
 from sklearn_csg2a.chem.mat import MATEncoder
 from sklearn_csg2a.chem.potency import PotencyEncoder
 from sklearn_csg2a.chem.pretraining import pretrain_mat
-from sklearn_csg2a.chem.similarity import (
-    murcko_scaffold,
-    nearest_tanimoto,
-    tanimoto_clusters,
-    tanimoto_matrix,
-)
-from sklearn_csg2a.chem.smiles import canonical_smiles, parse_smiles, smiles_problem
 
 __all__ = [
     "CONFORMER_METHODS",

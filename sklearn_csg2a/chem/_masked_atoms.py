@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sklearn_csg2a.chem.graphs import FEATURE_GROUPS, N_NODE_FEATURES
+from sklearn_csg2a.chem.graphs.mat import FEATURE_GROUPS, N_NODE_FEATURES
 from sklearn_csg2a.nn.mat import MAT, NodeHead
 
 if TYPE_CHECKING:

@@ -18,13 +18,13 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 
+from sklearn_csg2a.chem._cache import content_hash
 from sklearn_csg2a.chem._masked_atoms import (
     AccuracyTable,
     MaskedAtomModel,
     hide_atoms,
     masked_atom_loss,
 )
-from sklearn_csg2a.chem.cache import content_hash
 from sklearn_csg2a.exceptions import (
     CheckpointError,
     DivergedError,

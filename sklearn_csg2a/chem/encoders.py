@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 
 from sklearn_csg2a.chem._base import SmilesEncoder, read_smiles
-from sklearn_csg2a.chem.cache import MemoryCache
+from sklearn_csg2a.chem._cache import MemoryCache
 from sklearn_csg2a.chem.fingerprints import MorganEncoder
 from sklearn_csg2a.chem.mat import MATEncoder
 from sklearn_csg2a.exceptions import InputError

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_csg2a.chem import nearest_tanimoto
-from sklearn_csg2a.chem.identity import compound_relations
+from sklearn_csg2a.chem._identity import compound_relations
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection._folds import pair_codes
 from sklearn_csg2a.model_selection._report import FORBIDDEN, SplitAudit

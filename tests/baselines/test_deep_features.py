@@ -10,8 +10,8 @@ from sklearn_csg2a.baselines import DeepTTA, DRPreter, GraphDRP, PathDNN, Precil
 from sklearn_csg2a.baselines._gene_sets import find_gene_sets, group_genes
 from sklearn_csg2a.baselines._pathway_scores import WordVectors, score_gene_sets
 from sklearn_csg2a.baselines._subwords import Subwords
-from sklearn_csg2a.chem.atom_features import atom_graph
-from sklearn_csg2a.chem.bond_features import bond_graph
+from sklearn_csg2a.chem.graphs.atoms import atom_graph
+from sklearn_csg2a.chem.graphs.bonds import bond_graph
 from sklearn_csg2a.exceptions import DataFileError, GeneMismatchError, InputError
 
 GENES = [f"g{i}" for i in range(12)]

@@ -24,8 +24,8 @@ from sklearn_csg2a.baselines._pair_network import PairDense
 from sklearn_csg2a.baselines._pairs import PairDataset, PairTensors
 from sklearn_csg2a.baselines._pathdnn_network import PathDNNNetwork
 from sklearn_csg2a.baselines._precily_network import PrecilyNetwork
-from sklearn_csg2a.chem.atom_features import AtomGraph, atom_graph, pad_atom_graphs
-from sklearn_csg2a.chem.bond_features import BondGraph, bond_graph, pad_bond_graphs
+from sklearn_csg2a.chem.graphs.atoms import AtomGraph, atom_graph, pad_atom_graphs
+from sklearn_csg2a.chem.graphs.bonds import BondGraph, bond_graph, pad_bond_graphs
 
 SMILES = ("CC(=O)Oc1ccccc1C(=O)O", "C#N", "C", "CCN(CC)C(=O)c1ccc(Cl)cc1")
 

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from sklearn_csg2a.chem.cache import ArrayStore, MemoryCache, content_hash
+from sklearn_csg2a.chem._cache import ArrayStore, MemoryCache, content_hash
 
 
 def test_memory_cache_drops_what_was_unused_for_longest():

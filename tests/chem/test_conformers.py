@@ -6,9 +6,9 @@ import threading
 import numpy as np
 import pytest
 
-from sklearn_csg2a.chem import conformers as module
+from sklearn_csg2a.chem import _conformers as module
 from sklearn_csg2a.chem import embed_conformer, embed_conformers
-from sklearn_csg2a.chem.conformers import _Settings
+from sklearn_csg2a.chem._conformers import _Settings
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
 
 BRIDGED = "C1CC2(CC1)[C@@H]3C[C@H]2C3"  # no geometry has these stereo centers

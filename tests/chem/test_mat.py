@@ -10,8 +10,8 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from sklearn_csg2a.chem import MATEncoder, encode_compounds, molecule_graphs
-from sklearn_csg2a.chem.cache import MemoryCache
-from sklearn_csg2a.chem.conformers import _MEMORY
+from sklearn_csg2a.chem._cache import MemoryCache
+from sklearn_csg2a.chem._conformers import _MEMORY
 from sklearn_csg2a.exceptions import (
     InputError,
     InvalidSmilesError,

@@ -12,7 +12,7 @@ from sklearn_csg2a.chem import MATEncoder, molecule_graphs, pretrain_mat
 from sklearn_csg2a.chem._masked_atoms import AccuracyTable, hide_atoms
 from sklearn_csg2a.chem._mat_training import MaskedAtomTraining
 from sklearn_csg2a.chem._packed_molecules import pack_molecules
-from sklearn_csg2a.chem.graphs import FEATURE_GROUPS, N_NODE_FEATURES
+from sklearn_csg2a.chem.graphs.mat import FEATURE_GROUPS, N_NODE_FEATURES
 from sklearn_csg2a.exceptions import (
     CheckpointError,
     InputError,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sklearn_csg2a.chem._identify import Compound, identify, list_relations
-from sklearn_csg2a.chem.smiles import canonical_smiles, parse_smiles
+from sklearn_csg2a.chem._smiles import canonical_smiles, parse_smiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

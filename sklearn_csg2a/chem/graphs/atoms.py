@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from rdkit import Chem
 
-from sklearn_csg2a.chem.smiles import parse_smiles
+from sklearn_csg2a.chem._smiles import parse_smiles
 
 __all__ = [
     "N_ATOM_FEATURES",
@@ -113,7 +113,7 @@ def atom_graph(smiles: str, kind: str) -> AtomGraph:
 
     Examples
     --------
-    >>> from sklearn_csg2a.chem.atom_features import atom_graph
+    >>> from sklearn_csg2a.chem.graphs.atoms import atom_graph
     >>> graph = atom_graph("CCO", "graphdrp")
     >>> graph.features.shape, graph.neighbors.tolist()
     ((3, 78), [[1, -1], [0, 2], [1, -1]])
@@ -149,7 +149,7 @@ def pad_atom_graphs(
 
     Examples
     --------
-    >>> from sklearn_csg2a.chem.atom_features import atom_graph, pad_atom_graphs
+    >>> from sklearn_csg2a.chem.graphs.atoms import atom_graph, pad_atom_graphs
     >>> graphs = [atom_graph(one, "drpreter") for one in ("C", "CCO")]
     >>> [part.shape for part in pad_atom_graphs(graphs)]
     [(2, 3, 77), (2, 3, 2), (2,)]

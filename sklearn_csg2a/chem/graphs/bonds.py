@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from rdkit import Chem
 
-from sklearn_csg2a.chem.smiles import parse_smiles
+from sklearn_csg2a.chem._smiles import parse_smiles
 
 __all__ = ["N_ATOM_BOND_FEATURES", "BondGraph", "bond_graph", "pad_bond_graphs"]
 
@@ -69,7 +69,7 @@ def bond_graph(smiles: str) -> BondGraph:
 
     Examples
     --------
-    >>> from sklearn_csg2a.chem.bond_features import bond_graph
+    >>> from sklearn_csg2a.chem.graphs.bonds import bond_graph
     >>> graph = bond_graph("CCO")
     >>> graph.begin.tolist(), graph.incoming.tolist()
     ([0, 1, 1, 2], [[1, -1], [0, 3], [2, -1]])
@@ -110,7 +110,7 @@ def pad_bond_graphs(graphs: Sequence[BondGraph]) -> tuple[np.ndarray, ...]:
 
     Examples
     --------
-    >>> from sklearn_csg2a.chem.bond_features import bond_graph, pad_bond_graphs
+    >>> from sklearn_csg2a.chem.graphs.bonds import bond_graph, pad_bond_graphs
     >>> arrays = pad_bond_graphs([bond_graph(one) for one in ("C", "CCO")])
     >>> [part.shape for part in arrays]
     [(2, 3, 133), (2, 3, 2), (2,), (2, 4, 14), (2, 4), (2,)]

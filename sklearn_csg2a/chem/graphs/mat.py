@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklearn_csg2a.chem.conformers import embed_conformers
-from sklearn_csg2a.chem.smiles import canonical_smiles, parse_smiles
+from sklearn_csg2a.chem._conformers import embed_conformers
+from sklearn_csg2a.chem._smiles import canonical_smiles, parse_smiles
 from sklearn_csg2a.exceptions import (
     InputError,
     UnsupportedElementWarning,
