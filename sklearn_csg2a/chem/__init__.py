@@ -18,12 +18,6 @@ from sklearn_csg2a.chem._similarity import (
     tanimoto_matrix,
 )
 from sklearn_csg2a.chem._smiles import canonical_smiles, parse_smiles, smiles_problem
-from sklearn_csg2a.chem.encoders import (
-    clear_encoding_cache,
-    encode_compounds,
-    resolve_encoder,
-)
-from sklearn_csg2a.chem.fingerprints import MorganEncoder
 from sklearn_csg2a.chem.graphs.mat import (
     N_NODE_FEATURES,
     MoleculeGraph,
@@ -31,9 +25,15 @@ from sklearn_csg2a.chem.graphs.mat import (
     molecule_graphs,
     unsupported_elements,
 )
-from sklearn_csg2a.chem.mat import MATEncoder
-from sklearn_csg2a.chem.potency import PotencyEncoder
-from sklearn_csg2a.chem.pretraining import pretrain_mat
+from sklearn_csg2a.encoders._mat import MATEncoder
+from sklearn_csg2a.encoders._morgan import MorganEncoder
+from sklearn_csg2a.encoders._potency import PotencyEncoder
+from sklearn_csg2a.encoders._resolve import (
+    clear_encoding_cache,
+    encode_compounds,
+    resolve_encoder,
+)
+from sklearn_csg2a.encoders.pretraining.pretrain import pretrain_mat
 
 __all__ = [
     "CONFORMER_METHODS",

@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 
 from sklearn_csg2a._utils.random import seeded_initialisation
 from sklearn_csg2a.chem import MATEncoder
-from sklearn_csg2a.chem._mat_weights import MATWeights, read_tensors
+from sklearn_csg2a.encoders._mat_weights import MATWeights, read_tensors
 from sklearn_csg2a.exceptions import (
     GeneMismatchError,
     InputError,

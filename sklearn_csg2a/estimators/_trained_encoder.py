@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sklearn.base import clone
 
 from sklearn_csg2a.chem import MATEncoder, molecule_graphs
-from sklearn_csg2a.chem._mat_weights import MATWeights
+from sklearn_csg2a.encoders._mat_weights import MATWeights
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import MAT, Molecules, csg2a_part
 

@@ -6,15 +6,15 @@ from sklearn_csg2a.nn.attention import FORMS, GeneGeneAttention
 from sklearn_csg2a.nn.batch import TreatmentBatch
 from sklearn_csg2a.nn.condition import ChemicalConditionEncoder
 from sklearn_csg2a.nn.csg2a import CSG2A, CellTerms
-from sklearn_csg2a.nn.heads import (
+from sklearn_csg2a.nn.layers import Dropout, EntityBatchNorm, set_dropout_generator
+from sklearn_csg2a.nn.mat import MAT
+from sklearn_csg2a.nn.molecules import MoleculeBatch, Molecules
+from sklearn_csg2a.nn.response import (
     ResponseHead,
     ResponseNetwork,
     ScalingLayer,
     csg2a_part,
 )
-from sklearn_csg2a.nn.layers import Dropout, EntityBatchNorm, set_dropout_generator
-from sklearn_csg2a.nn.mat import MAT
-from sklearn_csg2a.nn.molecules import MoleculeBatch, Molecules
 
 __all__ = [
     "CSG2A",

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch
 
-from sklearn_csg2a.chem._mat_weights import MATWeights, file_digest
+from sklearn_csg2a.encoders._mat_weights import MATWeights, file_digest
 from sklearn_csg2a.exceptions import ModelFileError
 from sklearn_csg2a.persistence._classes import find_class, is_part, parameter_names
 from sklearn_csg2a.persistence._left_out import find_table

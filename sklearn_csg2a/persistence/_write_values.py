@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch
 
-from sklearn_csg2a.chem._mat_weights import MATWeights, file_digest
+from sklearn_csg2a.encoders._mat_weights import MATWeights, file_digest
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.persistence._classes import (
     NOT_STORED,

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from sklearn_csg2a.nn import CSG2A, CellTerms, ResponseNetwork, csg2a_part
-from sklearn_csg2a.nn.heads import EntityCodes
 from sklearn_csg2a.nn.layers import dense
+from sklearn_csg2a.nn.response import EntityCodes
 from sklearn_csg2a.nn.threads import map_blocks
 
 if TYPE_CHECKING:

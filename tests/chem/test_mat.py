@@ -171,7 +171,7 @@ def test_P20_fallbacks_are_reported():
 
 def test_coordinates_are_kept_in_the_folder_given(tmp_path, monkeypatch):
     _MEMORY.clear()
-    monkeypatch.setattr("sklearn_csg2a.chem.mat._MEMORY", MemoryCache(10**6))
+    monkeypatch.setattr("sklearn_csg2a.encoders._mat._MEMORY", MemoryCache(10**6))
     _small(cache_dir=tmp_path).transform(["CCO", "CCN.Cl"])
     assert len(list(tmp_path.glob("*.npz"))) == 4  # and the encodings
 
@@ -195,9 +195,9 @@ def test_an_encoding_is_computed_once(tmp_path, monkeypatch):
     def forbidden(*_):
         raise AssertionError
 
-    monkeypatch.setattr("sklearn_csg2a.chem.mat._pooled", forbidden)
+    monkeypatch.setattr("sklearn_csg2a.encoders._mat._pooled", forbidden)
     np.testing.assert_array_equal(_small().transform(SMILES), first)
-    monkeypatch.setattr("sklearn_csg2a.chem.mat._MEMORY", MemoryCache(10**6))
+    monkeypatch.setattr("sklearn_csg2a.encoders._mat._MEMORY", MemoryCache(10**6))
     np.testing.assert_array_equal(_small(cache_dir=tmp_path).transform(SMILES), first)
     with pytest.raises(AssertionError):
         _small(random_state=1).transform(SMILES)
@@ -212,8 +212,8 @@ def test_elements_without_a_column_are_named_also_when_kept():
 def test_an_encoding_that_time_decided_is_not_kept(monkeypatch):
     late = molecule_graphs(["CCCO"])[0]
     graphs = lambda smiles, **_: [replace(late, timed_out=True) for _ in smiles]  # noqa: E731
-    monkeypatch.setattr("sklearn_csg2a.chem.mat.molecule_graphs", graphs)
+    monkeypatch.setattr("sklearn_csg2a.encoders._mat.molecule_graphs", graphs)
     memory = MemoryCache(10**6)
-    monkeypatch.setattr("sklearn_csg2a.chem.mat._MEMORY", memory)
+    monkeypatch.setattr("sklearn_csg2a.encoders._mat._MEMORY", memory)
     _small().transform(["CCCO"])
     assert len(memory) == 0

@@ -9,10 +9,10 @@ import torch
 from safetensors import safe_open
 
 from sklearn_csg2a.chem import MATEncoder, molecule_graphs, pretrain_mat
-from sklearn_csg2a.chem._masked_atoms import AccuracyTable, hide_atoms
-from sklearn_csg2a.chem._mat_training import MaskedAtomTraining
-from sklearn_csg2a.chem._packed_molecules import pack_molecules
 from sklearn_csg2a.chem.graphs.mat import FEATURE_GROUPS, N_NODE_FEATURES
+from sklearn_csg2a.encoders.pretraining.masked_atoms import AccuracyTable, hide_atoms
+from sklearn_csg2a.encoders.pretraining.packed import pack_molecules
+from sklearn_csg2a.encoders.pretraining.training import MaskedAtomTraining
 from sklearn_csg2a.exceptions import (
     CheckpointError,
     InputError,
@@ -103,7 +103,9 @@ def test_an_interrupted_pretraining_ends_like_one_that_ran_through(
             raise KeyboardInterrupt
         return loss
 
-    monkeypatch.setattr("sklearn_csg2a.chem._mat_training._CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(
+        "sklearn_csg2a.encoders.pretraining.training._CHECKPOINT_SECONDS", 0
+    )
     monkeypatch.setattr(MaskedAtomTraining, "_train_step", interrupted)
     with pytest.warns(InterruptedFitWarning, match="goes on from the last checkpoint"):
         first = _pretrain(parts, coordinates)
@@ -159,7 +161,7 @@ def test_coordinates_are_searched_once(tmp_path, monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr(
-        "sklearn_csg2a.chem._packed_molecules.embed_conformer", forbidden
+        "sklearn_csg2a.encoders.pretraining.packed.embed_conformer", forbidden
     )
     again = _pack(MOLECULES[:3], tmp_path)
     np.testing.assert_array_equal(first.coordinates, again.coordinates)

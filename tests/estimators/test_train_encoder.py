@@ -19,7 +19,7 @@ from sklearn_csg2a.chem import (
     encode_compounds,
     encoders,
 )
-from sklearn_csg2a.chem._mat_weights import MATWeights
+from sklearn_csg2a.encoders._mat_weights import MATWeights
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import MAT, csg2a_part
 from sklearn_csg2a.training.data import TreatmentDataset

@@ -98,7 +98,7 @@ def screen(reference, genes, monkeypatch):
         kept = padded[0][row, :n], padded[1][row, :n, :n], padded[2][row, :n, :n]
         graphs[canonical_smiles(one)] = MoleculeGraph(*kept)
     monkeypatch.setattr(
-        "sklearn_csg2a.chem.mat.molecule_graphs",
+        "sklearn_csg2a.encoders._mat.molecule_graphs",
         lambda compounds, **_: [graphs[one] for one in compounds],
     )
     clear_encoding_cache()

@@ -9,8 +9,8 @@ import numpy as np
 from rdkit.Chem import rdFingerprintGenerator
 from sklearn.utils._param_validation import Interval
 
-from sklearn_csg2a.chem._base import SmilesEncoder
 from sklearn_csg2a.chem._smiles import parse_smiles
+from sklearn_csg2a.encoders._base import SmilesEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,19 +11,19 @@ import rdkit
 import torch
 from sklearn.utils._param_validation import Interval
 
-from sklearn_csg2a.chem._base import SmilesEncoder
 from sklearn_csg2a.chem._cache import ArrayStore, MemoryCache, content_hash
 from sklearn_csg2a.chem._conformers import embed_conformers
-from sklearn_csg2a.chem._mat_weights import (
-    MATWeights,
-    load_network,
-    random_network,
-    weights_digest,
-)
 from sklearn_csg2a.chem.graphs.mat import (
     N_NODE_FEATURES,
     check_elements,
     molecule_graphs,
+)
+from sklearn_csg2a.encoders._base import SmilesEncoder
+from sklearn_csg2a.encoders._mat_weights import (
+    MATWeights,
+    load_network,
+    random_network,
+    weights_digest,
 )
 from sklearn_csg2a.exceptions import InputError, ModelFileError
 

@@ -12,10 +12,10 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 
-from sklearn_csg2a.chem._base import SmilesEncoder, read_smiles
 from sklearn_csg2a.chem._cache import MemoryCache
-from sklearn_csg2a.chem.fingerprints import MorganEncoder
-from sklearn_csg2a.chem.mat import MATEncoder
+from sklearn_csg2a.encoders._base import SmilesEncoder, read_smiles
+from sklearn_csg2a.encoders._mat import MATEncoder
+from sklearn_csg2a.encoders._morgan import MorganEncoder
 from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:

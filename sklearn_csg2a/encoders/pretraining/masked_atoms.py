@@ -13,7 +13,7 @@ from sklearn_csg2a.chem.graphs.mat import FEATURE_GROUPS, N_NODE_FEATURES
 from sklearn_csg2a.nn.mat import MAT, NodeHead
 
 if TYPE_CHECKING:
-    from sklearn_csg2a.chem._packed_molecules import GraphBatch
+    from sklearn_csg2a.encoders.pretraining.packed import GraphBatch
 
 __all__ = ["AccuracyTable", "MaskedAtomModel", "hide_atoms"]
 

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from sklearn.utils import Bunch
 
-from sklearn_csg2a.chem._mat_training import MaskedAtomTraining, PretrainingSettings
-from sklearn_csg2a.chem._packed_molecules import pack_molecules
-from sklearn_csg2a.chem._pretraining_progress import PretrainingProgress
+from sklearn_csg2a.encoders.pretraining.packed import pack_molecules
+from sklearn_csg2a.encoders.pretraining.progress import PretrainingProgress
+from sklearn_csg2a.encoders.pretraining.training import (
+    MaskedAtomTraining,
+    PretrainingSettings,
+)
 from sklearn_csg2a.nn.threads import steady_threads
 from sklearn_csg2a.training.device import resolve_device
 

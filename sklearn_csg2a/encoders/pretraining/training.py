@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 
 from sklearn_csg2a.chem._cache import content_hash
-from sklearn_csg2a.chem._masked_atoms import (
+from sklearn_csg2a.encoders.pretraining.masked_atoms import (
     AccuracyTable,
     MaskedAtomModel,
     hide_atoms,
@@ -37,8 +37,8 @@ from sklearn_csg2a.training.device import uses_bfloat16
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sklearn_csg2a.chem._packed_molecules import GraphBatch, PackedMolecules
-    from sklearn_csg2a.chem._pretraining_progress import PretrainingProgress
+    from sklearn_csg2a.encoders.pretraining.packed import GraphBatch, PackedMolecules
+    from sklearn_csg2a.encoders.pretraining.progress import PretrainingProgress
 
 __all__ = ["MaskedAtomTraining", "PretrainingSettings"]
 

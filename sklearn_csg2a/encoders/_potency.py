@@ -13,8 +13,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._utils.sharing import SharesTables
-from sklearn_csg2a.chem._base import read_smiles
 from sklearn_csg2a.chem._similarity import tanimoto_matrix
+from sklearn_csg2a.encoders._base import read_smiles
 from sklearn_csg2a.exceptions import InputError, list_offenders
 from sklearn_csg2a.nn.threads import steady_threads
 

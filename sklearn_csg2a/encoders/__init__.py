@@ -1,0 +1,23 @@
+"""Transformers from a list of SMILES to a matrix, one row per compound."""
+
+from sklearn_csg2a.encoders._mat import MATEncoder
+from sklearn_csg2a.encoders._mat_weights import MATWeights
+from sklearn_csg2a.encoders._morgan import MorganEncoder
+from sklearn_csg2a.encoders._potency import PotencyEncoder
+from sklearn_csg2a.encoders._resolve import (
+    clear_encoding_cache,
+    encode_compounds,
+    resolve_encoder,
+)
+from sklearn_csg2a.encoders.pretraining import pretrain_mat
+
+__all__ = [
+    "MATEncoder",
+    "MATWeights",
+    "MorganEncoder",
+    "PotencyEncoder",
+    "clear_encoding_cache",
+    "encode_compounds",
+    "pretrain_mat",
+    "resolve_encoder",
+]
