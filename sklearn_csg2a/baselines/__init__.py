@@ -1,26 +1,26 @@
 """Baselines: estimators with the same input contract as the models."""
 
-from sklearn_csg2a.baselines.classical import (
-    GradientBoostingResponse,
-    RandomForestResponse,
-)
-from sklearn_csg2a.baselines.deepcovdr import DeepCoVDR
-from sklearn_csg2a.baselines.deeptta import DeepTTA
-from sklearn_csg2a.baselines.drpreter import DRPreter
-from sklearn_csg2a.baselines.graphdrp import GraphDRP
-from sklearn_csg2a.baselines.kernel_ridge import PairwiseKernelRidge
-from sklearn_csg2a.baselines.latent_factors import LatentFactors
-from sklearn_csg2a.baselines.mean_effects import MeanEffects
-from sklearn_csg2a.baselines.naive import (
+from sklearn_csg2a.baselines.deepcovdr.estimator import DeepCoVDR
+from sklearn_csg2a.baselines.deeptta.estimator import DeepTTA
+from sklearn_csg2a.baselines.drpreter.estimator import DRPreter
+from sklearn_csg2a.baselines.graphdrp.estimator import GraphDRP
+from sklearn_csg2a.baselines.kernels.ridge import PairwiseKernelRidge
+from sklearn_csg2a.baselines.kernels.svr import SVMResponse
+from sklearn_csg2a.baselines.naive.latent_factors import LatentFactors
+from sklearn_csg2a.baselines.naive.mean_effects import MeanEffects
+from sklearn_csg2a.baselines.naive.means import (
     CellMean,
     DrugMean,
     GlobalMean,
     TissueDrugMean,
     TissueMean,
 )
-from sklearn_csg2a.baselines.pathdnn import PathDNN
-from sklearn_csg2a.baselines.precily import Precily
-from sklearn_csg2a.baselines.svm import SVMResponse
+from sklearn_csg2a.baselines.pathdnn.estimator import PathDNN
+from sklearn_csg2a.baselines.precily.estimator import Precily
+from sklearn_csg2a.baselines.trees import (
+    GradientBoostingResponse,
+    RandomForestResponse,
+)
 
 __all__ = [
     "CellMean",

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_csg2a import baselines
-from sklearn_csg2a.baselines._pairs import PairDataset
+from sklearn_csg2a.baselines.deep._data import PairDataset
 from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
 from sklearn_csg2a.metrics import rmse

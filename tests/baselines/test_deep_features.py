@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from sklearn_csg2a.baselines import DeepTTA, DRPreter, GraphDRP, PathDNN, Precily
-from sklearn_csg2a.baselines._gene_sets import find_gene_sets, group_genes
-from sklearn_csg2a.baselines._pathway_scores import WordVectors, score_gene_sets
-from sklearn_csg2a.baselines._subwords import Subwords
+from sklearn_csg2a.baselines.deep._gene_sets import find_gene_sets, group_genes
+from sklearn_csg2a.baselines.deeptta.subwords import Subwords
+from sklearn_csg2a.baselines.precily.scores import WordVectors, score_gene_sets
 from sklearn_csg2a.chem.graphs.atoms import atom_graph
 from sklearn_csg2a.chem.graphs.bonds import bond_graph
 from sklearn_csg2a.exceptions import DataFileError, GeneMismatchError, InputError

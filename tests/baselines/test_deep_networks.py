@@ -7,11 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_csg2a.baselines._bert_layers import BertLayer, Sequences
-from sklearn_csg2a.baselines._deepcovdr_network import DeepCoVDRNetwork
-from sklearn_csg2a.baselines._deeptta_network import DeepTTANetwork
-from sklearn_csg2a.baselines._drpreter_network import DRPreterNetwork
-from sklearn_csg2a.baselines._graph_layers import (
+from sklearn_csg2a.baselines.deep._bert_layers import BertLayer, Sequences
+from sklearn_csg2a.baselines.deep._data import PairDataset, PairTensors
+from sklearn_csg2a.baselines.deep._graph_layers import (
     GATLayer,
     GCNLayer,
     max_pool,
@@ -19,11 +17,13 @@ from sklearn_csg2a.baselines._graph_layers import (
     pack_atoms,
     sum_pool,
 )
-from sklearn_csg2a.baselines._graphdrp_network import GraphDRPNetwork
-from sklearn_csg2a.baselines._pair_network import PairDense
-from sklearn_csg2a.baselines._pairs import PairDataset, PairTensors
-from sklearn_csg2a.baselines._pathdnn_network import PathDNNNetwork
-from sklearn_csg2a.baselines._precily_network import PrecilyNetwork
+from sklearn_csg2a.baselines.deep._network import PairDense
+from sklearn_csg2a.baselines.deepcovdr.network import DeepCoVDRNetwork
+from sklearn_csg2a.baselines.deeptta.network import DeepTTANetwork
+from sklearn_csg2a.baselines.drpreter.network import DRPreterNetwork
+from sklearn_csg2a.baselines.graphdrp.network import GraphDRPNetwork
+from sklearn_csg2a.baselines.pathdnn.network import PathDNNNetwork
+from sklearn_csg2a.baselines.precily.network import PrecilyNetwork
 from sklearn_csg2a.chem.graphs.atoms import AtomGraph, atom_graph, pad_atom_graphs
 from sklearn_csg2a.chem.graphs.bonds import BondGraph, bond_graph, pad_bond_graphs
 

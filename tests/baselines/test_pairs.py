@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklearn_csg2a.baselines import PathDNN
-from sklearn_csg2a.baselines._pairs import block_order
+from sklearn_csg2a.baselines.deep._data import block_order
 from sklearn_csg2a.datasets import make_screen
 
 

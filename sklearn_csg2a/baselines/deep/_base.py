@@ -1,0 +1,353 @@
+"""What the deep baselines share: reading X, training, predicting."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_csg2a._utils.random import draw_seeds, seeded_initialisation
+from sklearn_csg2a._validation import validate_plain
+from sklearn_csg2a.baselines._features import Standardizer
+from sklearn_csg2a.baselines.deep._data import PairDataset, PairTensors
+from sklearn_csg2a.baselines.deep._network import predict_pairs
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.nn import set_dropout_generator
+from sklearn_csg2a.nn.threads import steady_threads
+from sklearn_csg2a.training.device import resolve_device, use_one_thread_after_fork
+from sklearn_csg2a.training.history import history_table
+from sklearn_csg2a.training.loop import TrainingSettings, train_network
+from sklearn_csg2a.training.rows import split_rows
+from sklearn_csg2a.training.state import NetworkState
+from sklearn_csg2a.treatments import (
+    is_plain,
+    measure_scale,
+    read_response,
+    read_treatments,
+    warn_other_scale,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Self
+
+    from torch import nn
+
+    from sklearn_csg2a.treatments import Treatments
+
+__all__ = ["DeepResponse"]
+
+_STEPS_OF_AN_EPOCH = 12  # at least, as long as a batch has 16 rows
+_SMALLEST_BATCH = 16
+_SEEDS = ("network", "batches", "dropout", "validation", "features")
+
+
+class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
+    """A regressor with one network tower for cells and one for compounds."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "expression": [pd.DataFrame, None],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [
+            Interval(Integral, 2, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "batching": [StrOptions({"rows", "blocks"})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "validation": [
+            Interval(Real, 0, 1, closed="neither"),
+            HasMethods(["split", "get_n_splits"]),
+        ],
+        "columns": [dict, None],
+        "missing_genes": [StrOptions({"error", "zero"})],
+        "on_invalid_smiles": [StrOptions({"raise", "nan"})],
+        "device": [str, torch.device],
+        "precision": [StrOptions({"float32", "bf16"})],
+        "callbacks": [list, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+    _network_class: ClassVar[type[nn.Module]]
+    _largest_batch_size: ClassVar[int]
+
+    expression: pd.DataFrame | None
+    max_epochs: int
+    batch_size: int | str
+    batching: str
+    learning_rate: float
+    weight_decay: float
+    early_stopping: bool
+    patience: int
+    validation: Any
+    columns: Mapping[str, str] | None
+    missing_genes: str
+    on_invalid_smiles: str
+    device: str | torch.device
+    precision: str
+    callbacks: list[Any] | None
+    random_state: int | np.random.RandomState | None
+    verbose: int
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            Treatments, by the column contract of the package.
+        y : array-like of shape (n_rows,)
+            Response, in the row order of X.
+
+        Returns
+        -------
+        self : object
+            The fitted model.
+
+        Raises
+        ------
+        InputError
+            If X or y cannot be used; the message names row, column and value.
+        DivergedError
+            If the training loss stops being finite.
+        """
+        fitted = type(self).__new__(type(self))
+        fitted.__dict__.update(self.__dict__)
+        with steady_threads():
+            fitted._fit_in_place(X, y)  # noqa: SLF001 (its own class)
+        forgotten = set(self.__dict__) - set(fitted.__dict__)
+        self.__dict__.update(fitted.__dict__)
+        for name in forgotten:
+            del self.__dict__[name]
+        return self
+
+    def _fit_in_place(self, X: Any, y: Any) -> None:
+        """Fit; an error leaves the estimator half fitted, so `fit` gives a copy."""
+        treatments = self._read_for_fit(X)
+        response = read_response(y, treatments, estimator_name=type(self).__name__)
+        if treatments.n_rows < 2:
+            msg = "Found n_samples=1; training needs at least 2 treatments."
+            raise InputError(msg)
+        seeds = dict(
+            zip(_SEEDS, draw_seeds(self.random_state, len(_SEEDS)), strict=True)
+        )
+        train_rows, valid_rows = split_rows(
+            self.validation if self.early_stopping else None,
+            X,
+            y,
+            treatments,
+            seeds["validation"],
+        )
+        self.genes_ = np.asarray(treatments.genes, dtype=object)
+        self._has_compounds = treatments.has_compounds
+        target = self._fit_target(response, train_rows)
+        training = treatments.take(train_rows)
+        self._expression_scale = measure_scale(training)
+        self._fit_cells(training, seeds["features"])
+        self._fit_compounds(training, seeds["features"])
+        device = resolve_device(self.device)
+        tensors = self._tensors(treatments, device)
+        self._config = self._configure(tensors)
+        with seeded_initialisation(seeds["network"]):
+            network = self._network_class(**self._config)
+        dropout = torch.Generator(device).manual_seed(seeds["dropout"])
+        set_dropout_generator(network, dropout)
+        network.to(device)
+        shuffle = torch.Generator().manual_seed(seeds["batches"])
+        batch_size = self._choose_batch_size(len(train_rows))
+        settings = TrainingSettings(
+            max_epochs=self.max_epochs,
+            batch_size=batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            patience=self.patience,
+            device=device,
+            precision=self.precision,
+            verbose=int(self.verbose),
+            loss_scale=self._squared_scale(),
+            callbacks=list(self.callbacks or []),
+        )
+        net, best = train_network(
+            network,
+            _dataset(
+                tensors,
+                train_rows,
+                target,
+                batch_size if self.batching == "blocks" else None,
+                shuffle,
+            ),
+            None
+            if valid_rows is None
+            else _dataset(tensors, valid_rows, target, rows_of_block=1024),
+            settings,
+        )
+        set_dropout_generator(network, None)
+        self.net_ = net
+        self.device_ = str(net.device)
+        self.interrupted_ = net.was_interrupted
+        self.n_iter_ = len(net.history)
+        self.best_epoch_ = best.best_epoch
+        self.history_ = history_table(net, self._squared_scale())
+
+    @steady_threads()
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the response.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            Treatments.
+
+        Returns
+        -------
+        response : ndarray of shape (n_rows,)
+            In the unit of y; NaN in rows whose SMILES is invalid, if
+            `on_invalid_smiles` is "nan".
+
+        Raises
+        ------
+        InputError
+            If X cannot be used; the message names row, column and value.
+        """
+        treatments = self._read_for_predict(X)
+        valid = treatments.compound_index >= 0
+        response = np.full(treatments.n_rows, np.nan)
+        if valid.any():
+            kept = treatments if valid.all() else treatments.take(valid)
+            tensors = self._tensors(kept, torch.device(self.device_))
+            outputs = predict_pairs(self.net_.module_, tensors)[:, 0]
+            response[valid] = self._to_units(outputs.cpu().numpy().astype(np.float64))
+        return response
+
+    @abstractmethod
+    def _configure(self, tensors: PairTensors) -> dict[str, Any]:
+        """Return the arguments of the network class; plain numbers and lists."""
+
+    def _choose_batch_size(self, n_train: int) -> int:
+        """Resolve "auto": fewer rows than usual where that leaves few steps."""
+        if self.batch_size == "auto":
+            enough_steps = max(n_train // _STEPS_OF_AN_EPOCH, _SMALLEST_BATCH)
+            return min(self._largest_batch_size, enough_steps)
+        return int(self.batch_size)
+
+    def _fit_cells(self, training: Treatments, seed: int) -> None:
+        """Learn from the training cells; here mean and spread of each gene."""
+        del seed
+        self._standardizer = Standardizer(training.basal_expression)
+
+    def _cell_inputs(self, treatments: Treatments) -> np.ndarray:
+        """Return what the tower of cells takes, (cells, ...) float32."""
+        return self._standardizer(treatments.basal_expression).astype(np.float32)
+
+    def _fit_compounds(self, training: Treatments, seed: int) -> None:
+        """Learn from the training compounds; here nothing."""
+
+    @abstractmethod
+    def _compound_inputs(self, smiles: Sequence[str]) -> tuple[np.ndarray, ...]:
+        """Return what the tower of compounds takes, each (compounds, ...)."""
+
+    def _fit_target(self, response: np.ndarray, train_rows: np.ndarray) -> np.ndarray:
+        """Return what the network learns of each row; here y, standardised."""
+        training = response[train_rows]
+        self._location, self._scale = float(training.mean()), float(training.std())
+        if np.ptp(training) == 0:
+            self._location, self._scale = float(training[0]), 0.0
+        return (response - self._location) / (self._scale or 1.0)
+
+    def _to_units(self, outputs: np.ndarray) -> np.ndarray:
+        """Return outputs of the network in the unit of y."""
+        return self._location + self._scale * outputs
+
+    def _squared_scale(self) -> float:
+        """Return what a loss is multiplied by in the history."""
+        return self._scale**2
+
+    def _tensors(self, treatments: Treatments, device: torch.device) -> PairTensors:
+        """Move treatments to the device, by unique cell and compound."""
+        compounds = (
+            self._compound_inputs(treatments.smiles) if self._has_compounds else ()
+        )
+        return PairTensors.build(
+            self._cell_inputs(treatments),
+            compounds,
+            treatments.cell_index,
+            treatments.compound_index,
+            device,
+        )
+
+    def _read_for_fit(self, X: Any) -> Treatments:
+        """Read X and set what scikit-learn records of it."""
+        use_one_thread_after_fork()
+        plain = is_plain(X, self.columns, self.expression)
+        if plain:
+            validate_plain(self, X, reset=True)
+        treatments = read_treatments(
+            X,
+            expression=self.expression,
+            columns=self.columns,
+            missing_genes=self.missing_genes,
+            estimator_name=type(self).__name__,
+        )
+        if not plain:
+            validate_data(self, X, reset=True, skip_check_array=True)
+        return treatments
+
+    def _read_for_predict(self, X: Any) -> Treatments:
+        """Read X as the fitted model knows it."""
+        check_is_fitted(self)
+        use_one_thread_after_fork()
+        if not self._has_compounds and is_plain(X, self.columns, None):
+            validate_plain(self, X, reset=False)
+        treatments = read_treatments(
+            X,
+            expression=self.expression,
+            columns=self.columns,
+            genes=tuple(self.genes_),
+            missing_genes=self.missing_genes,
+            on_invalid_smiles=self.on_invalid_smiles,
+            has_compounds=self._has_compounds,
+            estimator_name=type(self).__name__,
+        )
+        warn_other_scale(self, treatments)
+        return treatments
+
+    @classmethod
+    def _network_from_state(
+        cls, config: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> nn.Module:
+        """Rebuild the network of a pickled model."""
+        del arrays
+        return cls._network_class(**config)
+
+    def _network_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild the fitted network."""
+        return self._config
+
+
+def _dataset(
+    tensors: PairTensors,
+    rows: np.ndarray,
+    target: np.ndarray,
+    rows_of_block: int | None,
+    generator: torch.Generator | None = None,
+) -> Any:
+    """Return a data set of some rows, in place of one of treatments."""
+    device = tensors.cell_index.device
+    values = target[rows].astype(np.float32)[:, None]  # (rows, 1)
+    return PairDataset(
+        tensors,
+        torch.from_numpy(np.asarray(rows, dtype=np.int64)).to(device),
+        torch.from_numpy(values).to(device),
+        generator,
+        rows_of_block,
+    )

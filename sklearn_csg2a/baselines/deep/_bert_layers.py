@@ -1,0 +1,152 @@
+"""Transformer layers with the norm behind each part, on sequences without padding."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_csg2a.baselines.deep._network import lower
+from sklearn_csg2a.nn import Dropout
+from sklearn_csg2a.nn.layers import Dense
+
+__all__ = ["BertLayer", "FeedForward", "Sequences"]
+
+_EPS = 1e-12
+_BLOCK = 24  # sequences that are padded to the longest of them
+
+
+class Sequences:
+    """Where the tokens of some sequences, one behind the other, have their places.
+
+    Parameters
+    ----------
+    lengths : Tensor of shape (sequences,)
+        Number of tokens of each.
+    longest : int, default=None
+        Places of a sequence in padded arrays; None takes the largest length.
+    """
+
+    def __init__(self, lengths: Tensor, longest: int | None = None) -> None:
+        self.lengths = lengths
+        self.starts = lengths.cumsum(0) - lengths
+        n_places = int(lengths.max()) if longest is None else longest
+        self.real = self._real(lengths, n_places)  # (sequences, longest)
+
+    @cached_property
+    def blocks(self) -> list[tuple[Tensor, Tensor]]:
+        """Sequences of similar length: places of their tokens, and which are real.
+
+        Both are (sequences of the block, longest of the block).
+        """
+        blocks = []
+        for chosen in self.lengths.argsort(stable=True).split(_BLOCK):
+            lengths = self.lengths[chosen]
+            real = self._real(lengths, int(lengths.max()))
+            places = torch.arange(real.shape[1], device=lengths.device)
+            blocks.append(((self.starts[chosen, None] + places) * real, real))
+        return blocks
+
+    @cached_property
+    def out_of_blocks(self) -> Tensor:
+        """Where each token is found when the blocks are joined, (tokens,)."""
+        return torch.cat([places[real] for places, real in self.blocks]).argsort()
+
+    def spread(self, x: Tensor) -> Tensor:
+        """Return tokens (tokens, width) as (sequences, longest, width)."""
+        padded = x.new_zeros(*self.real.shape, x.shape[1])
+        return padded.masked_scatter(self.real.unsqueeze(2), x)
+
+    def gather(self, x: Tensor) -> Tensor:
+        """Return (sequences, longest, width) as tokens (tokens, width)."""
+        return x[self.real]
+
+    def first(self, x: Tensor) -> Tensor:
+        """Return the first token of each sequence, (sequences, width)."""
+        return x.index_select(0, self.starts)
+
+    @staticmethod
+    def _real(lengths: Tensor, longest: int) -> Tensor:
+        """Return which places are taken, (sequences, longest)."""
+        return torch.arange(longest, device=lengths.device) < lengths[:, None]
+
+
+class FeedForward(nn.Module):
+    """What ends a layer: project, add, normalise, feed forward, add, normalise."""
+
+    def __init__(self, width: int, inner_width: int, dropout: float) -> None:
+        super().__init__()
+        self.project = Dense(width, width)
+        self.first_norm = nn.LayerNorm(width, eps=_EPS)
+        self.inner = Dense(width, inner_width)
+        self.outer = Dense(inner_width, width)
+        self.second_norm = nn.LayerNorm(width, eps=_EPS)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor, attended: Tensor) -> Tensor:
+        """Return the layer's output; both are (..., width)."""
+        return self.finish(x, self.project(lower(attended)))
+
+    def finish(self, x: Tensor, projected: Tensor) -> Tensor:
+        """Do what follows the projection; both are (..., width)."""
+        x = self.first_norm(x + self.dropout(projected))
+        inner = self.outer(torch.relu(self.inner(lower(x))))
+        return self.second_norm(x + self.dropout(inner))
+
+
+class BertLayer(nn.Module):
+    """Self-attention among the tokens of a sequence, and a feed-forward part."""
+
+    def __init__(
+        self, width: int, n_heads: int, inner_width: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.scale = (width // n_heads) ** 0.5
+        self.query = Dense(width, width)
+        self.key = Dense(width, width)
+        self.value = Dense(width, width)
+        self.feed_forward = FeedForward(width, inner_width, dropout)
+        self.dropout = Dropout(dropout)
+
+    def forward(
+        self, x: Tensor, sequences: Sequences, *, first_alone: bool = False
+    ) -> Tensor:
+        """Map tokens (tokens, width) to the same shape.
+
+        With `first_alone`, return the first of each sequence, (sequences, width), in
+        the last layer, whose other tokens nobody reads.
+        """
+        low, scale = lower(x), self.scale
+        key, value = self.key(low).to(x.dtype), self.value(low).to(x.dtype)
+        if first_alone:
+            x = sequences.first(x)
+            low = sequences.first(low)
+        query = self.query(low).to(x.dtype) / scale
+        # small products, for which lower precision is not worth its conversions
+        with torch.autocast(x.device.type, enabled=False):
+            if first_alone:
+                key, value = sequences.spread(key), sequences.spread(value)
+                asked = self._attend(query[:, None], key, value, sequences.real)
+                attended = asked.squeeze(1)
+            else:
+                blocks = [
+                    self._attend(query[at], key[at], value[at], real)[real]
+                    for at, real in sequences.blocks
+                ]
+                attended = torch.cat(blocks).index_select(0, sequences.out_of_blocks)
+        return self.feed_forward(x, attended)
+
+    def _attend(
+        self, query: Tensor, key: Tensor, value: Tensor, real: Tensor
+    ) -> Tensor:
+        """Return what queries (sequences, queries, width) gather, of the same shape."""
+        query, key, value = (
+            part.unflatten(2, (self.n_heads, -1)).transpose(1, 2)
+            for part in (query, key, value)
+        )  # (sequences, heads, queries or longest, head width)
+        scores = query @ key.transpose(2, 3)
+        scores = scores.masked_fill(~real[:, None, None], -torch.inf)
+        weights = self.dropout(torch.softmax(scores, dim=3))
+        return (weights @ value).transpose(1, 2).flatten(2)

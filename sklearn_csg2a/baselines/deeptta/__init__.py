@@ -1,0 +1,5 @@
+"""FIXME."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

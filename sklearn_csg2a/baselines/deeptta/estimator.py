@@ -1,0 +1,228 @@
+"""DeepTTA: a transformer on the substructures of a compound."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from sklearn_csg2a.baselines.deep._base import DeepResponse
+from sklearn_csg2a.baselines.deeptta.network import DeepTTANetwork
+from sklearn_csg2a.baselines.deeptta.subwords import Subwords
+from sklearn_csg2a.chem import canonical_smiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from os import PathLike
+
+    import pandas as pd
+
+    from sklearn_csg2a.baselines.deep._data import PairTensors
+    from sklearn_csg2a.treatments import Treatments
+
+__all__ = ["DeepTTA"]
+
+
+class DeepTTA(DeepResponse):
+    """Transformer on substructures of the compound, dense layers on expression.
+
+    Parameters
+    ----------
+    expression : DataFrame of shape (n_cells, n_genes), default=None
+        Basal expression; index cell ids, columns gene symbols. None: X carries one
+        column per gene.
+    corpus : list of str, default=None
+        SMILES strings of many compounds, from which the vocabulary of substructures
+        is learned. None takes the training compounds.
+    min_frequency : int, default=5
+        A substructure is two shorter ones that occur side by side at least so often
+        in the corpus; published is 1,500 in two million compounds.
+    vocabulary : (path, path), default=None
+        Files of a vocabulary that is there already, in the form of the published
+        ESPF: the list of merges, and the table of tokens. Then none is learned.
+    max_tokens : int, default=50
+        Substructures of a compound beyond these are left out.
+    n_layers : int, default=8
+        Layers of the transformer.
+    dropout : float, default=0.1
+        Dropout of the transformer and the head.
+    max_epochs : int, default=100
+        Most epochs to train; the learning rate falls along half a cosine.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is 64, or fewer where that would leave less than
+        twelve steps to an epoch; at least 16.
+    batching : {"rows", "blocks"}, default="rows"
+        How the rows of a step are drawn: one by one, as published, or in blocks of
+        random cells and random compounds, which need far fewer passes of the towers.
+    learning_rate : float, default=1e-4
+        First learning rate of AdamW.
+    weight_decay : float, default=0.0
+        Weight decay of AdamW.
+    early_stopping : bool, default=True
+        Hold out rows, keep the weights of the best epoch on them, and stop after
+        `patience` epochs without a better one.
+    patience : int, default=20
+        Epochs without improvement before training stops.
+    validation : float or splitter, default=0.1
+        The fraction of rows held out at random, those of a pair of cell and compound
+        together, or a splitter whose first split is used. One that shuffles with
+        ``random_state=None`` follows `random_state`.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
+    missing_genes : {"error", "zero"}, default="error"
+        What to do where X lacks genes of the model.
+    on_invalid_smiles : {"raise", "nan"}, default="raise"
+        "nan" makes predict give NaN in rows whose SMILES is invalid.
+    device : str, default="auto"
+        "auto" takes CUDA where there is one.
+    precision : {"float32", "bf16"}, default="float32"
+        "bf16" trains with bfloat16 products; predictions stay in float32.
+    callbacks : list of skorch callbacks, default=None
+        Called during training.
+    random_state : int, RandomState instance or None, default=None
+        Decides first weights, batches, dropout and validation rows.
+    verbose : int, default=0
+        1 shows one progress line.
+
+    Attributes
+    ----------
+    genes_ : ndarray of shape (n_genes,)
+        Genes of the model.
+    tokens_ : list of str
+        The vocabulary of substructures; empty without compounds.
+    net_ : skorch.NeuralNetRegressor
+        The trained net; ``net_.module_`` is the torch module.
+    history_ : DataFrame of shape (n_iter_, n_columns)
+        One row per epoch; losses are in squared units of y.
+    best_epoch_ : int
+        Epoch whose weights were kept, from 1.
+    n_iter_ : int
+        Epochs trained.
+    device_ : str
+        Device of the network.
+    interrupted_ : bool
+        Whether the fit was stopped from the keyboard.
+    n_features_in_ : int
+        Number of columns of X in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X in fit, if all are strings.
+
+    See Also
+    --------
+    Precily : A mean of word vectors in place of the transformer.
+    GraphDRP : A graph network in place of the transformer.
+
+    Notes
+    -----
+    What differs from the published model: the vocabulary is learned from `corpus` by
+    the published procedure, byte pair encoding, unless `vocabulary` is given;
+    compounds are spelled as RDKit's canonical SMILES; a string with a character
+    outside the vocabulary is an error, where the published code replaces the whole
+    compound by a single token; expression is standardised over the training cells.
+    Dose and time are ignored. Rows of a compound in a batch share the dropout of its
+    transformer. The published learning rate is constant.
+
+    References
+    ----------
+    Jiang, L. et al. (2022). DeepTTA: a transformer-based model for predicting cancer
+    drug response. Briefings in Bioinformatics 23, bbac100.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.baselines import DeepTTA
+    >>> from sklearn_csg2a.datasets import make_screen
+    >>> screen = make_screen(n_cells=10, n_compounds=8, random_state=0)
+    >>> model = DeepTTA(expression=screen.expression, max_epochs=1, random_state=0)
+    >>> model.fit(screen.X, screen.y).predict(screen.X).shape == screen.y.shape
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **DeepResponse._parameter_constraints,
+        "corpus": ["array-like", None],
+        "min_frequency": [Interval(Integral, 1, None, closed="left")],
+        "vocabulary": [tuple, None],
+        "max_tokens": [Interval(Integral, 1, None, closed="left")],
+        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+    }
+    _network_class = DeepTTANetwork
+    _largest_batch_size = 64
+
+    def __init__(
+        self,
+        *,
+        expression: pd.DataFrame | None = None,
+        corpus: Sequence[str] | None = None,
+        min_frequency: int = 5,
+        vocabulary: tuple[str | PathLike[str], str | PathLike[str]] | None = None,
+        max_tokens: int = 50,
+        n_layers: int = 8,
+        dropout: float = 0.1,
+        max_epochs: int = 100,
+        batch_size: int | str = "auto",
+        batching: str = "rows",
+        learning_rate: float = 1e-4,
+        weight_decay: float = 0.0,
+        early_stopping: bool = True,
+        patience: int = 20,
+        validation: Any = 0.1,
+        columns: Mapping[str, str] | None = None,
+        missing_genes: str = "error",
+        on_invalid_smiles: str = "raise",
+        device: str = "auto",
+        precision: str = "float32",
+        callbacks: list[Any] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.expression = expression
+        self.corpus = corpus
+        self.min_frequency = min_frequency
+        self.vocabulary = vocabulary
+        self.max_tokens = max_tokens
+        self.n_layers = n_layers
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.batching = batching
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.validation = validation
+        self.columns = columns
+        self.missing_genes = missing_genes
+        self.on_invalid_smiles = on_invalid_smiles
+        self.device = device
+        self.precision = precision
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _fit_compounds(self, training: Treatments, seed: int) -> None:
+        self.tokens_: list[str] = []
+        if not self._has_compounds:
+            return
+        if self.vocabulary is not None:
+            self._subwords = Subwords.read(*self.vocabulary)
+        else:
+            corpus = training.smiles
+            if self.corpus is not None:
+                corpus = tuple(canonical_smiles(one) for one in self.corpus)
+            self._subwords = Subwords.learn(corpus, self.min_frequency)
+        self.tokens_ = self._subwords.tokens
+
+    def _configure(self, tensors: PairTensors) -> dict[str, Any]:
+        return {
+            "n_genes": tensors.cells.shape[1],
+            "n_tokens": len(self.tokens_),
+            "max_tokens": self.max_tokens,
+            "n_layers": self.n_layers,
+            "dropout": self.dropout,
+        }
+
+    def _compound_inputs(self, smiles: Sequence[str]) -> tuple[np.ndarray, ...]:
+        return self._subwords.encode(smiles, self.max_tokens)

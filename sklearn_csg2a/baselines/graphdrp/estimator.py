@@ -1,0 +1,223 @@
+"""GraphDRP: a graph network on the compound, convolutions on expression."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from sklearn_csg2a.baselines.deep._base import DeepResponse
+from sklearn_csg2a.baselines.graphdrp.network import GraphDRPNetwork
+from sklearn_csg2a.chem.graphs.atoms import (
+    N_ATOM_FEATURES,
+    atom_graph,
+    pad_atom_graphs,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from sklearn_csg2a.baselines.deep._data import PairTensors
+
+__all__ = ["GraphDRP"]
+
+_SLOPE = 0.1  # of the sigmoid that squashes ln IC50
+_MARGIN = 1e-6
+
+
+class GraphDRP(DeepResponse):
+    """Graph network on the compound, 1-D convolutions on basal expression.
+
+    Parameters
+    ----------
+    expression : DataFrame of shape (n_cells, n_genes), default=None
+        Basal expression; index cell ids, columns gene symbols. None: X carries one
+        column per gene.
+    conv : {"gin", "gcn", "gat", "gat_gcn"}, default="gin"
+        Graph layers of the compound: isomorphism, convolution, attention, or
+        attention and then convolution.
+    target_transform : {"sigmoid0.1", "none"}, default="sigmoid0.1"
+        "sigmoid0.1" learns ``1 / (1 + exp(-0.1 * y))`` behind a sigmoid, as
+        published, and transforms predictions back. It is meant for ln IC50 in ln uM.
+        "none" learns the standardised y, without the sigmoid.
+    dropout : float, default=0.5
+        Dropout of the head.
+    max_epochs : int, default=300
+        Most epochs to train; the learning rate falls along half a cosine.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is 1024, or fewer where that would leave less than
+        twelve steps to an epoch; at least 16.
+    batching : {"rows", "blocks"}, default="rows"
+        How the rows of a step are drawn: one by one, as published, or in blocks of
+        random cells and random compounds, which need far fewer passes of the towers.
+    learning_rate : float, default=1e-4
+        First learning rate of AdamW.
+    weight_decay : float, default=0.0
+        Weight decay of AdamW.
+    early_stopping : bool, default=True
+        Hold out rows, keep the weights of the best epoch on them, and stop after
+        `patience` epochs without a better one.
+    patience : int, default=20
+        Epochs without improvement before training stops.
+    validation : float or splitter, default=0.1
+        The fraction of rows held out at random, those of a pair of cell and compound
+        together, or a splitter whose first split is used. One that shuffles with
+        ``random_state=None`` follows `random_state`.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
+    missing_genes : {"error", "zero"}, default="error"
+        What to do where X lacks genes of the model.
+    on_invalid_smiles : {"raise", "nan"}, default="raise"
+        "nan" makes predict give NaN in rows whose SMILES is invalid.
+    device : str, default="auto"
+        "auto" takes CUDA where there is one.
+    precision : {"float32", "bf16"}, default="float32"
+        "bf16" trains with bfloat16 products; predictions stay in float32.
+    callbacks : list of skorch callbacks, default=None
+        Called during training.
+    random_state : int, RandomState instance or None, default=None
+        Decides first weights, batches, dropout and validation rows.
+    verbose : int, default=0
+        1 shows one progress line.
+
+    Attributes
+    ----------
+    genes_ : ndarray of shape (n_genes,)
+        Genes of the model.
+    net_ : skorch.NeuralNetRegressor
+        The trained net; ``net_.module_`` is the torch module.
+    history_ : DataFrame of shape (n_iter_, n_columns)
+        One row per epoch. Losses are in squared units of y, or of the transformed y.
+    best_epoch_ : int
+        Epoch whose weights were kept, from 1.
+    n_iter_ : int
+        Epochs trained.
+    device_ : str
+        Device of the network.
+    interrupted_ : bool
+        Whether the fit was stopped from the keyboard.
+    n_features_in_ : int
+        Number of columns of X in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X in fit, if all are strings.
+
+    See Also
+    --------
+    DRPreter : Graph networks on the compound and on pathways.
+
+    Notes
+    -----
+    What differs from the published model: cells are described by expression,
+    standardised over the training cells, in place of mutations and copy numbers; pass
+    such a table as `expression` to use it. The convolutions run along the order of
+    the columns, which has no meaning in either case. Fewer than 118 genes are padded
+    with zeros. Dose and time are ignored. Towers run once per cell and compound of a
+    batch, so rows of a compound share its dropout; batch norm weighs compounds by
+    their rows. The published learning rate is constant.
+
+    References
+    ----------
+    Nguyen, T. et al. (2022). Graph convolutional networks for drug response
+    prediction. IEEE/ACM Transactions on Computational Biology and Bioinformatics 19,
+    146-154.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.baselines import GraphDRP
+    >>> from sklearn_csg2a.datasets import make_screen
+    >>> screen = make_screen(n_cells=10, n_compounds=8, random_state=0)
+    >>> model = GraphDRP(expression=screen.expression, max_epochs=1, random_state=0)
+    >>> model.fit(screen.X, screen.y).predict(screen.X).shape == screen.y.shape
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **DeepResponse._parameter_constraints,
+        "conv": [StrOptions({"gin", "gcn", "gat", "gat_gcn"})],
+        "target_transform": [StrOptions({"sigmoid0.1", "none"})],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+    }
+    _network_class = GraphDRPNetwork
+    _largest_batch_size = 1024
+
+    def __init__(
+        self,
+        *,
+        expression: pd.DataFrame | None = None,
+        conv: str = "gin",
+        target_transform: str = "sigmoid0.1",
+        dropout: float = 0.5,
+        max_epochs: int = 300,
+        batch_size: int | str = "auto",
+        batching: str = "rows",
+        learning_rate: float = 1e-4,
+        weight_decay: float = 0.0,
+        early_stopping: bool = True,
+        patience: int = 20,
+        validation: Any = 0.1,
+        columns: Mapping[str, str] | None = None,
+        missing_genes: str = "error",
+        on_invalid_smiles: str = "raise",
+        device: str = "auto",
+        precision: str = "float32",
+        callbacks: list[Any] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.expression = expression
+        self.conv = conv
+        self.target_transform = target_transform
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.batching = batching
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.validation = validation
+        self.columns = columns
+        self.missing_genes = missing_genes
+        self.on_invalid_smiles = on_invalid_smiles
+        self.device = device
+        self.precision = precision
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _configure(self, tensors: PairTensors) -> dict[str, Any]:
+        return {
+            "n_genes": tensors.cells.shape[1],
+            "n_atom_features": (
+                N_ATOM_FEATURES["graphdrp"] if self._has_compounds else 0
+            ),
+            "conv": self.conv,
+            "dropout": self.dropout,
+            "squash": self._squashes,
+        }
+
+    def _compound_inputs(self, smiles: Sequence[str]) -> tuple[np.ndarray, ...]:
+        return pad_atom_graphs([atom_graph(one, "graphdrp") for one in smiles])
+
+    def _fit_target(self, response: np.ndarray, train_rows: np.ndarray) -> np.ndarray:
+        self._squashes = self.target_transform == "sigmoid0.1"
+        if not self._squashes:
+            return super()._fit_target(response, train_rows)
+        training = response[train_rows]
+        self._only_value = float(training[0]) if np.ptp(training) == 0 else None
+        return 0.5 + 0.5 * np.tanh(0.5 * _SLOPE * response)
+
+    def _to_units(self, outputs: np.ndarray) -> np.ndarray:
+        if not self._squashes:
+            return super()._to_units(outputs)
+        if self._only_value is not None:
+            return np.full(outputs.shape, self._only_value)
+        inside = np.clip(outputs, _MARGIN, 1 - _MARGIN)
+        return np.log(inside / (1 - inside)) / _SLOPE
+
+    def _squared_scale(self) -> float:
+        return 1.0 if self._squashes else super()._squared_scale()

@@ -1,0 +1,1 @@
+"""Kernels of compounds times kernels of cells, solved without a matrix of all rows."""

@@ -1,0 +1,191 @@
+"""Linear systems in a Kronecker product kernel, without the product.
+
+The kernel of row (d, c) and row (d', c') is K_d[d, d'] K_c[c, c']. Functions live on
+the grid of all conditions (D) and all cells (C); with eigenvectors U and eigenvalues L
+of K_d x K_c, a function is ``U (sqrt(L) * g)`` with spectral coefficients g (D, C).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import linalg
+from scipy.spatial.distance import cdist
+
+from sklearn_csg2a.baselines.kernels._products import multiply_rows
+from sklearn_csg2a.nn.threads import count_blocks, map_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "SpectralGrid",
+    "conjugate_gradients",
+    "predict_pairs",
+    "rbf_kernel",
+    "solve_ridge",
+    "tanimoto_kernel",
+]
+
+_CELLS_AT_ONCE = 2048
+_ROWS_AT_ONCE = 4096
+
+
+def rbf_kernel(left: np.ndarray, right: np.ndarray, gamma: float) -> np.ndarray:
+    """Return ``exp(-gamma |x - y|^2)``, (n_left, n_right); 1 for empty x and y."""
+    if left.shape[1] == 0:
+        return np.ones((len(left), len(right)))
+    return np.exp(-gamma * cdist(left, right, "sqeuclidean"))
+
+
+def tanimoto_kernel(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return ``x.y / (|x|^2 + |y|^2 - x.y)``, (n_left, n_right); 1 for zero x and y.
+
+    For bits it is their shared over their joint number. It is positive
+    semi-definite for real numbers too: a power series in x.y / (|x|^2 + |y|^2).
+    """
+    left, right = left.astype(np.float64), right.astype(np.float64)
+    product = multiply_rows(left, right.T)
+    joint = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - product
+    return np.divide(product, joint, out=np.ones_like(product), where=joint > 0)
+
+
+def _multiply(left: np.ndarray, grid: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return ``left @ grid @ right``, in blocks of the rows of `left`."""
+    n_blocks = count_blocks(len(left), right.shape[0], sum(grid.shape))
+    lefts = np.array_split(left, n_blocks)
+    return np.concatenate(map_blocks(lambda k: lefts[k] @ grid @ right, n_blocks))
+
+
+class SpectralGrid:
+    """Eigenvectors of both kernels and the eigenvalues of their product (D, C)."""
+
+    def __init__(self, condition_kernel: np.ndarray, cell_kernel: np.ndarray) -> None:
+        kernels = condition_kernel, cell_kernel
+        of_both = map_blocks(lambda k: linalg.eigh(kernels[k]), len(kernels))
+        of_conditions, self.condition_vectors = of_both[0]
+        of_cells, self.cell_vectors = of_both[1]
+        self.eigenvalues = np.outer(of_conditions.clip(0), of_cells.clip(0))
+        self.root = np.sqrt(self.eigenvalues)
+
+    def to_function(self, spectral: np.ndarray) -> np.ndarray:
+        """Return the function (D, C) with these spectral coefficients."""
+        spectral = self.root * spectral
+        return _multiply(self.condition_vectors, spectral, self.cell_vectors.T)
+
+    def to_spectral(self, grid: np.ndarray) -> np.ndarray:
+        """Apply the transpose of `to_function`, (D, C)."""
+        return self.root * _multiply(self.condition_vectors.T, grid, self.cell_vectors)
+
+    def curve(self, spectral: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Apply sqrt(L) U' diag(weights) U sqrt(L), (D, C)."""
+        return self.to_spectral(weights * self.to_function(spectral))
+
+    def to_dual(
+        self, spectral: np.ndarray, force: np.ndarray, threshold: float
+    ) -> np.ndarray:
+        """Return dual coefficients (D, C): the function is K_d @ dual @ K_c.
+
+        At the solution ``spectral = to_spectral(force)`` and the dual coefficients
+        are `force`. Before it, directions with eigenvalues above the threshold are
+        taken from `spectral` instead, which there is the more exact of the two.
+        """
+        dual = _multiply(self.condition_vectors.T, force, self.cell_vectors)
+        large = self.eigenvalues > threshold
+        dual[large] = spectral[large] / self.root[large]
+        return _multiply(self.condition_vectors, dual, self.cell_vectors.T)
+
+
+def conjugate_gradients(
+    apply: Callable[[np.ndarray], np.ndarray],
+    right_side: np.ndarray,
+    diagonal: np.ndarray,
+    *,
+    start: np.ndarray,
+    tol: float,
+    max_iter: int,
+) -> tuple[np.ndarray, int, bool]:
+    """Solve ``apply(x) = right_side``, preconditioned with a diagonal.
+
+    Stops when the residual is `tol` times the right side, both in the norm of the
+    inverse diagonal. Returns x, the number of steps, and whether it stopped so.
+    """
+    solution = start.copy()
+    residual = right_side - apply(solution)
+    goal = tol**2 * float(np.sum(right_side**2 / diagonal))
+    scaled = residual / diagonal
+    size = float(np.sum(residual * scaled))
+    direction = scaled
+    for step in range(max_iter):
+        if size <= goal:
+            return solution, step, True
+        image = apply(direction)
+        length = size / float(np.sum(direction * image))
+        solution += length * direction
+        residual -= length * image
+        scaled = residual / diagonal
+        size, before = float(np.sum(residual * scaled)), size
+        direction = scaled + (size / before) * direction
+    return solution, max_iter, size <= goal
+
+
+def solve_ridge(
+    grid: SpectralGrid,
+    target: np.ndarray,
+    weights: np.ndarray,
+    alpha: float,
+    *,
+    start: np.ndarray | None,
+    tol: float,
+    max_iter: int,
+) -> tuple[np.ndarray, np.ndarray, int, bool]:
+    """Minimise ``sum(weights (target - f)^2) + alpha |f|^2`` over functions (D, C).
+
+    The preconditioner is the system with all weights equal to their mean, which
+    the spectrum solves; where they are equal, that is the solution. Returns dual and
+    spectral coefficients, the number of steps, and whether they were enough.
+    """
+    mean_weight = float(weights.mean())
+    diagonal = mean_weight * grid.eigenvalues + alpha
+    right_side = grid.to_spectral(weights * target)
+    spectral, n_steps, converged = conjugate_gradients(
+        lambda spectral: grid.curve(spectral, weights) + alpha * spectral,
+        right_side,
+        diagonal,
+        start=right_side / diagonal if start is None else start,
+        tol=tol,
+        max_iter=max_iter,
+    )
+    force = weights * (target - grid.to_function(spectral)) / alpha
+    dual = grid.to_dual(spectral, force, alpha / mean_weight)
+    return dual, spectral, n_steps, converged
+
+
+def predict_pairs(
+    through_conditions: np.ndarray,
+    cell_kernel: Callable[[np.ndarray], np.ndarray],
+    condition: np.ndarray,
+    cell: np.ndarray,
+    n_cells: int,
+) -> np.ndarray:
+    """Return the function at pairs, (n_rows,).
+
+    `through_conditions` (n_new_conditions, C) is K_d(new, known) @ dual, and
+    `cell_kernel(at)` gives K_c(new cells at these positions, known), (n_at, C).
+    """
+    predicted = np.empty(len(cell))
+    order = np.argsort(cell, kind="stable")
+    starts = np.arange(0, n_cells, _CELLS_AT_ONCE)
+    for first in starts.tolist():
+        last = min(first + _CELLS_AT_ONCE, n_cells)
+        kernel = cell_kernel(np.arange(first, last))
+        low, high = np.searchsorted(cell[order], [first, last])
+        for at in range(int(low), int(high), _ROWS_AT_ONCE):
+            rows = order[at : min(at + _ROWS_AT_ONCE, int(high))]
+            predicted[rows] = np.einsum(
+                "ij,ij->i",
+                through_conditions[condition[rows]],
+                kernel[cell[rows] - first],
+            )
+    return predicted

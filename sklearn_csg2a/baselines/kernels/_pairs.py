@@ -1,0 +1,104 @@
+"""What regressors on a kernel of conditions times a kernel of cells share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sklearn_csg2a.baselines._features import (
+    AmountScaler,
+    Conditions,
+    FeatureRegressor,
+    Standardizer,
+)
+from sklearn_csg2a.baselines.kernels._kronecker import (
+    SpectralGrid,
+    predict_pairs,
+    rbf_kernel,
+)
+from sklearn_csg2a.baselines.kernels._products import multiply_rows
+
+if TYPE_CHECKING:
+    from sklearn_csg2a.treatments import Treatments
+
+__all__ = ["PairKernelRegressor", "PairSide", "mean_square_kernel"]
+
+
+@dataclass(frozen=True, eq=False)
+class PairSide:
+    """Unique conditions: their compounds (n, dim) and scaled dose and time (n, 0-2)."""
+
+    compounds: np.ndarray
+    amounts: np.ndarray
+
+
+class PairKernelRegressor(FeatureRegressor):
+    """A regressor whose functions are ``K_condition @ dual @ K_cell``."""
+
+    @abstractmethod
+    def _compare_compounds(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Return the kernel of encoded compounds, (n_left, n_right)."""
+
+    @abstractmethod
+    def _compare_amounts(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Return the kernel of scaled dose and time, (n_left, n_right)."""
+
+    @abstractmethod
+    def _compare_cells(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Return the kernel of standardised expression, (n_left, n_right)."""
+
+    def _scale_compounds(self, encodings: np.ndarray) -> None:
+        """Learn the scale of encoded compounds, where the kernel needs one."""
+
+    def _compare_conditions(self, left: PairSide, right: PairSide) -> np.ndarray:
+        """Return the kernel of conditions, (n_left, n_right)."""
+        of_compounds = self._compare_compounds(left.compounds, right.compounds)
+        if left.amounts.shape[1] == 0:
+            return of_compounds
+        return of_compounds * self._compare_amounts(left.amounts, right.amounts)
+
+    def _learn_kernels(self, treatments: Treatments) -> tuple[SpectralGrid, Conditions]:
+        """Keep the training conditions and cells; return their spectrum."""
+        encodings = self._fit_encoder(treatments)
+        self._scale_compounds(encodings)
+        self._amount_scaler = AmountScaler(treatments)
+        self._cell_scaler = Standardizer(treatments.basal_expression)
+        conditions = self._amount_scaler.conditions(treatments)
+        self._known_conditions = PairSide(
+            encodings[conditions.compound], conditions.amounts
+        )
+        self._known_cells = self._cell_scaler(treatments.basal_expression)
+        grid = SpectralGrid(
+            self._compare_conditions(self._known_conditions, self._known_conditions),
+            self._compare_cells(self._known_cells, self._known_cells),
+        )
+        return grid, conditions
+
+    def _predict_pairs(self, treatments: Treatments, dual: np.ndarray) -> np.ndarray:
+        """Return the function with dual coefficients (D, C), (n_rows,)."""
+        conditions = self._amount_scaler.conditions(treatments)
+        encodings = self._encode(treatments)
+        new = PairSide(encodings[conditions.compound], conditions.amounts)
+        through_conditions = multiply_rows(
+            self._compare_conditions(new, self._known_conditions), dual
+        )
+        cells = treatments.basal_expression
+
+        def cell_kernel(at: np.ndarray) -> np.ndarray:
+            return self._compare_cells(self._cell_scaler(cells[at]), self._known_cells)
+
+        return predict_pairs(
+            through_conditions,
+            cell_kernel,
+            conditions.index,
+            treatments.cell_index,
+            treatments.n_cells,
+        )
+
+
+def mean_square_kernel(left: np.ndarray, right: np.ndarray, gamma: float) -> np.ndarray:
+    """Return ``exp(-gamma * mean squared difference)``, (n_left, n_right)."""
+    return rbf_kernel(left, right, gamma / max(left.shape[1], 1))

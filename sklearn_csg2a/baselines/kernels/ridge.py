@@ -1,0 +1,294 @@
+"""PairwiseKernelRidge: a kernel of compounds times a kernel of cells."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from sklearn_csg2a._utils.random import draw_seeds
+from sklearn_csg2a.baselines._features import FeatureRegressor
+from sklearn_csg2a.baselines.kernels._kronecker import (
+    solve_ridge,
+    tanimoto_kernel,
+)
+from sklearn_csg2a.baselines.kernels._pairs import (
+    PairKernelRegressor,
+    mean_square_kernel,
+)
+from sklearn_csg2a.baselines.kernels._products import multiply_rows
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.training.rows import hold_out_pairs, seed_splitter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from sklearn_csg2a.treatments import Treatments
+
+__all__ = ["PairwiseKernelRidge"]
+
+
+class PairwiseKernelRidge(PairKernelRegressor):
+    """Kernel ridge regression on pairs of a compound and a cell line.
+
+    The kernel of two pairs is ``(k_compound + cell_weight) * (k_cell +
+    compound_weight)``: a product for what is special to the pair, and a term for the
+    effects of compounds and one for those of cell lines. It is never written out: one
+    small matrix for compounds and one for cells are all that is computed.
+
+    Parameters
+    ----------
+    expression : DataFrame of shape (n_cells, n_genes), default=None
+        Basal expression; index cell ids, columns gene symbols. None: X carries one
+        column per gene.
+    compound_encoder : {"auto", "morgan", "mat"} or transformer, default="morgan"
+        From a list of SMILES to a 2-D array. The kernel of compounds is the Tanimoto
+        similarity ``x.y / (|x|^2 + |y|^2 - x.y)`` of its rows.
+    cell_kernel : {"rbf", "linear"}, default="rbf"
+        Kernel of expression, each gene standardised over the training cells:
+        ``exp(-gamma * mean((x - y)^2))`` or ``mean(x * y)`` over the genes.
+    gamma : float, default=1.0
+        Inverse squared width of the RBF kernel; the linear one ignores it.
+    compound_weight : float, default=1.0
+        Weight of the effects of compounds, ``k_compound`` alone.
+    cell_weight : float, default=1.0
+        Weight of the effects of cell lines, ``k_cell`` alone.
+    alpha : float or list of float, default=0.3
+        Ridge penalty. Of a list, the value with the smallest squared error on the
+        held-out rows is taken, and the model is then fitted to all rows.
+    validation : float or splitter, default=0.1
+        Rows held out to choose `alpha`: a fraction at random, the rows of a pair of
+        cell and compound together, or the first split of a splitter, which should hold
+        out what the test will. Used for a list alone.
+    tol : float, default=1e-6
+        Conjugate gradients stop at this residual, relative to the right side.
+    max_iter : int, default=1000
+        Most steps of conjugate gradients.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
+    missing_genes : {"error", "zero"}, default="error"
+        What to do where X lacks genes of the model.
+    on_invalid_smiles : {"raise", "nan"}, default="raise"
+        "nan" makes predict give NaN in rows whose SMILES is invalid.
+    random_state : int, RandomState instance or None, default=None
+        Decides the rows held out to choose `alpha`, by a fraction or by a splitter with
+        ``random_state=None``, and nothing else.
+
+    Attributes
+    ----------
+    genes_ : ndarray of shape (n_genes,)
+        Genes of the model.
+    encoder_ : transformer or None
+        The fitted compound encoder.
+    alpha_ : float
+        Penalty of the fitted model.
+    validation_errors_ : ndarray of shape (n_alphas,) or None
+        Mean squared error on the held-out rows for each `alpha`, None without a list.
+    dual_coef_ : ndarray of shape (n_conditions, n_cells)
+        Dual coefficients of the pairs, 0 where a pair was not measured.
+    intercept_ : float
+        Mean of y.
+    n_iter_ : int
+        Steps of conjugate gradients of the final fit; 0 on a complete grid.
+    n_features_in_ : int
+        Number of columns of X in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X in fit, if all are strings.
+
+    See Also
+    --------
+    MeanEffects : Effects of compounds and cell lines, without their descriptors.
+
+    Notes
+    -----
+    y is centered by its mean alone, not by mean effects: the two effect terms do
+    that, and carry it over to unseen compounds and cell lines. The weights leave the
+    kernel as general as one weight for each of the terms would, up to a constant,
+    which the intercept stands for.
+
+    Where training rows differ in dose or time, a condition is a compound at a dose
+    for a time, and its kernel the one of the compound times
+    ``exp(-|z - z'|^2 / 2)`` of the standardised logarithms.
+
+    Measurements of one pair count as their mean, weighted by their number, which is
+    the same as one row for each. On a grid of all pairs the two eigendecompositions
+    solve the system. On others they precondition conjugate gradients, of which a step
+    takes ``n_conditions * n_cells * (n_conditions + n_cells)`` multiplications,
+    whatever the number of rows. Memory grows with the square of the number of unique
+    cells, so a plain table of 10,000 different rows is about as much as fits.
+
+    References
+    ----------
+    Viljanen, M., Airola, A. and Pahikkala, T. (2022). Generalized vec trick for fast
+    learning of pairwise kernel models. Machine Learning 111, 543-573.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.baselines import PairwiseKernelRidge
+    >>> from sklearn_csg2a.datasets import make_screen
+    >>> screen = make_screen(random_state=0)
+    >>> model = PairwiseKernelRidge(expression=screen.expression, alpha=[0.1, 1, 10],
+    ...                             random_state=0)
+    >>> model.fit(screen.X, screen.y).predict(screen.X).shape == screen.y.shape
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **FeatureRegressor._parameter_constraints,
+        "cell_kernel": [StrOptions({"rbf", "linear"})],
+        "gamma": [Interval(Real, 0, None, closed="neither")],
+        "compound_weight": [Interval(Real, 0, None, closed="left")],
+        "cell_weight": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="neither"), "array-like"],
+        "validation": [
+            Interval(Real, 0, 1, closed="neither"),
+            HasMethods(["split", "get_n_splits"]),
+        ],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        expression: pd.DataFrame | None = None,
+        compound_encoder: Any = "morgan",
+        cell_kernel: str = "rbf",
+        gamma: float = 1.0,
+        compound_weight: float = 1.0,
+        cell_weight: float = 1.0,
+        alpha: float | Sequence[float] = 0.3,
+        validation: Any = 0.1,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        columns: Mapping[str, str] | None = None,
+        missing_genes: str = "error",
+        on_invalid_smiles: str = "raise",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.expression = expression
+        self.compound_encoder = compound_encoder
+        self.cell_kernel = cell_kernel
+        self.gamma = gamma
+        self.compound_weight = compound_weight
+        self.cell_weight = cell_weight
+        self.alpha = alpha
+        self.validation = validation
+        self.tol = tol
+        self.max_iter = max_iter
+        self.columns = columns
+        self.missing_genes = missing_genes
+        self.on_invalid_smiles = on_invalid_smiles
+        self.random_state = random_state
+
+    def _fit(
+        self, X: Any, y: Any, treatments: Treatments, response: np.ndarray
+    ) -> None:
+        alphas = self._list_alphas()
+        self.validation_errors_ = None
+        if len(alphas) > 1:
+            train, held_out = self._split(X, y, treatments)
+            errors = np.empty(len(alphas))
+            unseen = treatments.take(held_out)
+            models = self._solve(treatments.take(train), response[train], alphas)
+            for k, (dual, intercept, _) in enumerate(models):
+                predicted = intercept + self._predict_pairs(unseen, dual)
+                errors[k] = np.mean((response[held_out] - predicted) ** 2)
+            self.validation_errors_ = errors
+            alphas = [alphas[int(np.argmin(errors))]]
+        self.alpha_ = alphas[0]
+        (solved,) = self._solve(treatments, response, alphas)
+        self.dual_coef_, self.intercept_, self.n_iter_ = solved
+
+    def _predict(self, treatments: Treatments) -> np.ndarray:
+        return self.intercept_ + self._predict_pairs(treatments, self.dual_coef_)
+
+    def _solve(
+        self, treatments: Treatments, response: np.ndarray, alphas: list[float]
+    ) -> list[tuple[np.ndarray, float, int]]:
+        """Return dual coefficients, intercept and steps for each alpha."""
+        grid, conditions = self._learn_kernels(treatments)
+        shape = grid.eigenvalues.shape
+        pair = conditions.index * shape[1] + treatments.cell_index
+        size = shape[0] * shape[1]
+        weights = np.bincount(pair, minlength=size)  # measurements of each pair
+        intercept = float(response.mean())
+        totals = np.bincount(pair, response - intercept, minlength=size)
+        target = (totals / np.maximum(weights, 1)).reshape(shape)
+        start: np.ndarray | None = None
+        solved: dict[float, tuple[np.ndarray, float, int]] = {}
+        for alpha in sorted(alphas, reverse=True):  # the easiest first
+            dual, start, n_steps, converged = solve_ridge(
+                grid,
+                target,
+                weights.reshape(shape).astype(np.float64),
+                alpha,
+                start=start,
+                tol=self.tol,
+                max_iter=self.max_iter,
+            )
+            if not converged:
+                warnings.warn(
+                    f"Conjugate gradients stopped after max_iter={self.max_iter} steps "
+                    f"without reaching tol={self.tol:g} at alpha={alpha:g}. Increase "
+                    "max_iter, tol or alpha.",
+                    ConvergenceWarning,
+                    stacklevel=2,
+                )
+            solved[alpha] = (dual, intercept, n_steps)
+        return [solved[alpha] for alpha in alphas]
+
+    def _list_alphas(self) -> list[float]:
+        """Return the values of alpha to try."""
+        if isinstance(self.alpha, Real):
+            return [float(self.alpha)]
+        alphas = [float(alpha) for alpha in np.ravel(np.asarray(self.alpha))]
+        if not alphas or not all(0 < alpha < np.inf for alpha in alphas):
+            msg = f"alpha={self.alpha!r} must be positive numbers, one or more."
+            raise InputError(msg)
+        return alphas
+
+    def _split(
+        self, X: Any, y: Any, treatments: Treatments
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return training and held-out rows."""
+        n_rows = treatments.n_rows
+        (seed,) = draw_seeds(self.random_state, 1)
+        if isinstance(self.validation, Real):
+            n_held_out = max(round(float(self.validation) * n_rows), 1)
+            is_held_out = hold_out_pairs(treatments, n_held_out, seed)
+            train, held_out = np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
+        else:
+            splitter = seed_splitter(self.validation, seed)
+            train, held_out = map(np.asarray, next(iter(splitter.split(X, y))))
+        if len(train) == 0 or len(held_out) == 0:
+            msg = (
+                f"validation={self.validation!r} gives {len(train)} training and "
+                f"{len(held_out)} held-out rows of {n_rows}; choosing alpha needs at "
+                "least one of each. Give a single alpha, or another split."
+            )
+            raise InputError(msg)
+        return train, held_out
+
+    def _compare_compounds(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return tanimoto_kernel(left, right)
+
+    def _compare_amounts(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return mean_square_kernel(left, right, left.shape[1] / 2)
+
+    def _compare_conditions(self, left: Any, right: Any) -> np.ndarray:
+        return super()._compare_conditions(left, right) + self.cell_weight
+
+    def _compare_cells(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        if self.cell_kernel == "linear":
+            kernel = multiply_rows(left, right.T) / left.shape[1]
+        else:
+            kernel = mean_square_kernel(left, right, self.gamma)
+        return kernel + self.compound_weight

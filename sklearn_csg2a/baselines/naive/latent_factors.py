@@ -1,0 +1,278 @@
+"""LatentFactors: factors of drugs and cell lines, without their descriptors."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from sklearn_csg2a._utils.random import private_random_state
+from sklearn_csg2a.baselines.naive._levels import code_levels
+from sklearn_csg2a.baselines.naive.mean_effects import MeanEffects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sklearn_csg2a.treatments import Identifiers
+
+__all__ = ["LatentFactors"]
+
+_START_SCALE = 0.1  # standard deviation of the first factors
+_BLOCK_SIZE = 2**18  # most numbers in an array of a block, unless a level has more
+
+
+class _Block(NamedTuple):
+    """Some drugs or cells, each with its rows, filled up with -1 to equal width."""
+
+    levels: np.ndarray  # (n_levels,)
+    others: np.ndarray  # (n_levels, width), codes of the other side
+    residuals: np.ndarray  # (n_levels, width)
+
+
+class LatentFactors(MeanEffects):
+    """Predict effects of drug and cell line, and a product of their latent factors.
+
+    Collaborative filtering: what is special to a pair is filled in from the other
+    measurements of the drug and of the cell line alone, without any descriptor of
+    either. An unseen drug or cell line has no factors: its pairs are predicted by the
+    effects, as :class:`MeanEffects` does.
+
+    Parameters
+    ----------
+    n_factors : int, default=80
+        Number of factors of each drug and each cell line.
+    alpha : float, default=10.0
+        Weight of the penalty on the factors of a drug or a cell line, in rows.
+    shrinkage : float, default=1.0
+        Weight of the penalty on an effect, in rows.
+    max_iter : int, default=30
+        Most iterations; each solves for all cell lines, and then for all drugs.
+    tol : float, default=1e-3
+        Stop when an iteration changes the products of the training rows by less than
+        this, as a share of their norm.
+    columns : dict, default=None
+        Renamed columns, contract name to the name in X.
+    on_invalid_smiles : {"raise", "nan"}, default="raise"
+        "nan" makes predict give NaN in rows whose SMILES is invalid.
+    random_state : int, RandomState instance or None, default=None
+        Decides the factors of drugs that the iterations start from.
+
+    Attributes
+    ----------
+    intercept_ : ndarray of shape (n_outputs,)
+        Intercept.
+    drugs_, cells_ : ndarray of shape (n_drugs,), (n_cells,)
+        Identities of the drugs; ids of the cell lines, or the bytes of their
+        expression where X had no column ``cell_line``.
+    drug_effects_, cell_effects_ : ndarray of shape (n_drugs or n_cells, n_outputs)
+        Effects, in the unit of y.
+    drug_factors_ : ndarray of shape (n_outputs, n_drugs, n_factors)
+        Factors of the drugs.
+    cell_factors_ : ndarray of shape (n_outputs, n_cells, n_factors)
+        Factors of the cell lines; products with those of drugs are in the unit of y.
+    n_iter_ : int
+        Iterations that were done; of several outputs, the most.
+
+    See Also
+    --------
+    MeanEffects : The effects alone.
+    PairwiseKernelRidge : What is special to a pair, from descriptors.
+
+    Notes
+    -----
+    The effects are fitted first. To the residuals r that they leave, the factors u of
+    cell lines and v of drugs are fitted by the objective ::
+
+        sum over rows (r - u_cell . v_drug)^2
+        + alpha * (sum over cells |u|^2 + sum over drugs |v|^2)
+
+    which is a ridge regression for either side where the other is given; the two
+    alternate. Pairs without a row have no part in it, and replicates count as rows. The
+    objective is not convex, so that the result depends a little on the start. Several
+    outputs are fitted one by one, from the same start.
+
+    References
+    ----------
+    Koren, Y., Bell, R. and Volinsky, C. (2009). Matrix factorization techniques for
+    recommender systems. Computer 42(8), 30-37.
+
+    Examples
+    --------
+    Each drug acts on every other cell line. One pair, with a response of 1, is left
+    out; the effects cannot know of it.
+
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn_csg2a.baselines import LatentFactors, MeanEffects
+    >>> X = pd.MultiIndex.from_product(
+    ...     [list("abcdefgh"), ["C", "CC", "CO", "CN"]], names=["cell_line", "smiles"]
+    ... ).to_frame(index=False)
+    >>> y = np.outer([1, -1] * 4, [1, 1, -1, -1]).ravel()
+    >>> MeanEffects().fit(X[1:], y[1:]).predict(X[:1]).round(1)
+    array([-0.4])
+    >>> model = LatentFactors(n_factors=1, alpha=0.3, random_state=0)
+    >>> model.fit(X[1:], y[1:]).predict(X[:1]).round(1)
+    array([0.4])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **MeanEffects._parameter_constraints,
+        "n_factors": [Interval(Integral, 1, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_factors: int = 80,
+        alpha: float = 10.0,
+        shrinkage: float = 1.0,
+        max_iter: int = 30,
+        tol: float = 1e-3,
+        columns: Mapping[str, str] | None = None,
+        on_invalid_smiles: str = "raise",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(
+            shrinkage=shrinkage, columns=columns, on_invalid_smiles=on_invalid_smiles
+        )
+        self.n_factors = n_factors
+        self.alpha = alpha
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+
+    def _fit(self, X: Any, identifiers: Identifiers, response: np.ndarray) -> None:
+        super()._fit(X, identifiers, response)
+        residuals = response - super()._predict(X, identifiers)
+        drug = code_levels(identifiers.compound, self.drugs_)
+        cell = code_levels(identifiers.cell, self.cells_)
+        start = self._draw_start()
+        found = [
+            _fit_factors(
+                residuals[:, output],
+                (drug, start),
+                (cell, len(self.cells_)),
+                alpha=self.alpha,
+                max_iter=self.max_iter,
+                tol=self.tol,
+            )
+            for output in range(residuals.shape[1])
+        ]
+        drug_factors, cell_factors, n_iter = zip(*found, strict=True)
+        self.drug_factors_ = np.stack(drug_factors)
+        self.cell_factors_ = np.stack(cell_factors)
+        self.n_iter_ = max(n_iter)
+
+    def _predict(self, X: Any, identifiers: Identifiers) -> np.ndarray:
+        table = super()._predict(X, identifiers)
+        drug = code_levels(identifiers.compound, self.drugs_)
+        cell = code_levels(identifiers.cell, self.cells_)
+        known = np.flatnonzero((drug >= 0) & (cell >= 0))
+        drug, cell = drug[known], cell[known]
+        for output, factors in enumerate(self.drug_factors_):
+            products = _multiply(self.cell_factors_[output], cell, factors, drug)
+            table[known, output] += products
+        return table
+
+    def _draw_start(self) -> np.ndarray:
+        """Draw first factors of the drugs, which do not depend on their order."""
+        rng = private_random_state(self.random_state)
+        shape = len(self.drugs_), self.n_factors
+        start = np.empty(shape)
+        start[np.argsort(self.drugs_)] = rng.normal(scale=_START_SCALE, size=shape)
+        return start
+
+
+def _fit_factors(
+    residuals: np.ndarray,
+    drugs: tuple[np.ndarray, np.ndarray],
+    cells: tuple[np.ndarray, int],
+    *,
+    alpha: float,
+    max_iter: int,
+    tol: float,
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Alternate ridge regressions; return factors of drugs and cells, and the steps."""
+    drug, drug_factors = drugs
+    cell, n_cells = cells
+    n_drugs, n_factors = drug_factors.shape
+    cell_factors = np.zeros((n_cells, n_factors))
+    of_cells = list(_make_blocks(cell, n_cells, drug, residuals, n_factors))
+    of_drugs = list(_make_blocks(drug, n_drugs, cell, residuals, n_factors))
+    products = np.zeros_like(residuals)
+    n_iter, changes = 0, True
+    while changes and n_iter < max_iter:
+        _solve_side(of_cells, drug_factors, alpha, out=cell_factors)
+        drug_factors = np.empty((n_drugs, n_factors))
+        _solve_side(of_drugs, cell_factors, alpha, out=drug_factors)
+        before = products
+        products = _multiply(cell_factors, cell, drug_factors, drug)
+        change = np.linalg.norm(products - before)
+        changes = bool(change > tol * np.linalg.norm(products))
+        n_iter += 1
+    return drug_factors, cell_factors, n_iter
+
+
+def _make_blocks(
+    codes: np.ndarray,
+    n_levels: int,
+    others: np.ndarray,
+    residuals: np.ndarray,
+    n_factors: int,
+) -> Iterator[_Block]:
+    """Gather the rows of each level; levels with about as many rows share a block."""
+    order = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes, minlength=n_levels)
+    starts = np.cumsum(counts) - counts
+    size_class = np.ceil(np.log2(counts))
+    for size in np.unique(size_class):
+        alike = np.flatnonzero(size_class == size)
+        width = counts[alike].max()
+        n_in_block = max(1, _BLOCK_SIZE // (n_factors * max(width, n_factors)))
+        for first in range(0, len(alike), n_in_block):
+            levels = alike[first : first + n_in_block]
+            is_row = np.arange(width) < counts[levels, None]
+            at = np.where(is_row, starts[levels, None] + np.arange(width), 0)
+            yield _Block(
+                levels,
+                np.where(is_row, others[order[at]], -1),
+                np.where(is_row, residuals[order[at]], 0.0),
+            )
+
+
+def _solve_side(
+    blocks: list[_Block], others: np.ndarray, alpha: float, *, out: np.ndarray
+) -> None:
+    """Write the ridge solution of each level to out, given the other side.
+
+    Where a level has fewer rows than factors, the system of its rows is solved.
+    """
+    n_factors = others.shape[1]
+    padded = np.vstack([others, np.zeros(n_factors)])  # what is no row adds nothing
+    for levels, codes, residuals in blocks:
+        seen = padded[codes]  # (levels, width, n_factors)
+        turned = seen.transpose(0, 2, 1)
+        target = residuals[:, :, None]
+        width = codes.shape[1]
+        penalty = alpha * np.eye(min(width, n_factors))
+        if width < n_factors:
+            solved = turned @ np.linalg.solve(seen @ turned + penalty, target)
+        else:
+            solved = np.linalg.solve(turned @ seen + penalty, turned @ target)
+        out[levels] = solved[:, :, 0]
+
+
+def _multiply(
+    cell_factors: np.ndarray,
+    cell: np.ndarray,
+    drug_factors: np.ndarray,
+    drug: np.ndarray,
+) -> np.ndarray:
+    """Return the product of factors in each row (n_rows,)."""
+    return np.einsum("ij,ij->i", cell_factors[cell], drug_factors[drug])

@@ -1,0 +1,248 @@
+"""Precily: dense layers on pathway scores and a mean of word vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from sklearn_csg2a.baselines._features import Standardizer
+from sklearn_csg2a.baselines.deep._base import DeepResponse
+from sklearn_csg2a.baselines.deep._gene_sets import (
+    find_gene_sets,
+    group_genes,
+    membership,
+)
+from sklearn_csg2a.baselines.precily.network import PrecilyNetwork
+from sklearn_csg2a.baselines.precily.scores import WordVectors, score_gene_sets
+from sklearn_csg2a.chem import canonical_smiles
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from sklearn_csg2a.baselines.deep._data import PairTensors
+    from sklearn_csg2a.treatments import Treatments
+
+__all__ = ["Precily"]
+
+_N_MODULES = 100
+
+
+class Precily(DeepResponse):
+    """Dense network on enrichment scores of pathways and vectors of SMILES words.
+
+    Parameters
+    ----------
+    expression : DataFrame of shape (n_cells, n_genes), default=None
+        Basal expression; index cell ids, columns gene symbols. None: X carries one
+        column per gene.
+    gene_sets : dict of str to list of str, default=None
+        Genes of each pathway, such as `load_gene_sets("reactome")`. None groups the
+        genes into at most 100 modules that rise and fall together in the training
+        cells.
+    min_genes : int, default=5
+        Pathways with fewer genes of the model are left out.
+    corpus : list of str, default=None
+        SMILES strings of many compounds, from which the vectors of words are learned.
+        None takes the training compounds.
+    n_components : int, default=100
+        Width of a word's vector; fewer where the corpus does not hold as many.
+    hidden : tuple of int, default=(140, 200)
+        Hidden widths behind the second layer of 512.
+    dropout : float, default=0.1
+        Dropout behind the second layer and those that follow.
+    max_epochs : int, default=50
+        Most epochs to train; the learning rate falls along half a cosine.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is 128, or fewer where that would leave less than
+        twelve steps to an epoch; at least 16.
+    batching : {"rows", "blocks"}, default="rows"
+        How the rows of a step are drawn: one by one, as published, or in blocks of
+        random cells and random compounds, which need far fewer passes of the towers.
+    learning_rate : float, default=1e-3
+        First learning rate of AdamW.
+    weight_decay : float, default=0.0
+        Weight decay of AdamW.
+    early_stopping : bool, default=True
+        Hold out rows, keep the weights of the best epoch on them, and stop after
+        `patience` epochs without a better one.
+    patience : int, default=20
+        Epochs without improvement before training stops.
+    validation : float or splitter, default=0.1
+        The fraction of rows held out at random, those of a pair of cell and compound
+        together, or a splitter whose first split is used. One that shuffles with
+        ``random_state=None`` follows `random_state`.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
+    missing_genes : {"error", "zero"}, default="error"
+        What to do where X lacks genes of the model.
+    on_invalid_smiles : {"raise", "nan"}, default="raise"
+        "nan" makes predict give NaN in rows whose SMILES is invalid.
+    device : str, default="auto"
+        "auto" takes CUDA where there is one.
+    precision : {"float32", "bf16"}, default="float32"
+        "bf16" trains with bfloat16 products; predictions stay in float32.
+    callbacks : list of skorch callbacks, default=None
+        Called during training.
+    random_state : int, RandomState instance or None, default=None
+        Decides first weights, batches, dropout and validation rows.
+    verbose : int, default=0
+        1 shows one progress line.
+
+    Attributes
+    ----------
+    genes_ : ndarray of shape (n_genes,)
+        Genes of the model.
+    gene_sets_ : dict of str to list of str
+        Genes of each pathway in use.
+    net_ : skorch.NeuralNetRegressor
+        The trained net; ``net_.module_`` is the torch module.
+    history_ : DataFrame of shape (n_iter_, n_columns)
+        One row per epoch; losses are in squared units of y.
+    best_epoch_ : int
+        Epoch whose weights were kept, from 1.
+    n_iter_ : int
+        Epochs trained.
+    device_ : str
+        Device of the network.
+    interrupted_ : bool
+        Whether the fit was stopped from the keyboard.
+    n_features_in_ : int
+        Number of columns of X in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X in fit, if all are strings.
+
+    See Also
+    --------
+    PathDNN : Pathways as a layer of the network.
+    DeepTTA : A transformer on parts of SMILES strings.
+
+    Notes
+    -----
+    The first layer is as wide as its input. What differs from the published model:
+    pathways are those given, in place of MSigDB's canonical ones. Their scores are
+    those of single-sample GSEA on expression standardised over the training cells, and
+    are standardised in turn; the published GSVA lets cells under test influence those
+    of training. Words of eight characters have vectors from a singular value
+    decomposition of their counts in the corpus, in place of word2vec on two million
+    compounds. There is one network, in place of the mean of five; see
+    :class:`sklearn.ensemble.BaggingRegressor`. Dose and time are ignored.
+
+    References
+    ----------
+    Chawla, S. et al. (2022). Gene expression based inference of cancer drug
+    sensitivity. Nature Communications 13, 5680.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.baselines import Precily
+    >>> from sklearn_csg2a.datasets import make_screen
+    >>> screen = make_screen(n_cells=10, n_compounds=8, random_state=0)
+    >>> model = Precily(expression=screen.expression, max_epochs=1, random_state=0)
+    >>> model.fit(screen.X, screen.y).predict(screen.X).shape == screen.y.shape
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **DeepResponse._parameter_constraints,
+        "gene_sets": [Mapping, None],
+        "min_genes": [Interval(Integral, 1, None, closed="left")],
+        "corpus": ["array-like", None],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "hidden": ["array-like"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+    }
+    _network_class = PrecilyNetwork
+    _largest_batch_size = 128
+
+    def __init__(
+        self,
+        *,
+        expression: pd.DataFrame | None = None,
+        gene_sets: Mapping[str, Sequence[str]] | None = None,
+        min_genes: int = 5,
+        corpus: Sequence[str] | None = None,
+        n_components: int = 100,
+        hidden: tuple[int, ...] = (140, 200),
+        dropout: float = 0.1,
+        max_epochs: int = 50,
+        batch_size: int | str = "auto",
+        batching: str = "rows",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        early_stopping: bool = True,
+        patience: int = 20,
+        validation: Any = 0.1,
+        columns: Mapping[str, str] | None = None,
+        missing_genes: str = "error",
+        on_invalid_smiles: str = "raise",
+        device: str = "auto",
+        precision: str = "float32",
+        callbacks: list[Any] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.expression = expression
+        self.gene_sets = gene_sets
+        self.min_genes = min_genes
+        self.corpus = corpus
+        self.n_components = n_components
+        self.hidden = hidden
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.batching = batching
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.validation = validation
+        self.columns = columns
+        self.missing_genes = missing_genes
+        self.on_invalid_smiles = on_invalid_smiles
+        self.device = device
+        self.precision = precision
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _fit_cells(self, training: Treatments, seed: int) -> None:
+        super()._fit_cells(training, seed)
+        inputs = super()._cell_inputs(training)
+        if self.gene_sets is None:
+            pathways = group_genes(inputs, _N_MODULES, seed)
+        else:
+            pathways = find_gene_sets(self.gene_sets, training.genes, self.min_genes)
+        self.gene_sets_ = {
+            name: [training.genes[i] for i in members]
+            for name, members in pathways.items()
+        }
+        self._members = membership(pathways, training.n_genes)
+        self._score_standardizer = Standardizer(score_gene_sets(inputs, self._members))
+
+    def _cell_inputs(self, treatments: Treatments) -> np.ndarray:
+        scores = score_gene_sets(super()._cell_inputs(treatments), self._members)
+        return self._score_standardizer(scores).astype(np.float32)
+
+    def _fit_compounds(self, training: Treatments, seed: int) -> None:
+        if self._has_compounds:
+            corpus = training.smiles
+            if self.corpus is not None:
+                corpus = tuple(canonical_smiles(one) for one in self.corpus)
+            self._word_vectors = WordVectors(corpus, self.n_components, seed)
+
+    def _configure(self, tensors: PairTensors) -> dict[str, Any]:
+        return {
+            "n_pathways": tensors.cells.shape[1],
+            "n_components": tensors.compounds[0].shape[1] if tensors.compounds else 0,
+            "widths": tuple(int(width) for width in self.hidden),
+            "dropout": self.dropout,
+        }
+
+    def _compound_inputs(self, smiles: Sequence[str]) -> tuple[np.ndarray, ...]:
+        return (self._word_vectors.encode(smiles),)
