@@ -1,25 +1,31 @@
 """Simulated screens, loaders of real ones and readers of the files people have."""
 
-from sklearn_csg2a.datasets._cell_line_ids import map_cell_lines
-from sklearn_csg2a.datasets._depmap_expression import read_depmap_expression
-from sklearn_csg2a.datasets._fitted_dose_response import read_gdsc_fitted
-from sklearn_csg2a.datasets._gct import read_gct
-from sklearn_csg2a.datasets._gctx import iter_gctx, read_gctx, read_gctx_metadata
-from sklearn_csg2a.datasets._gdsc import load_gdsc, load_gdsc2
-from sklearn_csg2a.datasets._gdsc_expression import read_gdsc_expression
-from sklearn_csg2a.datasets._gene_ids import map_genes
-from sklearn_csg2a.datasets._geo import fetch_lincs
-from sklearn_csg2a.datasets._gmt import read_gmt
-from sklearn_csg2a.datasets._h5ad import iter_h5ad, read_h5ad
 from sklearn_csg2a.datasets._home import DataNotFoundError
-from sklearn_csg2a.datasets._interactome import load_gene_sets, load_interactome
-from sklearn_csg2a.datasets._lincs import load_lincs
-from sklearn_csg2a.datasets._pairing import pair_with_controls
-from sklearn_csg2a.datasets._passports_expression import read_passports_expression
-from sklearn_csg2a.datasets._simulate import make_screen
-from sklearn_csg2a.datasets._string_links import read_string_links
-from sklearn_csg2a.datasets._transfer import load_nci60, load_tcga
-from sklearn_csg2a.datasets._units import parse_doses, parse_times
+from sklearn_csg2a.datasets.fetch._lincs import fetch_lincs
+from sklearn_csg2a.datasets.mapping._cell_lines import map_cell_lines
+from sklearn_csg2a.datasets.mapping._genes import map_genes
+from sklearn_csg2a.datasets.pairing._pair import pair_with_controls
+from sklearn_csg2a.datasets.pairing._units import parse_doses, parse_times
+from sklearn_csg2a.datasets.readers._depmap_expression import read_depmap_expression
+from sklearn_csg2a.datasets.readers._gct import read_gct
+from sklearn_csg2a.datasets.readers._gctx import (
+    iter_gctx,
+    read_gctx,
+    read_gctx_metadata,
+)
+from sklearn_csg2a.datasets.readers._gdsc_expression import read_gdsc_expression
+from sklearn_csg2a.datasets.readers._gdsc_fitted import read_gdsc_fitted
+from sklearn_csg2a.datasets.readers._gmt import read_gmt
+from sklearn_csg2a.datasets.readers._h5ad import iter_h5ad, read_h5ad
+from sklearn_csg2a.datasets.readers._passports_expression import (
+    read_passports_expression,
+)
+from sklearn_csg2a.datasets.readers._string import read_string_links
+from sklearn_csg2a.datasets.screens._gdsc import load_gdsc, load_gdsc2
+from sklearn_csg2a.datasets.screens._interactome import load_gene_sets, load_interactome
+from sklearn_csg2a.datasets.screens._lincs import load_lincs
+from sklearn_csg2a.datasets.screens._transfer import load_nci60, load_tcga
+from sklearn_csg2a.datasets.simulate._screen import make_screen
 
 __all__ = [
     "DataNotFoundError",

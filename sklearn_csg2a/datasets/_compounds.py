@@ -11,8 +11,8 @@ import pandas as pd
 
 from sklearn_csg2a._utils.names import NameMatches, describe_unmatched, match_names
 from sklearn_csg2a.chem import compound_identity, smiles_problem
-from sklearn_csg2a.datasets._files import is_missing
-from sklearn_csg2a.datasets._text_tables import (
+from sklearn_csg2a.datasets.readers._text import is_missing
+from sklearn_csg2a.datasets.readers._text_tables import (
     find_column,
     plain_column,
     read_text_table,

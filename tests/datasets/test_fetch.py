@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from sklearn_csg2a.datasets import DataNotFoundError, fetch_lincs
-from sklearn_csg2a.datasets import _geo as geo
-from sklearn_csg2a.datasets._download import download, unpack
+from sklearn_csg2a.datasets.fetch import _lincs as geo
+from sklearn_csg2a.datasets.fetch._download import download, unpack
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
 CONTENT = bytes(range(256)) * 64

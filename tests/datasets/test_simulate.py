@@ -13,7 +13,7 @@ import pytest
 
 from sklearn_csg2a.chem import compound_identity, smiles_problem
 from sklearn_csg2a.datasets import make_screen
-from sklearn_csg2a.datasets._library import LIBRARY_SIZE, enumerate_library
+from sklearn_csg2a.datasets.simulate._library import LIBRARY_SIZE, enumerate_library
 from sklearn_csg2a.exceptions import InputError
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -13,9 +13,8 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils import Bunch
 
-from sklearn_csg2a.datasets._files import choose_ids, name_genes, refuse_repeated
-from sklearn_csg2a.datasets._h5ad_tables import read_frame
-from sklearn_csg2a.datasets._hdf5 import (
+from sklearn_csg2a.datasets.readers._h5ad_tables import read_frame
+from sklearn_csg2a.datasets.readers._hdf5 import (
     ReadRows,
     check_block_size,
     check_size,
@@ -24,6 +23,7 @@ from sklearn_csg2a.datasets._hdf5 import (
     open_hdf5,
     require,
 )
+from sklearn_csg2a.datasets.readers._text import choose_ids, name_genes, refuse_repeated
 from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
 
 __all__ = ["iter_h5ad", "read_h5ad"]

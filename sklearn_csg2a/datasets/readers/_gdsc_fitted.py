@@ -12,9 +12,9 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from sklearn_csg2a.datasets._compounds import CompoundTable, find_smiles
-from sklearn_csg2a.datasets._files import mask_missing
 from sklearn_csg2a.datasets._left_out import describe_reasons, name_rows
-from sklearn_csg2a.datasets._text_tables import (
+from sklearn_csg2a.datasets.readers._text import mask_missing
+from sklearn_csg2a.datasets.readers._text_tables import (
     find_column,
     plain_column,
     read_text_table,

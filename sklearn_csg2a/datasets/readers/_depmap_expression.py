@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets._expression_tables import (
+from sklearn_csg2a.datasets.readers._expression_tables import (
     Join,
     LeftOut,
     check_join,
@@ -16,7 +16,7 @@ from sklearn_csg2a.datasets._expression_tables import (
     read_first_line,
     read_numbers,
 )
-from sklearn_csg2a.datasets._text_tables import (
+from sklearn_csg2a.datasets.readers._text_tables import (
     find_column,
     plain_column,
     read_text_table,

@@ -10,19 +10,19 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
 
 from sklearn_csg2a._utils.random import draw_seeds
-from sklearn_csg2a.datasets._library import (
+from sklearn_csg2a.datasets.simulate._library import (
     LIBRARY_SIZE,
     SCAFFOLDS,
     enumerate_library,
 )
-from sklearn_csg2a.datasets._mechanism import (
+from sklearn_csg2a.datasets.simulate._mechanism import (
     Cells,
     change_expression,
     hit_strength,
     make_cells,
     respond,
 )
-from sklearn_csg2a.datasets._planted import (
+from sklearn_csg2a.datasets.simulate._network import (
     MODULE_SIZE,
     Effects,
     make_network,

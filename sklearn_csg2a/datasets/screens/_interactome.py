@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from sklearn_csg2a.datasets._gmt import read_gmt
 from sklearn_csg2a.datasets._home import find_file, read_table
+from sklearn_csg2a.datasets.readers._gmt import read_gmt
 from sklearn_csg2a.exceptions import InputError
 
 __all__ = ["load_gene_sets", "load_interactome"]

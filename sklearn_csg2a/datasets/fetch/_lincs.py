@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from sklearn_csg2a.datasets._download import download, unpack
-from sklearn_csg2a.datasets._files import open_text
-from sklearn_csg2a.datasets._gctx import iter_gctx, read_gctx_metadata
 from sklearn_csg2a.datasets._home import (
     DATA_HOME_VARIABLE,
     DataNotFoundError,
     read_arrays,
     read_table,
 )
-from sklearn_csg2a.datasets._pairing import pair_with_controls
+from sklearn_csg2a.datasets.fetch._download import download, unpack
+from sklearn_csg2a.datasets.pairing._pair import pair_with_controls
+from sklearn_csg2a.datasets.readers._gctx import iter_gctx, read_gctx_metadata
+from sklearn_csg2a.datasets.readers._text import open_text
 from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
 
 __all__ = ["fetch_lincs"]

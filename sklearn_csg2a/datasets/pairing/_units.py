@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets._files import is_missing
+from sklearn_csg2a.datasets.readers._text import is_missing
 from sklearn_csg2a.exceptions import InputError, list_offenders
 
 __all__ = ["parse_doses", "parse_times"]

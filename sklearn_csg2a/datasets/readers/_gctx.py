@@ -12,19 +12,19 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from sklearn_csg2a.datasets._files import (
-    choose_ids,
-    name_genes,
-    read_metadata,
-    refuse_repeated,
-)
-from sklearn_csg2a.datasets._hdf5 import (
+from sklearn_csg2a.datasets.readers._hdf5 import (
     check_block_size,
     dense_rows,
     fill_rows,
     open_hdf5,
     read_texts,
     require,
+)
+from sklearn_csg2a.datasets.readers._text import (
+    choose_ids,
+    name_genes,
+    read_metadata,
+    refuse_repeated,
 )
 from sklearn_csg2a.exceptions import DataFileError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from sklearn_csg2a.datasets._files import open_text
+from sklearn_csg2a.datasets.readers._text import open_text
 from sklearn_csg2a.exceptions import DataFileError
 
 __all__ = ["read_gmt"]

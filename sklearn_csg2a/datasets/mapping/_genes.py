@@ -10,13 +10,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets._expression_tables import (
+from sklearn_csg2a.datasets.readers._expression_tables import (
     Join,
     LeftOut,
     check_join,
     join_repeated,
 )
-from sklearn_csg2a.datasets._text_tables import (
+from sklearn_csg2a.datasets.readers._text_tables import (
     find_column,
     plain_column,
     read_text_table,

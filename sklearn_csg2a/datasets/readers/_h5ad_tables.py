@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets._files import decode_text
-from sklearn_csg2a.datasets._hdf5 import check_size, read_texts, require
+from sklearn_csg2a.datasets.readers._hdf5 import check_size, read_texts, require
+from sklearn_csg2a.datasets.readers._text import decode_text
 from sklearn_csg2a.exceptions import DataFileError
 
 __all__ = ["read_frame"]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets._text_tables import open_table, read_header
+from sklearn_csg2a.datasets.readers._text_tables import open_table, read_header
 from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets._planted import Effects
+from sklearn_csg2a.datasets.simulate._network import Effects
 
 __all__ = ["Cells", "change_expression", "hit_strength", "make_cells", "respond"]
 

@@ -16,7 +16,7 @@ from sklearn_csg2a._utils.names import (
     match_names,
     plain_spelling,
 )
-from sklearn_csg2a.datasets._model_tables import Lookup, ModelTable, spell_id
+from sklearn_csg2a.datasets.mapping._model_tables import Lookup, ModelTable, spell_id
 from sklearn_csg2a.exceptions import InputError, UnknownCellLineError, list_offenders
 
 __all__ = ["map_cell_lines"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets._text_tables import plain_column, read_text_table
+from sklearn_csg2a.datasets.readers._text_tables import plain_column, read_text_table
 from sklearn_csg2a.exceptions import InputError, list_offenders
 
 __all__ = ["KINDS", "Lookup", "ModelTable", "spell_id"]

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from sklearn_csg2a.datasets._expression_tables import (
+from sklearn_csg2a.datasets.readers._expression_tables import (
     Join,
     LeftOut,
     check_join,
     finish_expression,
     read_numbers,
 )
-from sklearn_csg2a.datasets._passports_long import GENE_COLUMNS, read_long
-from sklearn_csg2a.datasets._text_tables import (
+from sklearn_csg2a.datasets.readers._passports_long import GENE_COLUMNS, read_long
+from sklearn_csg2a.datasets.readers._text_tables import (
     find_column,
     open_table,
     plain_column,

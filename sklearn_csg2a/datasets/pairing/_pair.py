@@ -13,7 +13,8 @@ from sklearn.utils import Bunch, check_random_state
 
 from sklearn_csg2a.datasets._compounds import CompoundTable
 from sklearn_csg2a.datasets._left_out import describe_reasons
-from sklearn_csg2a.datasets._pairing_metadata import (
+from sklearn_csg2a.datasets.pairing._means import ProfileMeans, average_profiles
+from sklearn_csg2a.datasets.pairing._metadata import (
     TREATMENT,
     Choice,
     add_reason,
@@ -26,7 +27,6 @@ from sklearn_csg2a.datasets._pairing_metadata import (
     refuse_other_cells,
     resolve_columns,
 )
-from sklearn_csg2a.datasets._profile_means import ProfileMeans, average_profiles
 from sklearn_csg2a.exceptions import InputError
 
 __all__ = ["pair_with_controls"]

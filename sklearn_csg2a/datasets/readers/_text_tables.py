@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets._files import open_text, start_of_file
+from sklearn_csg2a.datasets.readers._text import open_text, start_of_file
 from sklearn_csg2a.exceptions import DataFileError, list_offenders
 
 __all__ = [

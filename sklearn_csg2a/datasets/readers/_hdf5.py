@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets._files import GZIP_MAGIC, decode_text, start_of_file
+from sklearn_csg2a.datasets.readers._text import GZIP_MAGIC, decode_text, start_of_file
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = [

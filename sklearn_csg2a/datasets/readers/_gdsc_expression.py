@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets._expression_tables import (
+from sklearn_csg2a.datasets.readers._expression_tables import (
     Join,
     LeftOut,
     check_join,

@@ -11,7 +11,7 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets._files import open_text
+from sklearn_csg2a.datasets.readers._text import open_text
 from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
 
 __all__ = ["read_string_links"]

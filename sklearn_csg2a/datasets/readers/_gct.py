@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from sklearn_csg2a.datasets._files import (
+from sklearn_csg2a.datasets.readers._text import (
     GZIP_MAGIC,
     choose_ids,
     is_missing,

@@ -10,9 +10,9 @@ import pandas as pd
 
 from sklearn_csg2a._utils.names import match_names
 from sklearn_csg2a.datasets._compounds import CompoundTable, find_smiles
-from sklearn_csg2a.datasets._files import mask_missing
 from sklearn_csg2a.datasets._left_out import name_rows
-from sklearn_csg2a.datasets._units import parse_doses, parse_times
+from sklearn_csg2a.datasets.pairing._units import parse_doses, parse_times
+from sklearn_csg2a.datasets.readers._text import mask_missing
 from sklearn_csg2a.exceptions import InputError, list_offenders
 
 __all__ = [

@@ -1,0 +1,1 @@
+"""Ids of cell lines and genes from one source to another."""

@@ -1,0 +1,1 @@
+"""Treated profiles and the controls of their batch."""

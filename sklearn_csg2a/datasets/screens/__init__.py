@@ -1,0 +1,1 @@
+"""Loaders of the public screens, from a folder of files."""

@@ -1,0 +1,1 @@
+"""A simulated screen with known truth."""
