@@ -13,9 +13,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import Bunch
 
 from benchmarks._change import predict_plate_mean
-from benchmarks._manifest import Fold
 from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a.chem import MorganEncoder
+from sklearn_csg2a.evaluation.folds import Fold
 from sklearn_csg2a.model_selection import DrugBlindKFold
 
 # Chosen on splits by compound of the training rows of the first fold of "compound";

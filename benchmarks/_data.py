@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from benchmarks._configuration import hash_parts
 from benchmarks._nci60 import load_nci60_alone, load_nci60_transfer
 from benchmarks._potency import tabulate_screen
 from sklearn_csg2a.datasets import (
@@ -19,6 +18,7 @@ from sklearn_csg2a.datasets import (
     load_nci60,
     make_screen,
 )
+from sklearn_csg2a.evaluation.configuration import hash_parts
 
 GENE_SETS = ("hallmark", "pid", "reactome", "wikipathways_2023")
 

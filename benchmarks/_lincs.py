@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from benchmarks._configuration import hash_parts
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.datasets import load_lincs
+from sklearn_csg2a.evaluation.configuration import hash_parts
 
 
 def make_profiles(X: pd.DataFrame, Y: pd.DataFrame, expression: pd.DataFrame) -> Bunch:

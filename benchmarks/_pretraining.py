@@ -14,10 +14,10 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from benchmarks import models
-from benchmarks._configuration import hash_parts
-from benchmarks._store import replaced
 from sklearn_csg2a import PerturbationRegressor, save_model
 from sklearn_csg2a.chem import compound_identities
+from sklearn_csg2a.evaluation.configuration import hash_parts
+from sklearn_csg2a.evaluation.store import replaced
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks._report_page import Notes
+from sklearn_csg2a.evaluation.page import Notes
 
 TEXTS = Path(__file__).resolve().parent / "notes.toml"
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from benchmarks._report_data import TITLES
-from benchmarks._report_statistics import t_interval
 from benchmarks.models import NAIVE
+from sklearn_csg2a.evaluation.panels import TITLES
+from sklearn_csg2a.evaluation.statistics import t_interval
 
 MEASURES = {
     "rmse": "RMSE",

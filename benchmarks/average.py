@@ -21,14 +21,18 @@ if not __package__:  # run as a script, whose own folder is first on the path
 
 import numpy as np
 
-from benchmarks._configuration import hash_parts
 from benchmarks._data import LOADERS
-from benchmarks._evaluate import FoldTask, Source, measure
-from benchmarks._manifest import SCHEMES, Fold, make_folds
-from benchmarks._results import predictions_path, results_table, save_predictions
-from benchmarks._tasks import Result, describe_versions
 from benchmarks.models import AVERAGES, Registered
 from benchmarks.run import RESULTS, cache_folder, choose_schemes
+from sklearn_csg2a.evaluation.configuration import hash_parts
+from sklearn_csg2a.evaluation.evaluate import FoldTask, Source, measure
+from sklearn_csg2a.evaluation.folds import SCHEMES, Fold, make_folds
+from sklearn_csg2a.evaluation.results import (
+    predictions_path,
+    results_table,
+    save_predictions,
+)
+from sklearn_csg2a.evaluation.tasks import Result, describe_versions
 
 SUMMED = ("fit_seconds", "predict_seconds", "n_parameters")
 

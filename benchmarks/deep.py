@@ -15,7 +15,6 @@ from typing import Any
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
-from benchmarks._manifest import RANDOM_811, validation_splitter
 from sklearn_csg2a.baselines import (
     DeepCoVDR,
     DeepTTA,
@@ -24,6 +23,7 @@ from sklearn_csg2a.baselines import (
     PathDNN,
     Precily,
 )
+from sklearn_csg2a.evaluation.folds import RANDOM_811, validation_splitter
 from sklearn_csg2a.training.device import bfloat16_is_slow, resolve_device
 
 # Of training, where the processor is not slowed down by it.

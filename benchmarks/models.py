@@ -20,13 +20,9 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils import Bunch
 
-from benchmarks import _configuration
 from benchmarks._ablations import rewire, shuffle_cells, shuffled_encoder
 from benchmarks._data import load_data
-from benchmarks._manifest import RANDOM_811, SPLITTERS, validation_splitter
-from benchmarks._naive import NAIVE_MODELS
 from benchmarks._potency import with_potency
-from benchmarks._report_data import Roster
 from benchmarks.deep import DEEP, PRECISION
 from benchmarks.spaces import draw_candidates
 from sklearn_csg2a import DrugResponseRegressor, ResidualRegressor
@@ -38,6 +34,10 @@ from sklearn_csg2a.baselines import (
     SVMResponse,
 )
 from sklearn_csg2a.chem import MATEncoder, MorganEncoder, resolve_encoder
+from sklearn_csg2a.evaluation import configuration as _configuration
+from sklearn_csg2a.evaluation.folds import RANDOM_811, SPLITTERS, validation_splitter
+from sklearn_csg2a.evaluation.naive import NAIVE_MODELS
+from sklearn_csg2a.evaluation.panels import Roster
 
 Factory = Callable[[Bunch, str, int], BaseEstimator]
 

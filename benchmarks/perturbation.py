@@ -35,16 +35,16 @@ from benchmarks._change_network import (
     predict_by_network,
     predict_by_tuned_network,
 )
-from benchmarks._configuration import hash_parts
 from benchmarks._lincs import load_profiles
-from benchmarks._manifest import TEST_SEED, Fold, hash_split
 from benchmarks._perturbation_summary import by_plate, compare_models, summarize
-from benchmarks._store import Table, replaced
-from benchmarks._study import Study, is_stored
-from benchmarks._tasks import Result, describe_versions
-from benchmarks._workers import Processes
 from benchmarks.run import RESULTS, cache_folder
 from sklearn_csg2a.datasets import load_interactome
+from sklearn_csg2a.evaluation.configuration import hash_parts
+from sklearn_csg2a.evaluation.folds import TEST_SEED, Fold, hash_split
+from sklearn_csg2a.evaluation.store import Table, replaced
+from sklearn_csg2a.evaluation.study import Study, is_stored
+from sklearn_csg2a.evaluation.tasks import Result, describe_versions
+from sklearn_csg2a.evaluation.workers import Processes
 
 DATA = "perturbation"
 N_SPLITS = {"compound": 5, "plate": 6}

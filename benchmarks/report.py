@@ -17,18 +17,18 @@ if not __package__:  # run as a script, whose own folder is first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from benchmarks._data import LOADERS
-from benchmarks._report_data import make_panels, read_results
 from benchmarks._report_notes import read_notes, read_paragraphs
-from benchmarks._report_page import (
+from benchmarks.models import NAIVE, ROSTER, Registered
+from benchmarks.run import RESULTS, cache_folder
+from sklearn_csg2a.evaluation.page import (
     Origin,
     as_html,
     as_markdown,
     list_files,
     make_report,
 )
-from benchmarks._store import replaced
-from benchmarks.models import NAIVE, ROSTER, Registered
-from benchmarks.run import RESULTS, cache_folder
+from sklearn_csg2a.evaluation.panels import make_panels, read_results
+from sklearn_csg2a.evaluation.store import replaced
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

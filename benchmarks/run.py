@@ -24,18 +24,19 @@ from sklearn.utils import Bunch
 
 from benchmarks import models
 from benchmarks._data import LOADERS
-from benchmarks._evaluate import FoldTask, Source, make_task
-from benchmarks._manifest import SCHEMES, Fold, list_schemes, make_folds
-from benchmarks._results import (
+from benchmarks.spaces import draw_candidates
+from sklearn_csg2a.evaluation.evaluate import FoldTask, Source, make_task
+from sklearn_csg2a.evaluation.folds import SCHEMES, Fold, list_schemes, make_folds
+from sklearn_csg2a.evaluation.results import (
     folds_table,
     record_folds,
     results_table,
     save_predictions,
 )
-from benchmarks._store import Table
-from benchmarks._study import STOPPED, Study, is_stored
-from benchmarks._tasks import Failure, Result
-from benchmarks._tuning import (
+from sklearn_csg2a.evaluation.store import Table
+from sklearn_csg2a.evaluation.study import STOPPED, Study, is_stored
+from sklearn_csg2a.evaluation.tasks import Failure, Result
+from sklearn_csg2a.evaluation.tuning import (
     Candidate,
     Search,
     choose,
@@ -44,8 +45,7 @@ from benchmarks._tuning import (
     plan_search,
     scores_table,
 )
-from benchmarks._workers import Workers, open_workers
-from benchmarks.spaces import draw_candidates
+from sklearn_csg2a.evaluation.workers import Workers, open_workers
 
 RESULTS = Path(__file__).resolve().parent / "results"
 

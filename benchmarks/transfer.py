@@ -29,27 +29,32 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from benchmarks import models
-from benchmarks._configuration import hash_parts
 from benchmarks._data import row_ids
-from benchmarks._evaluate import describe_fit, measure
 from benchmarks._lincs import load_profiles
-from benchmarks._manifest import (
+from benchmarks._pretraining import Pretraining, plan_pretraining, pretrain
+from benchmarks._transfer_summary import summarize
+from benchmarks.run import RESULTS, cache_folder
+from sklearn_csg2a import DrugResponseRegressor
+from sklearn_csg2a.datasets import load_gdsc, load_gdsc2, load_interactome
+from sklearn_csg2a.evaluation.configuration import hash_parts
+from sklearn_csg2a.evaluation.evaluate import describe_fit, measure
+from sklearn_csg2a.evaluation.folds import (
     SPLITTERS,
     VALIDATION_SEED,
     Fold,
     make_folds,
     validation_splitter,
 )
-from benchmarks._pretraining import Pretraining, plan_pretraining, pretrain
-from benchmarks._results import COLUMNS, KEY, record_folds, save_predictions
-from benchmarks._store import Table, replaced
-from benchmarks._study import Study, is_stored
-from benchmarks._tasks import Result, describe_versions
-from benchmarks._transfer_summary import summarize
-from benchmarks._workers import Processes
-from benchmarks.run import RESULTS, cache_folder
-from sklearn_csg2a import DrugResponseRegressor
-from sklearn_csg2a.datasets import load_gdsc, load_gdsc2, load_interactome
+from sklearn_csg2a.evaluation.results import (
+    COLUMNS,
+    KEY,
+    record_folds,
+    save_predictions,
+)
+from sklearn_csg2a.evaluation.store import Table, replaced
+from sklearn_csg2a.evaluation.study import Study, is_stored
+from sklearn_csg2a.evaluation.tasks import Result, describe_versions
+from sklearn_csg2a.evaluation.workers import Processes
 from sklearn_csg2a.model_selection import DrugBlindKFold, SplitAudit, audit_split
 
 DATA = "transfer"

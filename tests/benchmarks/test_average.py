@@ -13,7 +13,7 @@ run = pytest.importorskip(
     "benchmarks.run", reason="the benchmarks folder is not importable"
 )
 average = pytest.importorskip("benchmarks.average")
-results = pytest.importorskip("benchmarks._results")
+results = pytest.importorskip("sklearn_csg2a.evaluation.results")
 
 OF_TWO = {"of_two": [("DrugMean", 0, 3.0), ("CellMean", 0, 1.0)]}
 

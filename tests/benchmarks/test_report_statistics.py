@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import ttest_rel
 
 statistics = pytest.importorskip(
-    "benchmarks._report_statistics", reason="the benchmarks folder is not importable"
+    "sklearn_csg2a.evaluation.statistics",
+    reason="the benchmarks folder is not importable",
 )
 
 

@@ -12,14 +12,14 @@ import pytest
 pytest.importorskip("jinja2", reason="jinja2 is not installed")
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 page = pytest.importorskip(
-    "benchmarks._report_page", reason="the benchmarks folder is not importable"
+    "sklearn_csg2a.evaluation.page", reason="the benchmarks folder is not importable"
 )
-figures = pytest.importorskip("benchmarks._report_figures")
+figures = pytest.importorskip("sklearn_csg2a.evaluation.figures")
 models = pytest.importorskip("benchmarks.models")
-report_data = pytest.importorskip("benchmarks._report_data")
-statistics = pytest.importorskip("benchmarks._report_statistics")
-tables = pytest.importorskip("benchmarks._report_tables")
-variants = pytest.importorskip("benchmarks._report_variants")
+report_data = pytest.importorskip("sklearn_csg2a.evaluation.panels")
+statistics = pytest.importorskip("sklearn_csg2a.evaluation.statistics")
+tables = pytest.importorskip("sklearn_csg2a.evaluation.tables")
+variants = pytest.importorskip("sklearn_csg2a.evaluation.variants")
 
 WHOLE = [1.0, 1.1, 1.2, 1.3]
 SHUFFLED = [2.0, 2.11, 2.19, 2.3]

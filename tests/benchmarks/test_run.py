@@ -19,9 +19,9 @@ run = pytest.importorskip(
 )
 data_module = pytest.importorskip("benchmarks._data")
 models = pytest.importorskip("benchmarks.models")
-progress = pytest.importorskip("benchmarks._progress")
-report_data = pytest.importorskip("benchmarks._report_data")
-store = pytest.importorskip("benchmarks._store")
+progress = pytest.importorskip("sklearn_csg2a.evaluation.progress")
+report_data = pytest.importorskip("sklearn_csg2a.evaluation.panels")
+store = pytest.importorskip("sklearn_csg2a.evaluation.store")
 
 LADDER = list(models.NAIVE)
 
@@ -143,7 +143,7 @@ def test_changed_folds_are_noticed_and_run_again(
 ):
     arguments = ["--schemes", "mixed", "--models", "counted", "--folds", 1]
     benchmark(*arguments, "--models", "counted", "GlobalMean")
-    monkeypatch.setattr("benchmarks._manifest.TEST_SEED", 7)
+    monkeypatch.setattr("sklearn_csg2a.evaluation.folds.TEST_SEED", 7)
     capsys.readouterr()
     benchmark(*arguments)
     assert "mixed fold 0 of 10 is not the fold in" in capsys.readouterr().err
@@ -208,7 +208,7 @@ def test_rows_of_unknown_tissue_are_a_tissue(monkeypatch):
 
 
 def test_split_hash_depends_on_the_ids_and_not_on_their_order():
-    manifest = pytest.importorskip("benchmarks._manifest")
+    manifest = pytest.importorskip("sklearn_csg2a.evaluation.folds")
     ids = np.array(["a", "b", "c", "d"])
     given = manifest.hash_split(ids, np.array([0, 1]), np.array([2, 3]))
     assert given == manifest.hash_split(ids, np.array([1, 0]), np.array([3, 2]))

@@ -11,10 +11,10 @@ import pytest
 from sklearn.utils import Bunch
 
 manifest = pytest.importorskip(
-    "benchmarks._manifest", reason="the benchmarks folder is not importable"
+    "sklearn_csg2a.evaluation.folds", reason="the benchmarks folder is not importable"
 )
 data_module = pytest.importorskip("benchmarks._data")
-evaluate = pytest.importorskip("benchmarks._evaluate")
+evaluate = pytest.importorskip("sklearn_csg2a.evaluation.evaluate")
 models = pytest.importorskip("benchmarks.models")
 nci60 = pytest.importorskip("benchmarks._nci60")
 SCREEN = models.Registered("screen")

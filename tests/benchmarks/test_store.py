@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 store = pytest.importorskip(
-    "benchmarks._store", reason="the benchmarks folder is not importable"
+    "sklearn_csg2a.evaluation.store", reason="the benchmarks folder is not importable"
 )
 
 

@@ -16,7 +16,7 @@ run = pytest.importorskip(
     "benchmarks.run", reason="the benchmarks folder is not importable"
 )
 data_module = pytest.importorskip("benchmarks._data")
-manifest = pytest.importorskip("benchmarks._manifest")
+manifest = pytest.importorskip("sklearn_csg2a.evaluation.folds")
 models = pytest.importorskip("benchmarks.models")
 spaces = pytest.importorskip("benchmarks.spaces")
 

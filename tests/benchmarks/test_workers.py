@@ -8,9 +8,9 @@ import logging
 import pytest
 
 workers = pytest.importorskip(
-    "benchmarks._workers", reason="the benchmarks folder is not importable"
+    "sklearn_csg2a.evaluation.workers", reason="the benchmarks folder is not importable"
 )
-tasks = pytest.importorskip("benchmarks._tasks")
+tasks = pytest.importorskip("sklearn_csg2a.evaluation.tasks")
 
 NAMES = ["--schemes", "mixed", "drug", "--models", "naive", "--folds", 2]
 OF_A_RUN = ("fit_seconds", "predict_seconds")
@@ -88,7 +88,7 @@ def test_dask_cluster_gives_the_rows_of_one_process_and_goes_on(
     path = benchmark.folder / "screen.csv"
     path.unlink()
     dask = [*NAMES, "--backend", "dask", "--scheduler", cluster]
-    store = pytest.importorskip("benchmarks._store")
+    store = pytest.importorskip("sklearn_csg2a.evaluation.store")
     add = store.Table.add
 
     def stop_after_three(table, rows):

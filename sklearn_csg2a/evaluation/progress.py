@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any, TextIO
 
-from benchmarks._tasks import Failure
 from sklearn_csg2a._utils.progress import ProgressLine
+from sklearn_csg2a.evaluation.tasks import Failure
 
 
 class Progress:

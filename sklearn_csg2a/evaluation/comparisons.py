@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from benchmarks._report_data import MEASURES, Panel
-from benchmarks._report_statistics import (
+from sklearn_csg2a.evaluation.panels import MEASURES, Panel
+from sklearn_csg2a.evaluation.statistics import (
     LEVEL,
     PairedTest,
     RankTest,

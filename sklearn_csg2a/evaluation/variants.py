@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from benchmarks._report_data import Panel
-from benchmarks._report_statistics import (
+from sklearn_csg2a.evaluation.panels import Panel
+from sklearn_csg2a.evaluation.statistics import (
     LEVEL,
     PairedTest,
     adjust_holm,
     corrected_t_test,
 )
-from benchmarks._report_tables import DASH, Cell, Table, write_interval, write_p
+from sklearn_csg2a.evaluation.tables import DASH, Cell, Table, write_interval, write_p
 
 # What variants change on purpose, or is of no interest here.
 MAY_DIFFER = {"attention", "compound_encoder", "random_state"}

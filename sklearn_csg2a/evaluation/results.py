@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._manifest import Fold
-from benchmarks._store import Table, replaced
-from benchmarks._tasks import Result
+from sklearn_csg2a.evaluation.folds import Fold
+from sklearn_csg2a.evaluation.store import Table, replaced
+from sklearn_csg2a.evaluation.tasks import Result
 
 KEY = ("scheme", "n_splits", "fold", "model", "seed")
 COLUMNS = (

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from benchmarks._progress import Progress
-from benchmarks._store import Key, Table
-from benchmarks._tasks import Failure, Outcome, Result, Task
-from benchmarks._workers import Workers
+from sklearn_csg2a.evaluation.progress import Progress
+from sklearn_csg2a.evaluation.store import Key, Table
+from sklearn_csg2a.evaluation.tasks import Failure, Outcome, Result, Task
+from sklearn_csg2a.evaluation.workers import Workers
 
 STOPPED = "Stopped. Start again to go on: what was finished is kept."
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from benchmarks._report_comparisons import LEAST_FOLDS_FOR_RANKS, Comparison
-from benchmarks._report_data import MEASURES, Panel
-from benchmarks._report_tables import write_interval, write_p
+from sklearn_csg2a.evaluation.comparisons import LEAST_FOLDS_FOR_RANKS, Comparison
+from sklearn_csg2a.evaluation.panels import MEASURES, Panel
+from sklearn_csg2a.evaluation.tables import write_interval, write_p
 
 MOST_PAIRS_LISTED = 10  # of pairs that are not told apart; more are counted
 

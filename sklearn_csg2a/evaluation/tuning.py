@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._configuration import hash_parts
-from benchmarks._evaluate import (
+from sklearn_csg2a.evaluation.configuration import hash_parts
+from sklearn_csg2a.evaluation.evaluate import (
     TUNED,
     FoldTask,
     Source,
@@ -23,11 +23,11 @@ from benchmarks._evaluate import (
     make_task,
     training_rows,
 )
-from benchmarks._manifest import Fold, inner_fold
-from benchmarks._naive import NAIVE_MODELS
-from benchmarks._store import Table
-from benchmarks._study import is_valid
-from benchmarks._tasks import Failure, Result, describe_versions
+from sklearn_csg2a.evaluation.folds import Fold, inner_fold
+from sklearn_csg2a.evaluation.naive import NAIVE_MODELS
+from sklearn_csg2a.evaluation.store import Table
+from sklearn_csg2a.evaluation.study import is_valid
+from sklearn_csg2a.evaluation.tasks import Failure, Result, describe_versions
 from sklearn_csg2a.exceptions import DivergedError
 from sklearn_csg2a.metrics import rmse
 

@@ -12,10 +12,10 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
-from benchmarks._manifest import SPLIT_NAIVE, Fold, LastRows
-from benchmarks._naive import NAIVE_MODELS
-from benchmarks._tasks import Result, describe_versions
 from sklearn_csg2a.chem import compound_identities
+from sklearn_csg2a.evaluation.folds import SPLIT_NAIVE, Fold, LastRows
+from sklearn_csg2a.evaluation.naive import NAIVE_MODELS
+from sklearn_csg2a.evaluation.tasks import Result, describe_versions
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import (
     pearson,

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from benchmarks._report_data import Panel
-from benchmarks._results import predictions_path
 from sklearn_csg2a.chem import compound_identities
+from sklearn_csg2a.evaluation.panels import Panel
+from sklearn_csg2a.evaluation.results import predictions_path
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import rmse, within_group_correlation
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from joblib import Parallel, delayed, parallel_config
 
-from benchmarks._tasks import Failure, Outcome, perform
+from sklearn_csg2a.evaluation.tasks import Failure, Outcome, perform
 
 
 class Workers(Protocol):

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchmarks._evaluate import TUNED
-from benchmarks._naive import NAIVE_MODELS
-from benchmarks._results import folds_table, results_table
+from sklearn_csg2a.evaluation.evaluate import TUNED
+from sklearn_csg2a.evaluation.naive import NAIVE_MODELS
+from sklearn_csg2a.evaluation.results import folds_table, results_table
 
 TITLES = {
     "mixed": "Mixed: new pairs of known cell lines and compounds",

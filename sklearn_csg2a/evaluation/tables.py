@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from benchmarks._report_comparisons import Comparison
-from benchmarks._report_data import MEASURES, Panel
-from benchmarks._report_statistics import RankTest, t_interval
+from sklearn_csg2a.evaluation.comparisons import Comparison
+from sklearn_csg2a.evaluation.panels import MEASURES, Panel
+from sklearn_csg2a.evaluation.statistics import RankTest, t_interval
 
 COST = ("fit_seconds", "n_parameters")
 DASH = "–"  # noqa: RUF001 (an en dash is what is meant)

@@ -9,13 +9,10 @@ from pathlib import Path
 import pandas as pd
 from sklearn.utils import Bunch
 
-from benchmarks import _report_figures as figures
-from benchmarks import _report_tables as tables
-from benchmarks import _report_variants as variants
-from benchmarks import _report_words as words
-from benchmarks._report_comparisons import compare_models, rank_models
-from benchmarks._report_data import Panel
-from benchmarks._report_predictions import (
+from sklearn_csg2a.evaluation import figures, tables, variants, words
+from sklearn_csg2a.evaluation.comparisons import compare_models, rank_models
+from sklearn_csg2a.evaluation.panels import Panel
+from sklearn_csg2a.evaluation.predictions import (
     Predictions,
     per_compound,
     read_compounds,

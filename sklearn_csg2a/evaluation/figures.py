@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from benchmarks._report_comparisons import Comparison
-from benchmarks._report_data import Panel
-from benchmarks._report_statistics import RankTest, find_cliques, t_interval
-from benchmarks._report_variants import Effect
+from sklearn_csg2a.evaluation.comparisons import Comparison
+from sklearn_csg2a.evaluation.panels import Panel
+from sklearn_csg2a.evaluation.statistics import RankTest, find_cliques, t_interval
+from sklearn_csg2a.evaluation.variants import Effect
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

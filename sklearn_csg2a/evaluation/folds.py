@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import Bunch
 
-from benchmarks._configuration import hash_parts
+from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.model_selection import (
     CellBlindKFold,
     DisjointKFold,

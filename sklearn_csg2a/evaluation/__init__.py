@@ -1,0 +1,1 @@
+"""What judges any regressor: folds, tasks, stored results, statistics, reports."""
