@@ -21,8 +21,8 @@ if not __package__:  # run as a script, whose own folder is first on the path
 
 import numpy as np
 
-from benchmarks._data import LOADERS
-from benchmarks.models import AVERAGES, Registered
+from benchmarks.data.load import LOADERS
+from benchmarks.models.registry import AVERAGES, Registered
 from benchmarks.run import RESULTS, cache_folder, choose_schemes
 from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.evaluation.evaluate import FoldTask, Source, measure

@@ -27,17 +27,23 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from benchmarks import _change, _change_kernel, _change_network
-from benchmarks._change import Predictor, mean_over_compounds, score_profiles
-from benchmarks._change_network import (
+from benchmarks.data.lincs import load_profiles
+from benchmarks.models.profiles import baselines as _change
+from benchmarks.models.profiles import kernel as _change_kernel
+from benchmarks.models.profiles import network as _change_network
+from benchmarks.models.profiles.baselines import (
+    Predictor,
+    mean_over_compounds,
+    score_profiles,
+)
+from benchmarks.models.profiles.network import (
     Prediction,
     make_splitter,
     predict_by_network,
     predict_by_tuned_network,
 )
-from benchmarks._lincs import load_profiles
-from benchmarks._perturbation_summary import by_plate, compare_models, summarize
 from benchmarks.run import RESULTS, cache_folder
+from benchmarks.studies.perturbation_summary import by_plate, compare_models, summarize
 from sklearn_csg2a.datasets import load_interactome
 from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.evaluation.folds import TEST_SEED, Fold, hash_split

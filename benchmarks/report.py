@@ -16,10 +16,10 @@ from pathlib import Path
 if not __package__:  # run as a script, whose own folder is first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks._data import LOADERS
-from benchmarks._report_notes import read_notes, read_paragraphs
-from benchmarks.models import NAIVE, ROSTER, Registered
+from benchmarks.data.load import LOADERS
+from benchmarks.models.registry import NAIVE, ROSTER, Registered
 from benchmarks.run import RESULTS, cache_folder
+from benchmarks.studies.notes import read_notes, read_paragraphs
 from sklearn_csg2a.evaluation.page import (
     Origin,
     as_html,

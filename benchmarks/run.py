@@ -22,9 +22,9 @@ if not __package__:  # run as a script, whose own folder is first on the path
 
 from sklearn.utils import Bunch
 
-from benchmarks import models
-from benchmarks._data import LOADERS
-from benchmarks.spaces import draw_candidates
+from benchmarks.data.load import LOADERS
+from benchmarks.models import registry as models
+from benchmarks.models.spaces import draw_candidates
 from sklearn_csg2a.evaluation.evaluate import FoldTask, Source, make_task
 from sklearn_csg2a.evaluation.folds import SCHEMES, Fold, list_schemes, make_folds
 from sklearn_csg2a.evaluation.results import (

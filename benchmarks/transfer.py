@@ -28,12 +28,12 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
-from benchmarks import models
-from benchmarks._data import row_ids
-from benchmarks._lincs import load_profiles
-from benchmarks._pretraining import Pretraining, plan_pretraining, pretrain
-from benchmarks._transfer_summary import summarize
+from benchmarks.data.lincs import load_profiles
+from benchmarks.data.load import row_ids
+from benchmarks.models import registry as models
+from benchmarks.models.pretraining import Pretraining, plan_pretraining, pretrain
 from benchmarks.run import RESULTS, cache_folder
+from benchmarks.studies.transfer_summary import summarize
 from sklearn_csg2a import DrugResponseRegressor
 from sklearn_csg2a.datasets import load_gdsc, load_gdsc2, load_interactome
 from sklearn_csg2a.evaluation.configuration import hash_parts

@@ -11,10 +11,10 @@ from sklearn.pipeline import FeatureUnion
 from sklearn_csg2a.chem import MorganEncoder, encode_compounds
 
 ablations = pytest.importorskip(
-    "benchmarks._ablations", reason="the benchmarks folder is not importable"
+    "benchmarks.models.ablations", reason="the benchmarks folder is not importable"
 )
-data_module = pytest.importorskip("benchmarks._data")
-models = pytest.importorskip("benchmarks.models")
+data_module = pytest.importorskip("benchmarks.data.load")
+models = pytest.importorskip("benchmarks.models.registry")
 
 
 def _edges(n_nodes=60, n_edges=200):

@@ -12,12 +12,12 @@ import pytest
 perturbation = pytest.importorskip(
     "benchmarks.perturbation", reason="the benchmarks folder is not importable"
 )
-change = pytest.importorskip("benchmarks._change")
-change_kernel = pytest.importorskip("benchmarks._change_kernel")
-network = pytest.importorskip("benchmarks._change_network")
-data_module = pytest.importorskip("benchmarks._data")
-lincs = pytest.importorskip("benchmarks._lincs")
-change_summary = pytest.importorskip("benchmarks._perturbation_summary")
+change = pytest.importorskip("benchmarks.models.profiles.baselines")
+change_kernel = pytest.importorskip("benchmarks.models.profiles.kernel")
+network = pytest.importorskip("benchmarks.models.profiles.network")
+data_module = pytest.importorskip("benchmarks.data.load")
+lincs = pytest.importorskip("benchmarks.data.lincs")
+change_summary = pytest.importorskip("benchmarks.studies.perturbation_summary")
 
 ETHANOL, PROPANOL, BENZENE = "CCO", "CCCO", "c1ccccc1"
 

@@ -10,10 +10,10 @@ from sklearn.utils import Bunch
 from sklearn_csg2a.chem import compound_identities
 
 potency = pytest.importorskip(
-    "benchmarks._potency", reason="the benchmarks folder is not importable"
+    "benchmarks.models.potency", reason="the benchmarks folder is not importable"
 )
-data_module = pytest.importorskip("benchmarks._data")
-models = pytest.importorskip("benchmarks.models")
+data_module = pytest.importorskip("benchmarks.data.load")
+models = pytest.importorskip("benchmarks.models.registry")
 
 
 def make_rows():

@@ -14,8 +14,8 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 report = pytest.importorskip(
     "benchmarks.report", reason="the benchmarks folder is not importable"
 )
-data_module = pytest.importorskip("benchmarks._data")
-models = pytest.importorskip("benchmarks.models")
+data_module = pytest.importorskip("benchmarks.data.load")
+models = pytest.importorskip("benchmarks.models.registry")
 results_module = pytest.importorskip("sklearn_csg2a.evaluation.results")
 figures = pytest.importorskip("sklearn_csg2a.evaluation.figures")
 report_data = pytest.importorskip("sklearn_csg2a.evaluation.panels")

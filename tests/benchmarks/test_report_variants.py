@@ -15,7 +15,7 @@ page = pytest.importorskip(
     "sklearn_csg2a.evaluation.page", reason="the benchmarks folder is not importable"
 )
 figures = pytest.importorskip("sklearn_csg2a.evaluation.figures")
-models = pytest.importorskip("benchmarks.models")
+models = pytest.importorskip("benchmarks.models.registry")
 report_data = pytest.importorskip("sklearn_csg2a.evaluation.panels")
 statistics = pytest.importorskip("sklearn_csg2a.evaluation.statistics")
 tables = pytest.importorskip("sklearn_csg2a.evaluation.tables")

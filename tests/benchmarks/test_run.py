@@ -17,8 +17,8 @@ from sklearn_csg2a.metrics import rmse
 run = pytest.importorskip(
     "benchmarks.run", reason="the benchmarks folder is not importable"
 )
-data_module = pytest.importorskip("benchmarks._data")
-models = pytest.importorskip("benchmarks.models")
+data_module = pytest.importorskip("benchmarks.data.load")
+models = pytest.importorskip("benchmarks.models.registry")
 progress = pytest.importorskip("sklearn_csg2a.evaluation.progress")
 report_data = pytest.importorskip("sklearn_csg2a.evaluation.panels")
 store = pytest.importorskip("sklearn_csg2a.evaluation.store")

@@ -13,10 +13,10 @@ from sklearn.utils import Bunch
 manifest = pytest.importorskip(
     "sklearn_csg2a.evaluation.folds", reason="the benchmarks folder is not importable"
 )
-data_module = pytest.importorskip("benchmarks._data")
+data_module = pytest.importorskip("benchmarks.data.load")
 evaluate = pytest.importorskip("sklearn_csg2a.evaluation.evaluate")
-models = pytest.importorskip("benchmarks.models")
-nci60 = pytest.importorskip("benchmarks._nci60")
+models = pytest.importorskip("benchmarks.models.registry")
+nci60 = pytest.importorskip("benchmarks.data.nci60")
 SCREEN = models.Registered("screen")
 
 

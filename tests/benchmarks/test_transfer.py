@@ -12,11 +12,11 @@ from sklearn.utils import Bunch
 transfer = pytest.importorskip(
     "benchmarks.transfer", reason="the benchmarks folder is not importable"
 )
-data_module = pytest.importorskip("benchmarks._data")
-lincs_module = pytest.importorskip("benchmarks._lincs")
-models = pytest.importorskip("benchmarks.models")
-pretraining = pytest.importorskip("benchmarks._pretraining")
-transfer_summary = pytest.importorskip("benchmarks._transfer_summary")
+data_module = pytest.importorskip("benchmarks.data.load")
+lincs_module = pytest.importorskip("benchmarks.data.lincs")
+models = pytest.importorskip("benchmarks.models.registry")
+pretraining = pytest.importorskip("benchmarks.models.pretraining")
+transfer_summary = pytest.importorskip("benchmarks.studies.transfer_summary")
 
 SMALL = {"max_epochs": 1, "hidden_dim": 4, "head_hidden": (8,), "batch_size": 256}
 

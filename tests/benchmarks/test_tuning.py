@@ -15,10 +15,10 @@ from sklearn_csg2a.exceptions import DivergedError
 run = pytest.importorskip(
     "benchmarks.run", reason="the benchmarks folder is not importable"
 )
-data_module = pytest.importorskip("benchmarks._data")
+data_module = pytest.importorskip("benchmarks.data.load")
 manifest = pytest.importorskip("sklearn_csg2a.evaluation.folds")
-models = pytest.importorskip("benchmarks.models")
-spaces = pytest.importorskip("benchmarks.spaces")
+models = pytest.importorskip("benchmarks.models.registry")
+spaces = pytest.importorskip("benchmarks.models.spaces")
 
 CELLS = ["--schemes", "cell", "--models", "shifted", "--folds", 1]
 

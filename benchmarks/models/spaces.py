@@ -117,7 +117,7 @@ def draw_candidates(model: str, n_candidates: int) -> list[dict[str, Any]]:
     """Return what each candidate changes in a model; nothing for the first."""
     name = find_space(model)
     if name is None:
-        msg = f"{model} has no search space; enter one in benchmarks/spaces.py."
+        msg = f"{model} has no search space; enter one in benchmarks/models/spaces.py."
         raise ValueError(msg)
     rng = np.random.RandomState(zlib.crc32(name.encode()))
     candidates: list[dict[str, Any]] = [{}]
@@ -136,6 +136,6 @@ def draw_candidates(model: str, n_candidates: int) -> list[dict[str, Any]]:
         return candidates
     msg = (
         f"The search space of {name} has fewer than {n_candidates - 1} configurations. "
-        "Ask for fewer candidates, or widen it in benchmarks/spaces.py."
+        "Ask for fewer candidates, or widen it in benchmarks/models/spaces.py."
     )
     raise ValueError(msg)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from benchmarks._nci60 import load_nci60_alone, load_nci60_transfer
-from benchmarks._potency import tabulate_screen
+from benchmarks.data.nci60 import load_nci60_alone, load_nci60_transfer
+from benchmarks.models.potency import tabulate_screen
 from sklearn_csg2a.datasets import (
     load_gdsc2,
     load_gene_sets,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from benchmarks._change import (
+from benchmarks.models.profiles.baselines import (
     mean_over_compounds,
     predict_plate_mean,
     score_profiles,

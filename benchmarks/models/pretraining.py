@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from benchmarks import models
+from benchmarks.models import registry as models
 from sklearn_csg2a import PerturbationRegressor, save_model
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.evaluation.configuration import hash_parts

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from benchmarks.models import NAIVE
+from benchmarks.models.registry import NAIVE
 from sklearn_csg2a.evaluation.panels import TITLES
 from sklearn_csg2a.evaluation.statistics import t_interval
 

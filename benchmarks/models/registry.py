@@ -20,11 +20,11 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils import Bunch
 
-from benchmarks._ablations import rewire, shuffle_cells, shuffled_encoder
-from benchmarks._data import load_data
-from benchmarks._potency import with_potency
-from benchmarks.deep import DEEP, PRECISION
-from benchmarks.spaces import draw_candidates
+from benchmarks.data.load import load_data
+from benchmarks.models.ablations import rewire, shuffle_cells, shuffled_encoder
+from benchmarks.models.deep import DEEP, PRECISION
+from benchmarks.models.potency import with_potency
+from benchmarks.models.spaces import draw_candidates
 from sklearn_csg2a import DrugResponseRegressor, ResidualRegressor
 from sklearn_csg2a.baselines import (
     GradientBoostingResponse,

@@ -12,7 +12,7 @@ from sklearn.model_selection import BaseCrossValidator, GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import Bunch
 
-from benchmarks._change import predict_plate_mean
+from benchmarks.models.profiles.baselines import predict_plate_mean
 from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a.chem import MorganEncoder
 from sklearn_csg2a.evaluation.folds import Fold

@@ -1,0 +1,1 @@
+"""What the pages of single studies say."""
