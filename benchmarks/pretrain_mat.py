@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_csg2a.chem import compound_identities, pretrain_mat, smiles_problem
+from sklearn_csg2a.chem import compound_identities, smiles_problem
 from sklearn_csg2a.datasets import load_gdsc, load_gdsc2, load_nci60
+from sklearn_csg2a.encoders import pretrain_mat
 
-PACKAGE = Path(__file__).resolve().parents[1] / "sklearn_csg2a" / "chem" / "weights"
+PACKAGE = Path(__file__).resolve().parents[1] / "sklearn_csg2a" / "encoders" / "weights"
 
 
 def read_molecules(path: Path, n_molecules: int, seed: int = 0) -> list[str]:

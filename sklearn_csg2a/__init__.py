@@ -1,12 +1,24 @@
-"""Drug response from gene expression and chemical structure, scikit-learn style."""
+"""Drug response from gene expression and chemical structure, scikit-learn style.
 
+Names are imported on first use, so that ``import sklearn_csg2a.metrics`` does not wait
+for torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sklearn_csg2a._utils.lazy import attach
 from sklearn_csg2a._version import __version__
-from sklearn_csg2a.estimators import (
-    DrugResponseRegressor,
-    PerturbationRegressor,
-    ResidualRegressor,
-)
-from sklearn_csg2a.persistence import inspect_model, load_model, save_model
+
+if TYPE_CHECKING:
+    from sklearn_csg2a.estimators import (
+        DrugResponseRegressor,
+        PerturbationRegressor,
+        ResidualRegressor,
+        load_published,
+    )
+    from sklearn_csg2a.persistence import inspect_model, load_model, save_model
 
 __all__ = [
     "DrugResponseRegressor",
@@ -15,5 +27,19 @@ __all__ = [
     "__version__",
     "inspect_model",
     "load_model",
+    "load_published",
     "save_model",
 ]
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "DrugResponseRegressor": "sklearn_csg2a.estimators",
+        "PerturbationRegressor": "sklearn_csg2a.estimators",
+        "ResidualRegressor": "sklearn_csg2a.estimators",
+        "inspect_model": "sklearn_csg2a.persistence",
+        "load_model": "sklearn_csg2a.persistence",
+        "load_published": "sklearn_csg2a.estimators",
+        "save_model": "sklearn_csg2a.persistence",
+    },
+)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 __all__ = [
     "CheckpointError",
     "Csg2aError",
@@ -21,7 +16,6 @@ __all__ = [
     "SlowPrecisionWarning",
     "UnknownCellLineError",
     "UnsupportedElementWarning",
-    "list_offenders",
 ]
 
 
@@ -75,11 +69,3 @@ class SlowPrecisionWarning(UserWarning):
 
 class UnsupportedElementWarning(UserWarning):
     """A compound holds an element that the featuriser cannot tell apart."""
-
-
-def list_offenders(items: Iterable[str], limit: int = 5) -> str:
-    """Join at most `limit` items and count the rest."""
-    listed = list(items)
-    shown = "; ".join(listed[:limit])
-    rest = len(listed) - limit
-    return f"{shown}; and {rest} more" if rest > 0 else shown

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from sklearn_csg2a.exceptions import InputError, list_offenders
+from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a._utils.sklearn_compat import Interval
+from sklearn_csg2a.exceptions import InputError
 
 __all__ = ["RobustZScore"]
 

@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
 from sklearn_csg2a._utils.archive import read_archive, write_archive
-from sklearn_csg2a.chem import MorganEncoder
+from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.exceptions import CheckpointError
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -19,7 +19,7 @@ from sklearn_csg2a import (
     baselines,
 )
 from sklearn_csg2a.baselines import MeanEffects, PairwiseKernelRidge
-from sklearn_csg2a.chem import PotencyEncoder
+from sklearn_csg2a.encoders import PotencyEncoder
 
 PUBLIC = [
     vars(module)[name]

@@ -17,8 +17,8 @@ import pytest
 from sklearn_csg2a import DrugResponseRegressor, _progress
 from sklearn_csg2a._utils.progress import ProgressLine
 from sklearn_csg2a.baselines import PathDNN
-from sklearn_csg2a.chem import pretrain_mat
 from sklearn_csg2a.datasets.fetch import _download
+from sklearn_csg2a.encoders import pretrain_mat
 from sklearn_csg2a.exceptions import DivergedError
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")

@@ -22,13 +22,15 @@ PUBLIC_PARTS = (
     "baselines",
     "chem",
     "datasets",
+    "encoders",
+    "estimators",
     "exceptions",
-    "interpretation",
     "metrics",
     "model_selection",
     "nn",
-    "plotting",
+    "persistence",
     "preprocessing",
+    "treatments",
 )
 
 # Names that need no example of their own: errors, network layers (the estimators are
@@ -40,10 +42,9 @@ NEEDS_NO_EXAMPLE = re.compile(
 
 def _public_objects():
     present = {part.name for part in pkgutil.iter_modules(sklearn_csg2a.__path__)}
+    assert set(PUBLIC_PARTS) <= present
     modules = [sklearn_csg2a] + [
-        importlib.import_module(f"sklearn_csg2a.{part}")
-        for part in PUBLIC_PARTS
-        if part in present
+        importlib.import_module(f"sklearn_csg2a.{part}") for part in PUBLIC_PARTS
     ]
     for module in modules:
         for name in module.__all__:

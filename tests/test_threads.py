@@ -19,7 +19,7 @@ from sklearn.model_selection import cross_val_predict
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor, baselines
-from sklearn_csg2a.chem import MATEncoder, MorganEncoder, PotencyEncoder
+from sklearn_csg2a.encoders import MATEncoder, MorganEncoder, PotencyEncoder
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
 from sklearn_csg2a.nn import threads
 from sklearn_csg2a.nn.products import linear

@@ -5,14 +5,9 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
-from sklearn_csg2a._validation import (
-    describe_offenders,
-    holds_numbers,
-    name_row,
-    parse_numbers,
-    to_finite_float32,
-    validate_plain,
-)
+from sklearn_csg2a._utils.numbers import holds_numbers, parse_numbers, to_finite_float32
+from sklearn_csg2a._utils.offenders import list_offenders, name_row
+from sklearn_csg2a._utils.sklearn_compat import validate_plain
 from sklearn_csg2a.exceptions import InputError
 
 
@@ -34,8 +29,8 @@ def test_rows_are_named_by_position_and_by_label_where_it_differs():
 
 
 def test_at_most_five_offenders_are_listed_and_the_rest_counted():
-    assert describe_offenders(range(5), 5, str) == "0; 1; 2; 3; 4"
-    assert describe_offenders(range(17), 17, str) == "0; 1; 2; 3; 4; and 12 more"
+    assert list_offenders(range(5), 5, str) == "0; 1; 2; 3; 4"
+    assert list_offenders(range(17), 17, str) == "0; 1; 2; 3; 4; and 12 more"
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, bool])

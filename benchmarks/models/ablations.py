@@ -9,7 +9,8 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import Tags
 
-from sklearn_csg2a.chem import compound_identities, encode_compounds
+from sklearn_csg2a.chem import compound_identities
+from sklearn_csg2a.encoders import encode_compounds
 
 _SWAPS_PER_EDGE = 10
 _TRIES_PER_SWAP = 20

@@ -7,7 +7,8 @@ import pandas as pd
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils import Bunch
 
-from sklearn_csg2a.chem import PotencyEncoder, compound_identities
+from sklearn_csg2a.chem import compound_identities
+from sklearn_csg2a.encoders import PotencyEncoder
 
 # Of potency, beside structure: it then has about a seventh of the squared length of a
 # fingerprint, of which some 60 bits are set.

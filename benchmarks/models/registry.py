@@ -33,7 +33,7 @@ from sklearn_csg2a.baselines import (
     RandomForestResponse,
     SVMResponse,
 )
-from sklearn_csg2a.chem import MATEncoder, MorganEncoder, resolve_encoder
+from sklearn_csg2a.encoders import MATEncoder, MorganEncoder, resolve_encoder
 from sklearn_csg2a.evaluation import configuration as _configuration
 from sklearn_csg2a.evaluation.folds import RANDOM_811, SPLITTERS, validation_splitter
 from sklearn_csg2a.evaluation.naive import NAIVE_MODELS

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import secrets
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
+from sklearn_csg2a._utils.files import write_atomically
 from sklearn_csg2a.exceptions import ModelFileError
 
 __all__ = ["read_archive", "write_archive"]
@@ -54,7 +54,7 @@ def write_archive(
         archive.comment = b"0" * _DIGEST_BYTES
     body = buffer.getvalue()[:-_DIGEST_BYTES]
     digest = hashlib.sha256(body).hexdigest().encode()
-    _write_atomically(target, body + digest)
+    write_atomically(target, body + digest)
 
 
 def read_archive(
@@ -113,31 +113,3 @@ def read_archive(
     ) as error:
         msg = f"{path}: cannot be read as a model file ({error})."
         raise ModelFileError(msg) from error
-
-
-def _write_atomically(target: Path, content: bytes) -> None:
-    """Write to a temporary file beside the target, flush, then rename."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _flush_folder(target.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the new name survive a power cut, where the system can."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows does not open folders
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

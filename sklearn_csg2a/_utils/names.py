@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sklearn_csg2a.exceptions import list_offenders
+from sklearn_csg2a._utils.offenders import list_offenders
 
 __all__ = ["NameMatches", "describe_unmatched", "match_names", "plain_spelling"]
 
@@ -89,7 +89,7 @@ def describe_unmatched(matches: NameMatches, limit: int = 5) -> str:
         f"{name!r} (nearest: {_quoted(names)})" if names else repr(name)
         for name, names in matches.nearest.items()
     ]
-    return list_offenders(described, limit)
+    return list_offenders(described, limit=limit)
 
 
 def _quoted(names: Iterable[str]) -> str:

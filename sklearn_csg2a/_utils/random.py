@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
 import numpy as np
-import torch
 from sklearn.utils import check_random_state
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["draw_seeds", "private_random_state", "seeded_initialisation"]
-
-_GLOBAL_GENERATOR_LOCK = threading.RLock()
+__all__ = ["draw_seeds", "private_random_state"]
 
 
 def private_random_state(
@@ -33,19 +23,3 @@ def draw_seeds(
     """Draw `n_seeds` integers; a RandomState instance is consumed by it."""
     rng = private_random_state(random_state)
     return [int(seed) for seed in rng.randint(2**31 - 1, size=n_seeds)]
-
-
-@contextmanager
-def seeded_initialisation(seed: int) -> Iterator[None]:
-    """Let torch's modules initialise themselves from `seed`, then restore.
-
-    Modules draw their first weights from torch's process-wide CPU generator;
-    a lock keeps fits in parallel threads apart while it is borrowed.
-    """
-    with _GLOBAL_GENERATOR_LOCK:
-        state = torch.default_generator.get_state()
-        torch.default_generator.manual_seed(seed)
-        try:
-            yield
-        finally:
-            torch.default_generator.set_state(state)

@@ -1,9 +1,9 @@
 """Baselines: estimators with the same input contract as the models."""
 
-from sklearn_csg2a.baselines.deepcovdr.estimator import DeepCoVDR
-from sklearn_csg2a.baselines.deeptta.estimator import DeepTTA
-from sklearn_csg2a.baselines.drpreter.estimator import DRPreter
-from sklearn_csg2a.baselines.graphdrp.estimator import GraphDRP
+from sklearn_csg2a.baselines.deepcovdr import DeepCoVDR
+from sklearn_csg2a.baselines.deeptta import DeepTTA
+from sklearn_csg2a.baselines.drpreter import DRPreter
+from sklearn_csg2a.baselines.graphdrp import GraphDRP
 from sklearn_csg2a.baselines.kernels.ridge import PairwiseKernelRidge
 from sklearn_csg2a.baselines.kernels.svr import SVMResponse
 from sklearn_csg2a.baselines.naive.latent_factors import LatentFactors
@@ -15,8 +15,8 @@ from sklearn_csg2a.baselines.naive.means import (
     TissueDrugMean,
     TissueMean,
 )
-from sklearn_csg2a.baselines.pathdnn.estimator import PathDNN
-from sklearn_csg2a.baselines.precily.estimator import Precily
+from sklearn_csg2a.baselines.pathdnn import PathDNN
+from sklearn_csg2a.baselines.precily import Precily
 from sklearn_csg2a.baselines.trees import (
     GradientBoostingResponse,
     RandomForestResponse,

@@ -8,22 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
-from sklearn.utils._param_validation import StrOptions
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_csg2a._utils.sharing import SharesTables
-from sklearn_csg2a._validation import validate_plain
-from sklearn_csg2a.chem import encode_compounds, resolve_encoder
+from sklearn_csg2a._utils.sklearn_compat import StrOptions, fit_context, validate_plain
+from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn.threads import steady_threads
-from sklearn_csg2a.treatments import (
-    is_plain,
-    measure_scale,
-    read_response,
-    read_treatments,
-    warn_other_scale,
-)
+from sklearn_csg2a.treatments import is_plain, read_response, read_treatments
+from sklearn_csg2a.treatments._scale import measure_scale, warn_other_scale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,7 +108,7 @@ class FeatureRegressor(SharesTables, RegressorMixin, BaseEstimator):
     missing_genes: str
     on_invalid_smiles: str
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any) -> Self:
         """Fit the model.
 

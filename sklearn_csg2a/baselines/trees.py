@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
 from sklearn_csg2a._utils.random import draw_seeds
+from sklearn_csg2a._utils.sklearn_compat import Interval, RealNotInt, StrOptions
 from sklearn_csg2a.baselines._features import (
     AmountScaler,
     FeatureRegressor,

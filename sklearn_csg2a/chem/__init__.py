@@ -1,5 +1,6 @@
-"""Compounds: reading, identity, encoding and similarity. Only place of RDKit."""
+"""Compounds: reading, identity, similarity, graphs and conformers; no torch."""
 
+from sklearn_csg2a._utils.lazy import attach
 from sklearn_csg2a.chem._conformers import (
     CONFORMER_METHODS,
     Conformer,
@@ -25,41 +26,42 @@ from sklearn_csg2a.chem.graphs.mat import (
     molecule_graphs,
     unsupported_elements,
 )
-from sklearn_csg2a.encoders._mat import MATEncoder
-from sklearn_csg2a.encoders._morgan import MorganEncoder
-from sklearn_csg2a.encoders._potency import PotencyEncoder
-from sklearn_csg2a.encoders._resolve import (
-    clear_encoding_cache,
-    encode_compounds,
-    resolve_encoder,
-)
-from sklearn_csg2a.encoders.pretraining.pretrain import pretrain_mat
 
 __all__ = [
     "CONFORMER_METHODS",
     "N_NODE_FEATURES",
     "Conformer",
-    "MATEncoder",
     "MoleculeGraph",
-    "MorganEncoder",
-    "PotencyEncoder",
     "canonical_smiles",
-    "clear_encoding_cache",
     "compound_identities",
     "compound_identity",
     "embed_conformer",
     "embed_conformers",
-    "encode_compounds",
     "molecule_graph",
     "molecule_graphs",
     "murcko_scaffold",
     "nearest_tanimoto",
     "parent_smiles",
     "parse_smiles",
-    "pretrain_mat",
-    "resolve_encoder",
     "smiles_problem",
     "tanimoto_clusters",
     "tanimoto_matrix",
     "unsupported_elements",
 ]
+
+# The encoders have moved to `sklearn_csg2a.encoders`; these names go in 0.3.
+__getattr__, __dir__ = attach(
+    __name__,
+    dict.fromkeys(
+        (
+            "MATEncoder",
+            "MorganEncoder",
+            "PotencyEncoder",
+            "clear_encoding_cache",
+            "encode_compounds",
+            "pretrain_mat",
+            "resolve_encoder",
+        ),
+        "sklearn_csg2a.encoders",
+    ),
+)

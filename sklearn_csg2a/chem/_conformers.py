@@ -15,9 +15,10 @@ import rdkit
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDepictor, rdDistGeom, rdForceFieldHelpers
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.chem._cache import ArrayStore, MemoryCache, content_hash
 from sklearn_csg2a.chem._smiles import canonical_smiles, parse_smiles
-from sklearn_csg2a.exceptions import InputError, list_offenders
+from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:
     import os

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_csg2a._utils.names import NameMatches, describe_unmatched, match_names
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.chem import compound_identity, smiles_problem
 from sklearn_csg2a.datasets.readers._text import is_missing
 from sklearn_csg2a.datasets.readers._text_tables import (
@@ -17,7 +18,7 @@ from sklearn_csg2a.datasets.readers._text_tables import (
     plain_column,
     read_text_table,
 )
-from sklearn_csg2a.exceptions import InputError, list_offenders
+from sklearn_csg2a.exceptions import InputError
 
 __all__ = ["CompoundTable", "find_smiles"]
 

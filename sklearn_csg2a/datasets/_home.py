@@ -12,12 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.exceptions import (
-    Csg2aError,
-    DataFileError,
-    InputError,
-    list_offenders,
-)
+from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a.exceptions import Csg2aError, DataFileError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sklearn_csg2a.exceptions import list_offenders
+from sklearn_csg2a._utils.offenders import list_offenders
 
 __all__ = ["describe_reasons", "name_rows"]
 

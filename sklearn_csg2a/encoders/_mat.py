@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import rdkit
 import torch
-from sklearn.utils._param_validation import Interval
 
+from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.chem._cache import ArrayStore, MemoryCache, content_hash
 from sklearn_csg2a.chem._conformers import embed_conformers
 from sklearn_csg2a.chem.graphs.mat import (
@@ -94,7 +94,7 @@ class MATEncoder(SmilesEncoder):
 
     Examples
     --------
-    >>> from sklearn_csg2a.chem import MATEncoder
+    >>> from sklearn_csg2a.encoders import MATEncoder
     >>> encoding = MATEncoder().transform(["CCO", "CCN"])
     >>> encoding.shape, encoding.dtype
     ((2, 256), dtype('float32'))
@@ -161,7 +161,7 @@ class MATEncoder(SmilesEncoder):
 
         Examples
         --------
-        >>> from sklearn_csg2a.chem import MATEncoder
+        >>> from sklearn_csg2a.encoders import MATEncoder
         >>> MATEncoder().fallbacks(["CCO"]).tolist()
         [False]
         """

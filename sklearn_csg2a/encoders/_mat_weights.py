@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
-from sklearn_csg2a.exceptions import ModelFileError, list_offenders
+from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a.exceptions import ModelFileError
 from sklearn_csg2a.nn.mat import MAT
 
 if TYPE_CHECKING:
@@ -45,6 +46,14 @@ class MATWeights:
     ----------
     arrays : dict of str to ndarray
         State dictionary with the published names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_csg2a.encoders import MATWeights
+    >>> same = [MATWeights({"generator.proj.bias": np.zeros(3)}) for _ in range(2)]
+    >>> same[0] == same[1]
+    True
     """
 
     def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from rdkit.Chem import rdFingerprintGenerator
-from sklearn.utils._param_validation import Interval
 
+from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.chem._smiles import parse_smiles
 from sklearn_csg2a.encoders._base import SmilesEncoder
 
@@ -43,7 +43,7 @@ class MorganEncoder(SmilesEncoder):
 
     Examples
     --------
-    >>> from sklearn_csg2a.chem import MorganEncoder
+    >>> from sklearn_csg2a.encoders import MorganEncoder
     >>> encoding = MorganEncoder(n_bits=64).transform(["CCO", "c1ccccc1"])
     >>> encoding.shape, encoding.dtype
     ((2, 64), dtype('float32'))

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a._utils.sharing import SharesTables
+from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.chem._similarity import tanimoto_matrix
 from sklearn_csg2a.encoders._base import read_smiles
-from sklearn_csg2a.exceptions import InputError, list_offenders
+from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn.threads import steady_threads
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class PotencyEncoder(SharesTables, TransformerMixin, BaseEstimator):
     --------
     >>> import pandas as pd
     >>> from sklearn.pipeline import FeatureUnion
-    >>> from sklearn_csg2a.chem import MorganEncoder, PotencyEncoder
+    >>> from sklearn_csg2a.encoders import MorganEncoder, PotencyEncoder
     >>> screen = pd.DataFrame(
     ...     {"MCF7": [0.1, 0.3, 4.2], "A549": [-0.2, None, 4.5]},
     ...     index=["CCCCN", "CCCCCN", "OC(=O)c1ccccc1"])

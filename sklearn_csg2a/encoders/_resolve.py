@@ -49,7 +49,7 @@ def resolve_encoder(encoder: object) -> Any:
 
     Examples
     --------
-    >>> from sklearn_csg2a.chem import resolve_encoder
+    >>> from sklearn_csg2a.encoders import resolve_encoder
     >>> resolve_encoder("morgan")
     MorganEncoder()
     """
@@ -101,7 +101,7 @@ def encode_compounds(encoder: Any, smiles: Sequence[str]) -> np.ndarray:
 
     Examples
     --------
-    >>> from sklearn_csg2a.chem import encode_compounds, resolve_encoder
+    >>> from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
     >>> encode_compounds(resolve_encoder("morgan"), ["CCO", "OCC"]).shape
     (2, 2048)
     """

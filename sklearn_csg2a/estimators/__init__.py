@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from sklearn_csg2a.estimators._perturbation import PerturbationRegressor
+from sklearn_csg2a.estimators._published import load_published
 from sklearn_csg2a.estimators._residual import ResidualRegressor
 from sklearn_csg2a.estimators._response import DrugResponseRegressor
 
-__all__ = ["DrugResponseRegressor", "PerturbationRegressor", "ResidualRegressor"]
+__all__ = [
+    "DrugResponseRegressor",
+    "PerturbationRegressor",
+    "ResidualRegressor",
+    "load_published",
+]

@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_csg2a._utils.random import draw_seeds, seeded_initialisation
-from sklearn_csg2a._validation import validate_plain
-from sklearn_csg2a.chem import encode_compounds, resolve_encoder
+from sklearn_csg2a._utils.random import draw_seeds
+from sklearn_csg2a._utils.sklearn_compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+    validate_plain,
+)
+from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
 from sklearn_csg2a.estimators._trained_encoder import (
     keep_trained,
     network_to_train,
@@ -25,21 +30,18 @@ from sklearn_csg2a.estimators._trained_encoder import (
 )
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.nn import csg2a_part, set_dropout_generator
+from sklearn_csg2a.nn.initialisation import seeded_initialisation
 from sklearn_csg2a.nn.threads import steady_threads
+from sklearn_csg2a.training.checkpoint import check_resumable, open_checkpoint
 from sklearn_csg2a.training.data import TreatmentDataset, TreatmentTensors
 from sklearn_csg2a.training.device import use_one_thread_after_fork
-from sklearn_csg2a.training.fingerprint import check_resumable, open_checkpoint
 from sklearn_csg2a.training.history import history_table
 from sklearn_csg2a.training.loop import TrainingSettings, train_network
 from sklearn_csg2a.training.processes import join_processes
 from sklearn_csg2a.training.rows import choose_batch_size, split_rows
 from sklearn_csg2a.training.state import NetworkState
-from sklearn_csg2a.treatments import (
-    is_plain,
-    measure_scale,
-    read_treatments,
-    warn_other_scale,
-)
+from sklearn_csg2a.treatments import is_plain, read_treatments
+from sklearn_csg2a.treatments._scale import measure_scale, warn_other_scale
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +49,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from sklearn_csg2a.nn import MAT, Molecules
-    from sklearn_csg2a.training.loop import BestWeights, TrainingNet
+    from sklearn_csg2a.training.callbacks import BestWeights
+    from sklearn_csg2a.training.net import TrainingNet
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["BaseCSG2A"]
@@ -97,7 +100,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         "verbose": ["verbose"],
     }
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any) -> BaseCSG2A:
         """Fit the model.
 
@@ -122,7 +125,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         CheckpointError
             If `checkpoint` belongs to another fit.
         """
-        check_resumable(self)
+        check_resumable(self.checkpoint, self.random_state)
         fitted = type(self).__new__(type(self))
         fitted.__dict__.update(self.__dict__)
         with steady_threads():
@@ -173,12 +176,14 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
             loss_scale=float(scale.flat[0]) ** 2,
             callbacks=list(self.callbacks or []),
             checkpoint=open_checkpoint(
-                self,
-                treatments,
-                response,
-                (train_rows, valid_rows),
-                seeds,
-                generators,
+                self.checkpoint,
+                kind=type(self).__name__,
+                parameters=self.get_params(deep=False),
+                treatments=treatments,
+                response=response,
+                rows=(train_rows, valid_rows),
+                seeds=seeds,
+                generators=generators,
             ),
             compile=self.compile,
             processes=processes,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from scipy import sparse
 
-from sklearn_csg2a.estimators._networks import csg2a_config
+from sklearn_csg2a.estimators._networks import adjacency_entries, csg2a_config
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.nn import CSG2A
-from sklearn_csg2a.treatments._interactome import adjacency_entries, read_interactome
+from sklearn_csg2a.treatments._interactome import read_interactome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

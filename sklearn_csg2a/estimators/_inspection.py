@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_csg2a._validation import describe_offenders, name_row
+from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a.estimators._base import BaseCSG2A
 from sklearn_csg2a.estimators._callable_parameter import parameter_and_method
 from sklearn_csg2a.exceptions import InputError
@@ -256,9 +256,7 @@ def _group_rows(X: Any, by: str | None) -> list[tuple[Any, np.ndarray]]:
     missing = np.flatnonzero(codes < 0)
     if len(missing):
         labels = np.asarray(getattr(X, "index", np.arange(len(X))), dtype=object)
-        rows = describe_offenders(
-            missing, len(missing), lambda row: name_row(row, labels)
-        )
+        rows = list_offenders(missing, lambda row: name_row(row, labels))
         msg = f"Column {by!r} of X has no value in {rows}; fill or drop these rows."
         raise InputError(msg)
     return [(level, np.flatnonzero(codes == c)) for c, level in enumerate(levels)]

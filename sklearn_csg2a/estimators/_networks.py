@@ -5,19 +5,22 @@ from __future__ import annotations
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import CSG2A, ResponseNetwork
-from sklearn_csg2a.treatments._interactome import adjacency_entries, read_interactome
+from sklearn_csg2a.treatments._interactome import read_interactome
 
 if TYPE_CHECKING:
-    import numpy as np
+    from scipy import sparse
+    from torch import Tensor
 
     from sklearn_csg2a.estimators._base import BaseCSG2A
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = [
+    "adjacency_entries",
     "build_csg2a",
     "build_response",
     "csg2a_config",
@@ -119,3 +122,13 @@ def _read_widths(head_hidden: Any) -> tuple[int, ...]:
         msg = f"head_hidden={head_hidden!r}; expected widths such as (512, 64)."
         raise InputError(msg)
     return tuple(int(width) for width in widths)
+
+
+def adjacency_entries(adjacency: sparse.coo_array) -> tuple[Tensor, Tensor, Tensor]:
+    """Return rows, columns and values as tensors, sorted by row."""
+    order = np.lexsort((adjacency.col, adjacency.row))
+    return (
+        torch.from_numpy(adjacency.row[order].astype(np.int64)),
+        torch.from_numpy(adjacency.col[order].astype(np.int64)),
+        torch.from_numpy(adjacency.data[order].astype(np.float32)),
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -13,16 +12,14 @@ import pandas as pd
 import torch
 from sklearn.frozen import FrozenEstimator
 
-from sklearn_csg2a._utils.random import seeded_initialisation
-from sklearn_csg2a.chem import MATEncoder
+from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a.encoders import MATEncoder
 from sklearn_csg2a.encoders._mat_weights import MATWeights, read_tensors
-from sklearn_csg2a.exceptions import (
-    GeneMismatchError,
-    InputError,
-    ModelFileError,
-    list_offenders,
-)
-from sklearn_csg2a.training.loop import wrap_network
+from sklearn_csg2a.estimators._perturbation import PerturbationRegressor
+from sklearn_csg2a.estimators._response import DrugResponseRegressor
+from sklearn_csg2a.exceptions import GeneMismatchError, InputError, ModelFileError
+from sklearn_csg2a.nn.initialisation import seeded_initialisation
+from sklearn_csg2a.training.net import wrap_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -187,7 +184,7 @@ def _read_perturbation(
             f"CCE.comp_proj.0.weight takes {compound_dim}."
         )
         raise ModelFileError(msg)
-    estimator = _estimator("PerturbationRegressor")(
+    estimator = PerturbationRegressor(
         interactome=interactome,
         compound_encoder=encoder,
         attention="released",
@@ -211,7 +208,7 @@ def _read_response(
         for name in ("pred_head.0.weight", "pred_head.4.weight")
         if name in rest and rest[name].ndim
     ]
-    estimator = _estimator("DrugResponseRegressor")(
+    estimator = DrugResponseRegressor(
         pretrained=FrozenEstimator(perturbation),
         interactome=interactome,
         compound_encoder=perturbation.compound_encoder,
@@ -318,11 +315,6 @@ def _check_encoder(path: Path, estimator: Any) -> None:
     except ModelFileError as error:
         msg = f"{path.name}, tensors below {_MAT!r}: {error}"
         raise ModelFileError(msg) from error
-
-
-def _estimator(name: str) -> type:
-    """Return an estimator class; they import this package, so late."""
-    return getattr(import_module("sklearn_csg2a.estimators"), name)
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

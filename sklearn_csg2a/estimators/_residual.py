@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import (
-    BaseEstimator,
-    MetaEstimatorMixin,
-    RegressorMixin,
-    _fit_context,
-    clone,
-)
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.model_selection import KFold, check_cv
-from sklearn.utils import Bunch, _safe_indexing, get_tags, indexable
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import (
     UNUSED,
     MetadataRouter,
@@ -27,14 +20,20 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import (
     _check_method_params,
-    _num_samples,
     check_is_fitted,
     column_or_1d,
     validate_data,
 )
 
+from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a._utils.random import draw_seeds
-from sklearn_csg2a._validation import describe_offenders, name_row
+from sklearn_csg2a._utils.sklearn_compat import (
+    HasMethods,
+    Interval,
+    fit_context,
+    num_samples,
+    safe_indexing,
+)
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.training.rows import seed_splitter
 from sklearn_csg2a.treatments import read_response
@@ -135,7 +134,7 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.weight = weight
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, **params: Any) -> ResidualRegressor:
         """Fit the first model, then the second one.
 
@@ -169,7 +168,7 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         (X,) = indexable(X)  # what only turns into an array becomes one
         labels = X.index if hasattr(X, "iloc") else None
         response = read_response(
-            y, _num_samples(X), labels, estimator_name=type(self).__name__
+            y, num_samples(X), labels, estimator_name=type(self).__name__
         )
         routed = self._route("fit", params)
         seed, *model_seeds = draw_seeds(self.random_state, 3)
@@ -184,7 +183,7 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         _check_finite(residual, known, labels)
         base.fit(X, response, **routed["base"]["fit"])
         of_known = _check_method_params(X, routed["regressor"]["fit"], known)
-        regressor.fit(_safe_indexing(X, known), residual[known], **of_known)
+        regressor.fit(safe_indexing(X, known), residual[known], **of_known)
         self.base_, self.regressor_, self.residual_ = base, regressor, residual
         validate_data(self, X, reset=True, skip_check_array=True)
         return self
@@ -292,12 +291,12 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 raise InputError(msg)
             is_known[test] = True
             model = clone(base).fit(
-                _safe_indexing(X, train),
+                safe_indexing(X, train),
                 response[train],
                 **_check_method_params(X, routed["base"]["fit"], train),
             )
             of_test = _check_method_params(X, routed["base"]["predict"], test)
-            predicted[test] = _predict(model, _safe_indexing(X, test), of_test)
+            predicted[test] = _predict(model, safe_indexing(X, test), of_test)
         known = np.flatnonzero(is_known)
         if len(known) < 2:
             msg = f"cv={self.cv!r} holds out {len(known)} rows; expected at least 2."
@@ -342,7 +341,7 @@ def _check_finite(residual: np.ndarray, known: np.ndarray, labels: Any) -> None:
     bad = known[~np.isfinite(residual[known])]
     if len(bad):
         names = None if labels is None else np.asarray(labels, dtype=object)
-        rows = describe_offenders(bad, len(bad), lambda row: name_row(int(row), names))
+        rows = list_offenders(bad, lambda row: name_row(int(row), names))
         msg = (
             f"base predicts NaN or infinity for {len(bad)} held-out rows: {rows}. "
             "Leave these rows out or give another base."

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from sklearn_csg2a._utils.sklearn_compat import Interval, StrOptions
 from sklearn_csg2a.estimators._expression_scaler import fit_scaler, scale_expression
 from sklearn_csg2a.estimators._gene_transfer import check_new_genes, move_to_genes
 from sklearn_csg2a.estimators._networks import (

@@ -8,8 +8,11 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a.estimators._inspection import InspectableCSG2A
-from sklearn_csg2a.training.inference import predict_perturbed, predict_response
-from sklearn_csg2a.training.uncertainty import dropout_spread
+from sklearn_csg2a.training.inference import (
+    dropout_spread,
+    predict_perturbed,
+    predict_response,
+)
 
 if TYPE_CHECKING:
     from sklearn_csg2a.treatments import Treatments

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
-from sklearn_csg2a.chem import MATEncoder, molecule_graphs
+from sklearn_csg2a.chem import molecule_graphs
+from sklearn_csg2a.encoders import MATEncoder
 from sklearn_csg2a.encoders._mat_weights import MATWeights
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import MAT, Molecules, csg2a_part
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from sklearn_csg2a.training.loop import TrainingNet
+    from sklearn_csg2a.training.net import TrainingNet
 
 __all__ = ["check_not_frozen", "keep_trained", "network_to_train", "read_molecules"]
 

@@ -62,9 +62,10 @@ def list_settings(
 
 def _describe(value: Any, added_later: Mapping[str, Mapping[str, Any]]) -> Any:
     """Turn a parameter into something that JSON can hold and that tells it apart."""
+    if isinstance(value, str) and Path(value).is_file():
+        return _describe(Path(value), added_later)
     if value is None or isinstance(value, bool | int | float | str):
-        is_file = isinstance(value, str) and Path(value).is_file()
-        return _describe(Path(value), added_later) if is_file else value
+        return value
     if isinstance(value, FrozenEstimator):
         msg = "Give a pretrained model as the path of a file, which can be hashed."
         raise TypeError(msg)

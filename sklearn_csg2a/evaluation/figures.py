@@ -80,7 +80,7 @@ def _drawn(draw: Callable[..., tuple[Figure, str, str]]) -> Callable[..., Pictur
     def make(*args: object) -> Picture:
         from matplotlib import rc_context
 
-        with rc_context(STYLE):
+        with rc_context(STYLE):  # type: ignore[arg-type]
             figure, caption, alt = draw(*args)
             return Picture(caption, alt, as_uri(figure))
 
@@ -115,7 +115,7 @@ def draw_folds(
         _mark(axes[0], place, errors, (float(errors.mean()), low, high), kind)
         if model in against:
             test = against[model].test
-            of_naive = panel.of_model(panel.best_naive)["rmse"]
+            of_naive = panel.of_model(against[model].reference)["rmse"]
             values = (panel.of_model(model)["rmse"] - of_naive).dropna().to_numpy()
             interval = (test.mean, test.low, test.high)
             _mark(axes[1], place, values, interval, kind)
@@ -223,7 +223,7 @@ def draw_predicted(
         ax.axline((0, 0), slope=1, color=INK, linewidth=0.8, linestyle="--")
         ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
         ax.set_title(f"{model}\nRMSE {panel.mean_rmse(model):.3f}")
-    most = max(float(bins.get_array().max()) for bins in all_bins)
+    most = max(float(np.max(np.asarray(bins.get_array()))) for bins in all_bins)
     for bins in all_bins:
         bins.set_clim(1, max(most, 2))
     figure.supxlabel("measured", fontsize=9)
@@ -275,8 +275,9 @@ def draw_compound_errors(
     panel: Panel, of_model: dict[str, pd.DataFrame]
 ) -> tuple[Figure, str, str]:
     """Draw the RMSE of each compound against that of the best naive model."""
-    naive = of_model[panel.best_naive]["rmse"]
-    others = {m: found for m, found in of_model.items() if m != panel.best_naive}
+    reference = str(panel.best_naive)
+    naive = of_model[reference]["rmse"]
+    others = {m: found for m, found in of_model.items() if m != reference}
     figure, axes = _grid(len(others), 2.35)
     high = 1.05 * max(found["rmse"].max() for found in of_model.values())
     for ax, (model, found) in zip(axes, others.items(), strict=True):

@@ -182,7 +182,7 @@ def _say_worst(
     panel: Panel, scores: dict[str, pd.DataFrame], names: pd.Series
 ) -> Iterator[str]:
     """Name the compounds on which models are farthest behind the best naive one."""
-    naive = scores[panel.best_naive]["rmse"]
+    naive = scores[str(panel.best_naive)]["rmse"]
     for model, found in scores.items():
         if model == panel.best_naive:
             continue
@@ -193,7 +193,9 @@ def _say_worst(
             f"{int((behind < 0).sum())} of {len(behind)}"
         )
         if len(worst):
-            listed = ", ".join(f"{names[i]} ({gap:+.2f})" for i, gap in worst.items())
+            listed = ", ".join(
+                f"{names.loc[i]} ({gap:+.2f})" for i, gap in worst.items()
+            )
             text += f"; it is farthest behind for {listed}"
         yield text + "."
 

@@ -157,7 +157,7 @@ class Panel:
 
     def of_model(self, model: str) -> pd.DataFrame:
         """Return all folds of a model, indexed by fold."""
-        return self.values.loc[model]
+        return pd.DataFrame(self.values.xs(model))
 
     def compared(self, model: str) -> pd.DataFrame:
         """Return the folds of a model among those compared, indexed by fold."""
@@ -185,7 +185,10 @@ def read_results(folder: Path, data: str) -> tuple[pd.DataFrame, list[str]]:
         return results, []
     manifest = folds_table(folder, data)
     hash_of = {key: row["split_hash"] for key, row in manifest.read().items()}
-    keys = [manifest.key_of(row) for row in results.to_dict("records")]
+    keys = [
+        manifest.key_of({str(name): value for name, value in row.items()})
+        for row in results.to_dict("records")
+    ]
     valid = results["split_hash"] == [hash_of.get(key, "") for key in keys]
     notes = []
     if not valid.all():
@@ -260,4 +263,4 @@ def choose_folds(finished: Mapping[str, frozenset[int]]) -> tuple[int, ...]:
         n_models = sum(folds <= found for found in judged)
         return n_models * len(folds), n_models, sorted(-fold for fold in folds)
 
-    return tuple(sorted(max(candidates, key=weigh)))
+    return tuple(sorted(sorted(candidates, key=weigh)[-1]))

@@ -81,7 +81,7 @@ def save_predictions(folder: Path, result: Result) -> None:
     row = result.task.as_row()
     path = folder / row["data"] / predictions_path(row)
     with replaced(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, **result.arrays)
+        np.savez_compressed(file, **dict(result.arrays))  # type: ignore[arg-type]
 
 
 def predictions_path(row: Mapping[str, Any]) -> str:

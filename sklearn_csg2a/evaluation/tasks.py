@@ -13,7 +13,7 @@ import sklearn
 import torch
 from threadpoolctl import threadpool_limits
 
-import sklearn_csg2a
+from sklearn_csg2a._version import __version__
 
 
 class Task(Protocol):
@@ -78,7 +78,7 @@ def limited_threads(threads: int) -> Iterator[None]:
 def describe_versions() -> str:
     """Name the versions that a result depends on."""
     return (
-        f"sklearn_csg2a {sklearn_csg2a.__version__}, torch {torch.__version__}, "
+        f"sklearn_csg2a {__version__}, torch {torch.__version__}, "
         f"scikit-learn {sklearn.__version__}, numpy {np.__version__}, "
         f"python {platform.python_version()}"
     )

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_csg2a.exceptions import InputError, list_offenders
+from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a.exceptions import InputError
 
 
 def check_pair(
@@ -42,8 +43,7 @@ def as_finite(values: Any, name: str) -> NDArray[np.float64]:
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         labels = getattr(values, "index", None)
-        shown = [_place(array, tuple(where), labels) for where in bad[:5]]
-        found = list_offenders(shown + [""] * (len(bad) - len(shown)))
+        found = list_offenders(bad, lambda at: _place(array, tuple(at), labels))
         msg = (
             f"{name} is not finite at {found}. Leave these rows out of both arrays "
             "before scoring."

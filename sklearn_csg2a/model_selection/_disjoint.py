@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_csg2a.exceptions import InputError, list_offenders
+from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection._base import BaseIdKFold
 from sklearn_csg2a.model_selection._folds import fold_of_ids
 from sklearn_csg2a.treatments._ids import read_cells_and_drugs

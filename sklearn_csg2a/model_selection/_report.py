@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sklearn_csg2a.exceptions import list_offenders
+from sklearn_csg2a._utils.offenders import list_offenders
 
 FORBIDDEN = {
     "mixed": ("rows", "pairs"),

@@ -44,7 +44,7 @@ _ESTIMATORS = {
         "TissueDrugMean",
         "TissueMean",
     ),
-    "sklearn_csg2a.chem": ("MATEncoder", "MorganEncoder", "PotencyEncoder"),
+    "sklearn_csg2a.encoders": ("MATEncoder", "MorganEncoder", "PotencyEncoder"),
     "sklearn_csg2a.preprocessing": ("RobustZScore",),
 }
 # ... and what scikit-learn puts around them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,28 +11,24 @@ import torch
 from skorch.callbacks import Callback
 
 from sklearn_csg2a._utils.archive import read_archive, write_archive
-from sklearn_csg2a.exceptions import (
-    CheckpointError,
-    ModelFileError,
-    list_offenders,
-)
+from sklearn_csg2a._utils.files import digest
+from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a._version import __version__
+from sklearn_csg2a.exceptions import CheckpointError, InputError, ModelFileError
 
 if TYPE_CHECKING:
-    from sklearn_csg2a.training.loop import BestWeights, TrainingNet
+    from collections.abc import Mapping
 
-__all__ = ["Checkpoint", "digest"]
+    from sklearn_csg2a.training.callbacks import BestWeights
+    from sklearn_csg2a.training.net import TrainingNet
+    from sklearn_csg2a.treatments import Treatments
+
+__all__ = ["Checkpoint", "check_resumable", "open_checkpoint"]
 
 _FORMAT = 1
+# Parameters that do not decide the result, or whose content is told apart otherwise.
+_LEFT_OUT = {"expression", "interactome", "checkpoint", "verbose", "callbacks"}
 _SHOWN = 40  # characters of a value in a message
-
-
-def digest(*arrays: np.ndarray) -> str:
-    """Return the sha256 of arrays, their types and shapes included."""
-    total = hashlib.sha256()
-    for array in arrays:
-        total.update(f"{array.dtype}{array.shape}".encode())
-        total.update(np.ascontiguousarray(array).tobytes())
-    return total.hexdigest()
 
 
 class Checkpoint:
@@ -182,3 +178,58 @@ def _optimizer_state(tensors: dict[str, Any]) -> dict[int, dict[str, Any]]:
         index, moment = name.split("/")
         state.setdefault(int(index), {})[moment] = tensor
     return state
+
+
+def check_resumable(path: object, random_state: object) -> None:
+    """Refuse a checkpoint that no later fit could match."""
+    if path is not None and not isinstance(random_state, Integral):
+        msg = (
+            f"checkpoint= is given with random_state={random_state!r}: a later fit "
+            "would draw other random numbers and could not go on from the file. Give "
+            "an integer random_state to make a fit resumable."
+        )
+        raise InputError(msg)
+
+
+def open_checkpoint(
+    path: str | Path | None,
+    *,
+    kind: str,
+    parameters: Mapping[str, Any],
+    treatments: Treatments,
+    response: np.ndarray,
+    rows: tuple[np.ndarray, np.ndarray | None],
+    seeds: dict[str, int],
+    generators: dict[str, torch.Generator],
+) -> Checkpoint | None:
+    """Return the checkpoint of a fit, if one is asked for.
+
+    `kind` and `parameters` are the class of the estimator and its parameters; `rows`
+    are those that train and those that judge early stopping.
+    """
+    if path is None:
+        return None
+    named = {
+        f"parameter {name}": repr(value)
+        for name, value in parameters.items()
+        if name not in _LEFT_OUT
+    }
+    fingerprint = {
+        "estimator": kind,
+        "version": __version__,
+        "torch": torch.__version__,
+        "genes": digest(np.asarray(treatments.genes, dtype=str)),
+        "compounds": digest(np.asarray(treatments.smiles, dtype=str)),
+        "treatments": digest(
+            treatments.basal_expression,
+            treatments.cell_index,
+            treatments.compound_index,
+            treatments.dose,
+            treatments.time,
+        ),
+        "y": digest(response),
+        "training and validation rows": digest(*(r for r in rows if r is not None)),
+        "seeds": str(sorted(seeds.items())),
+        **named,
+    }
+    return Checkpoint(path, fingerprint, generators)

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sklearn_csg2a.nn import CSG2A, Molecules, TreatmentBatch
-from sklearn_csg2a.training.inference import interactome_terms
+from sklearn_csg2a.nn.blocks import ENTITIES, in_blocks
+from sklearn_csg2a.training.order import epoch_order, order_by_compound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +25,8 @@ __all__ = [
     "TreatmentDataset",
     "TreatmentTensors",
     "distinct_entities",
-    "epoch_order",
+    "interactome_terms",
 ]
-
-_ROWS_OF_A_COMPOUND = 8  # in a row, where compounds are encoded in every batch
 
 
 @dataclass
@@ -101,7 +100,7 @@ class TreatmentDataset(Dataset):
         if self.encodes_compounds:
             data = self.tensors
             compound = data.condition_compound[data.condition_index[self.rows]]
-            order = _order_by_compound(compound.cpu(), self.generator)
+            order = order_by_compound(compound.cpu(), self.generator)
         else:
             order = epoch_order(len(self), self.generator)
         return order.to(self.rows.device)
@@ -172,13 +171,6 @@ class Batches:
             yield self.dataset.batch(rows.tensor_split(n_shares)[which])
 
 
-def epoch_order(n_rows: int, generator: torch.Generator | None) -> Tensor:
-    """Return positions (rows,), shuffled where there is a generator."""
-    if generator is None:
-        return torch.arange(n_rows)
-    return torch.randperm(n_rows, generator=generator)
-
-
 def distinct_entities(
     index: Tensor, n_entities: int, *, present_alone: bool = False
 ) -> tuple[Tensor | slice, Tensor, Tensor]:
@@ -215,28 +207,6 @@ def _count(index: Tensor, n: int) -> Tensor:
     return index.new_zeros(n).index_add_(0, index, torch.ones_like(index))
 
 
-def _order_by_compound(compound: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Order rows so that few compounds meet in a batch; `compound` is (rows,).
-
-    With a generator, the rows of each compound are dealt at random into portions of
-    8 to 15 rows, fewer where it has no 8, and the portions are shuffled. A batch then
-    holds about an eighth as many compounds as rows; which rows meet changes from
-    epoch to epoch.
-    """
-    if generator is None:
-        return compound.argsort(stable=True)
-    order = torch.randperm(len(compound), generator=generator)
-    order = order[compound[order].argsort(stable=True)]  # by compound
-    counts = torch.bincount(compound)  # (compounds,)
-    n_portions = (counts // _ROWS_OF_A_COMPOUND).clamp(min=1)
-    ends, last_portions = counts.cumsum(0), n_portions.cumsum(0)
-    compound = compound[order]
-    place = torch.arange(len(order)) - (ends - counts)[compound]
-    portion = (last_portions - n_portions)[compound] + place % n_portions[compound]
-    shuffled = torch.randperm(int(last_portions[-1]), generator=generator)
-    return order[shuffled[portion].argsort(stable=True)]
-
-
 def _index(values: np.ndarray, device: torch.device) -> Tensor:
     """Return an int64 tensor of positions."""
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64)).to(device)
@@ -250,3 +220,11 @@ def _unique_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         codes = np.unique(codes * len(levels) + inverse, return_inverse=True)[1]
     _, first, index = np.unique(codes, return_index=True, return_inverse=True)
     return table[first], index
+
+
+@torch.no_grad()
+def interactome_terms(csg2a: CSG2A, basal: Tensor) -> Tensor:
+    """Return A_PPI g of each cell; `basal` is (cells, genes)."""
+    return in_blocks(
+        basal, ENTITIES, lambda i: csg2a.attention.interactome_term(basal[i])
+    )

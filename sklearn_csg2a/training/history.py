@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from sklearn_csg2a.training.loop import TrainingNet
+    from sklearn_csg2a.training.net import TrainingNet
 
 __all__ = ["history_table"]
 

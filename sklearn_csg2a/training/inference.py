@@ -7,39 +7,27 @@ block of cells, conditions and rows is padded to one fixed size.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from sklearn_csg2a.nn import CSG2A, CellTerms, ResponseNetwork, csg2a_part
+from sklearn_csg2a.nn import CSG2A, CellTerms, Dropout, ResponseNetwork, csg2a_part
+from sklearn_csg2a.nn.blocks import ENTITIES, ROWS, in_blocks, padded_blocks
 from sklearn_csg2a.nn.layers import dense
 from sklearn_csg2a.nn.response import EntityCodes
-from sklearn_csg2a.nn.threads import map_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from sklearn_csg2a.training.data import TreatmentTensors
 
 __all__ = [
+    "dropout_spread",
     "encode_conditions",
-    "interactome_terms",
     "predict_perturbed",
     "predict_response",
     "row_inputs",
 ]
-
-_ENTITIES = 64  # cells or conditions in a block
-_ROWS = 256  # treatments in a block
-
-
-@torch.no_grad()
-def interactome_terms(csg2a: CSG2A, basal: Tensor) -> Tensor:
-    """Return A_PPI g of each cell; `basal` is (cells, genes)."""
-    return _in_blocks(
-        basal, _ENTITIES, lambda i: csg2a.attention.interactome_term(basal[i])
-    )
 
 
 @torch.no_grad()
@@ -52,7 +40,7 @@ def encode_conditions(csg2a: CSG2A, data: TreatmentTensors) -> Tensor:
         compound = data.compounds[data.condition_compound[index]]
         return csg2a.condition(compound, data.dose[index], data.time[index], None)
 
-    return _in_blocks(data.dose, _ENTITIES, encode)
+    return in_blocks(data.dose, ENTITIES, encode)
 
 
 @torch.no_grad()
@@ -69,7 +57,7 @@ def predict_perturbed(
             cells, conditions, data.cell_index[rows], data.condition_index[rows]
         )
 
-    return _in_blocks(data.cell_index, _ROWS, predict)
+    return in_blocks(data.cell_index, ROWS, predict)
 
 
 @torch.no_grad()
@@ -80,12 +68,12 @@ def predict_response(network: ResponseNetwork, data: TreatmentTensors) -> Tensor
     head = network.head
     of_basal, of_perturbed, of_compound = head.first_blocks()
     codes = EntityCodes(
-        _in_blocks(
-            data.basal, _ENTITIES, lambda i: head.code_cells(data.basal[i], of_basal)
+        in_blocks(
+            data.basal, ENTITIES, lambda i: head.code_cells(data.basal[i], of_basal)
         ),
-        _in_blocks(
+        in_blocks(
             conditions,
-            _ENTITIES,
+            ENTITIES,
             lambda i: head.code_conditions(conditions[i], of_compound),
         ),
     )
@@ -101,7 +89,7 @@ def predict_response(network: ResponseNetwork, data: TreatmentTensors) -> Tensor
         projected = dense(activated, merged, bias)  # (rows, width)
         return head(codes, projected, of_perturbed, cell_index, condition_index)
 
-    return _in_blocks(data.cell_index, _ROWS, predict)
+    return in_blocks(data.cell_index, ROWS, predict)
 
 
 @torch.no_grad()
@@ -126,26 +114,58 @@ def _cell_terms(network: CSG2A | ResponseNetwork, data: TreatmentTensors) -> Cel
                 data.basal[index], data.interactome_term[index]
             )
         ]
-        for index, kept in _blocks(len(data.basal), _ENTITIES, data.basal.device)
+        for index, kept in padded_blocks(len(data.basal), ENTITIES, data.basal.device)
     ]
     return CellTerms(*(torch.cat(parts) for parts in zip(*blocks, strict=True)))
 
 
-def _in_blocks(like: Tensor, size: int, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """Apply `function` to blocks of the positions along `like`, join the results."""
-    blocks = list(_blocks(len(like), size, like.device))
+class _Thinning(nn.Module):
+    """Drop the same units for every row, until `mask` is set to None again."""
 
-    def compute(block: int) -> Tensor:
-        index, kept = blocks[block]
-        return function(index)[:kept]
+    def __init__(self, p: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.p = p
+        self.generator = generator
+        self.mask: Tensor | None = None  # (features,)
 
-    return torch.cat(map_blocks(compute, len(blocks)))
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` (..., features) without the units dropped."""
+        if self.mask is None:  # drawn on the CPU: the same on every device
+            draws = torch.rand(x.shape[-1], generator=self.generator)
+            self.mask = ((draws >= self.p) / (1 - self.p)).to(x)
+        return x * self.mask
 
 
-def _blocks(n: int, size: int, device: torch.device) -> Iterator[tuple[Tensor, int]]:
-    """Yield (size,) positions, the last padded with 0, and how many are real."""
-    for start in range(0, n, size):
-        kept = min(size, n - start)
-        index = torch.zeros(size, dtype=torch.int64, device=device)
-        index[:kept] = torch.arange(start, start + kept, device=device)
-        yield index, kept
+def dropout_spread(
+    network: ResponseNetwork, data: TreatmentTensors, n_passes: int, seed: int
+) -> Tensor:
+    """Return the standard deviation over passes with dropout, (rows, 1) float64.
+
+    Each pass thins a copy of the network once and predicts all rows with it, so
+    that the spread of a row does not depend on the rows beside it. A frozen part
+    stays whole, as it was in training.
+    """
+    thinned = copy.deepcopy(network)
+    generator = torch.Generator().manual_seed(seed)
+    layers = _thin(thinned.head if thinned.freeze else thinned, generator)
+    passes = []
+    for _ in range(n_passes):
+        for layer in layers:
+            layer.mask = None
+        passes.append(predict_response(thinned, data).double())
+    # added one after the other: a reduction may round differently by shape
+    mean = sum(passes, torch.zeros_like(passes[0])) / n_passes
+    squares = ((one - mean).square() for one in passes)
+    return (sum(squares, torch.zeros_like(mean)) / (n_passes - 1)).sqrt()
+
+
+def _thin(network: nn.Module, generator: torch.Generator) -> list[_Thinning]:
+    """Put a thinning in the place of every dropout of a network."""
+    layers = []
+    for part in list(network.modules()):
+        for name, child in part.named_children():
+            if isinstance(child, Dropout):
+                layer = _Thinning(child.p, generator)
+                setattr(part, name, layer)
+                layers.append(layer)
+    return layers

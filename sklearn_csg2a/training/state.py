@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from sklearn.base import BaseEstimator
 
-from sklearn_csg2a._utils.random import seeded_initialisation
 from sklearn_csg2a._utils.sharing import SharesTables
+from sklearn_csg2a.nn.initialisation import seeded_initialisation
 from sklearn_csg2a.training.device import resolve_device
-from sklearn_csg2a.training.loop import wrap_network
+from sklearn_csg2a.training.net import wrap_network
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from sklearn_csg2a.training.loop import TrainingNet
+    from sklearn_csg2a.training.net import TrainingNet
 
 __all__ = ["NetworkState"]
 

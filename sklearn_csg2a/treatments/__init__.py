@@ -3,7 +3,6 @@
 from sklearn_csg2a.treatments._columns import is_plain, read_column
 from sklearn_csg2a.treatments._identifiers import Identifiers, read_identifiers
 from sklearn_csg2a.treatments._read import read_treatments
-from sklearn_csg2a.treatments._scale import measure_scale, warn_other_scale
 from sklearn_csg2a.treatments._target import read_response
 from sklearn_csg2a.treatments._treatments import Treatments
 
@@ -11,10 +10,8 @@ __all__ = [
     "Identifiers",
     "Treatments",
     "is_plain",
-    "measure_scale",
     "read_column",
     "read_identifiers",
     "read_response",
     "read_treatments",
-    "warn_other_scale",
 ]

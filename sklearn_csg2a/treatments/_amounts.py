@@ -10,12 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._validation import (
-    column_type_problem,
-    describe_entries,
-    name_row,
-    parse_numbers,
-)
+from sklearn_csg2a._utils.numbers import column_type_problem, parse_numbers
+from sklearn_csg2a._utils.offenders import describe_entries, name_row
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments._near_columns import find_near_columns, unit_of_name
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._validation import describe_offenders, name_row
+from sklearn_csg2a._utils.offenders import list_offenders, name_row, quote_names
 from sklearn_csg2a.exceptions import InputError, UnknownCellLineError
 from sklearn_csg2a.treatments._cell_names import describe_unknown_cells
-from sklearn_csg2a.treatments._columns import quote_names, refuse_duplicates
+from sklearn_csg2a.treatments._columns import refuse_duplicates
 from sklearn_csg2a.treatments._compounds import factorize_objects
 from sklearn_csg2a.treatments._gene_names import check_gene_names
 from sklearn_csg2a.treatments._gene_slips import describe_slip, refuse_transposed
@@ -93,7 +93,7 @@ def factorize_cell_line(table: ContractTable) -> tuple[np.ndarray, np.ndarray]:
         labels = table.row_labels
         raise InputError(
             f"Column {column.name!r} of X has {len(rows)} row(s) without an id: "
-            f"{describe_offenders(rows, len(rows), lambda i: name_row(i, labels))}. "
+            f"{list_offenders(rows, lambda i: name_row(i, labels))}. "
             "Give each row the id of its cell line, or drop these rows."
         )
     return codes, ids
@@ -248,7 +248,7 @@ def _raise_unknown(
         note = note_of[int(code)]
         return f"{ids[code]!r} ({where}{f'; {note}' if note else ''})"
 
-    offenders = describe_offenders(unknown, len(unknown), describe)
+    offenders = list_offenders(unknown, describe)
     hint = f" {remedy}" if remedy else ""
     raise UnknownCellLineError(
         f"{len(unknown)} cell line(s) of column {column!r} are not "

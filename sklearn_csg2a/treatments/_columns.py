@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._validation import holds_numbers
+from sklearn_csg2a._utils.numbers import holds_numbers
+from sklearn_csg2a._utils.offenders import quote_names
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments._kinds import refuse_other_kinds
 from sklearn_csg2a.treatments._near_columns import suggest_renaming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 __all__ = [
     "CONTRACT_COLUMNS",
     "ContractTable",
     "as_frame",
     "is_plain",
-    "quote_names",
     "read_column",
     "read_contract_table",
     "refuse_duplicates",
@@ -177,14 +177,6 @@ def read_column(X: Any, name: str, estimator_name: str) -> np.ndarray:
             f"present: {quote_names(present)}."
         )
     return frame[name].to_numpy(dtype=object)
-
-
-def quote_names(names: Iterable[Any], limit: int = 10) -> str:
-    """Quote at most `limit` names and count the rest."""
-    names = list(names)
-    shown = ", ".join(repr(name) for name in names[:limit])
-    rest = len(names) - limit
-    return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 def refuse_duplicates(names: pd.Index, what: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._validation import describe_offenders, name_row
+from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a.chem import canonical_smiles, smiles_problem
 from sklearn_csg2a.exceptions import InvalidSmilesError
 
@@ -71,6 +71,6 @@ def _raise_invalid(
     rows = np.flatnonzero(compound_index < 0)
     raise InvalidSmilesError(
         f"Column {column.name!r} of X has {len(rows)} row(s) without a valid SMILES: "
-        f"{describe_offenders(rows, len(rows), describe)}. Correct or drop these "
+        f"{list_offenders(rows, describe)}. Correct or drop these "
         "rows; on_invalid_smiles='nan' lets predict give NaN there."
     )

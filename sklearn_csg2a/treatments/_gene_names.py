@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._validation import describe_offenders, holds_numbers
+from sklearn_csg2a._utils.numbers import holds_numbers
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments._dates import is_date
 
@@ -92,9 +93,7 @@ def check_gene_names(names: Iterable[Any], values: pd.DataFrame, source: str) ->
     if not found:
         return
     order = sorted(found)
-    offenders = describe_offenders(
-        order, len(order), lambda i: f"{listed[i]!r} ({found[i]})"
-    )
+    offenders = list_offenders(order, lambda i: f"{listed[i]!r} ({found[i]})")
     verb = "is no gene" if len(order) == 1 else "are no genes"
     raise InputError(
         f"{len(order)} of {len(listed)} columns of {source} {verb}: {offenders}. Each "

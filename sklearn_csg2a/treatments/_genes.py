@@ -7,19 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._validation import (
-    describe_entries,
-    holds_numbers,
-    parse_numbers,
-    to_finite_float32,
-)
+from sklearn_csg2a._utils.numbers import holds_numbers, parse_numbers, to_finite_float32
+from sklearn_csg2a._utils.offenders import describe_entries, quote_names
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.treatments._amounts import near_amounts
-from sklearn_csg2a.treatments._columns import (
-    CONTRACT_COLUMNS,
-    quote_names,
-    refuse_duplicates,
-)
+from sklearn_csg2a.treatments._columns import CONTRACT_COLUMNS, refuse_duplicates
 from sklearn_csg2a.treatments._gene_slips import describe_slip
 
 if TYPE_CHECKING:

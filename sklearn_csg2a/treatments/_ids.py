@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.chem import compound_identities, smiles_problem
-from sklearn_csg2a.exceptions import InputError, InvalidSmilesError, list_offenders
+from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
 from sklearn_csg2a.treatments._near_columns import find_near_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
 COMPOUND = "compound"
@@ -103,7 +102,7 @@ def factorize(column: IdColumn, owner: str) -> Ids:
         missing |= blank[codes] & (codes >= 0)
     if missing.any():
         rows = np.flatnonzero(missing)
-        shown = _list_rows(
+        shown = list_offenders(
             rows, lambda i: f"{column.row(i)}: {column.content.iloc[i]!r}"
         )
         msg = (
@@ -199,8 +198,8 @@ def _are_smiles(
     named_smiles = column.name is not None and "smiles" in column.name.lower()
     if not named_smiles and len(bad) > SUSPECT_SHARE * len(uniques):
         return False
-    shown = _list_rows(
-        np.array(bad),
+    shown = list_offenders(
+        bad,
         lambda k: f"{column.row(int(np.argmax(codes == k)))}: {problems[k]}",
     )
     if not named_smiles:
@@ -217,13 +216,6 @@ def _are_smiles(
         "with drug=."
     )
     raise InvalidSmilesError(msg)
-
-
-def _list_rows(rows: NDArray[np.int64], describe: Callable[[int], str]) -> str:
-    """Describe the first rows in words and count the others."""
-    return list_offenders(
-        [describe(int(row)) for row in rows[:5]] + [""] * len(rows[5:])
-    )
 
 
 def _text(value: Any) -> str:

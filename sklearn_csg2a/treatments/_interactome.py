@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy import sparse
 
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
@@ -14,9 +13,7 @@ from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import Tensor
-
-__all__ = ["adjacency_entries", "read_interactome"]
+__all__ = ["read_interactome"]
 
 
 def read_interactome(
@@ -41,16 +38,6 @@ def read_interactome(
     columns = np.concatenate([off_diagonal.col[kept], np.arange(n_genes)])
     values = np.concatenate([off_diagonal.data[kept], np.ones(n_genes)])
     return sparse.coo_array((values, (rows, columns)), shape=(n_genes, n_genes))
-
-
-def adjacency_entries(adjacency: sparse.coo_array) -> tuple[Tensor, Tensor, Tensor]:
-    """Return rows, columns and values as tensors, sorted by row."""
-    order = np.lexsort((adjacency.col, adjacency.row))
-    return (
-        torch.from_numpy(adjacency.row[order].astype(np.int64)),
-        torch.from_numpy(adjacency.col[order].astype(np.int64)),
-        torch.from_numpy(adjacency.data[order].astype(np.float32)),
-    )
 
 
 def _from_edges(

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sklearn_csg2a._validation import describe_offenders, name_row, type_problem
+from sklearn_csg2a._utils.numbers import type_problem
+from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a.exceptions import InputError
 
 __all__ = ["ARRAYS_HAVE_NO_NAMES", "refuse_other_kinds"]
@@ -104,9 +105,8 @@ def _refuse_entries(X: Any) -> None:
         )
     wrong = [i for i, entry in enumerate(entries) if type_problem(entry)]
     if wrong:
-        offenders = describe_offenders(
+        offenders = list_offenders(
             wrong,
-            len(wrong),
             lambda i: (
                 f"{_name_entry(i, width)}: {entries[i]!r} is {type_problem(entries[i])}"
             ),

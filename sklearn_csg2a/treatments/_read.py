@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array
 
-from sklearn_csg2a._validation import (
+from sklearn_csg2a._utils.numbers import (
     column_type_problem,
-    describe_entries,
-    name_row,
     parse_numbers,
     to_finite_float32,
     type_problem,
 )
+from sklearn_csg2a._utils.offenders import describe_entries, name_row
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments._amounts import (
     DEFAULT_DOSE,

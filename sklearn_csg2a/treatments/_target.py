@@ -8,13 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, column_or_1d
 
-from sklearn_csg2a._validation import (
-    describe_offenders,
-    name_row,
-    parse_numbers,
-    to_finite_float32,
-    type_problem,
-)
+from sklearn_csg2a._utils.numbers import parse_numbers, to_finite_float32, type_problem
+from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments._columns import as_frame
 from sklearn_csg2a.treatments._response_units import warn_about_units
@@ -121,9 +116,8 @@ def _as_float64(table: np.ndarray, where: Any) -> np.ndarray:
     numbers, bad = parse_numbers(pd.Series(entries.ravel(), dtype=object))
     at = np.argwhere(bad.reshape(table.shape))
     if len(at):
-        offenders = describe_offenders(
+        offenders = list_offenders(
             at,
-            len(at),
             lambda i: f"{where(int(i[0]), int(i[1]))}: {entries[i[0], i[1]]!r}",
         )
         first = entries[at[0][0], at[0][1]]

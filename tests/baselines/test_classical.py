@@ -25,13 +25,9 @@ from sklearn_csg2a.baselines import (
     classical,
     svm,
 )
-from sklearn_csg2a.chem import encode_compounds, resolve_encoder
 from sklearn_csg2a.datasets import make_screen
-from sklearn_csg2a.exceptions import (
-    GeneMismatchError,
-    InputError,
-    InvalidSmilesError,
-)
+from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
+from sklearn_csg2a.exceptions import GeneMismatchError, InputError, InvalidSmilesError
 
 # Small models, and a parameter of each to search over.
 MODELS = {

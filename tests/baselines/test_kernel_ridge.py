@@ -10,7 +10,8 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
 
 from sklearn_csg2a.baselines import MeanEffects, PairwiseKernelRidge
-from sklearn_csg2a.chem import MorganEncoder, tanimoto_matrix
+from sklearn_csg2a.chem import tanimoto_matrix
+from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection import DrugBlindKFold
 

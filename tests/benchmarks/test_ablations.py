@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.pipeline import FeatureUnion
 
-from sklearn_csg2a.chem import MorganEncoder, encode_compounds
+from sklearn_csg2a.encoders import MorganEncoder, encode_compounds
 
 ablations = pytest.importorskip(
     "benchmarks.models.ablations", reason="the benchmarks folder is not importable"

@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_csg2a.chem import (
+from sklearn_csg2a.encoders import (
     MATEncoder,
     MorganEncoder,
     clear_encoding_cache,

@@ -10,7 +10,7 @@ from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import check_estimator
 
-from sklearn_csg2a.chem import MorganEncoder
+from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
 
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)Oc1ccccc1C(=O)O"]

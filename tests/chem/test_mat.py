@@ -9,9 +9,10 @@ from safetensors.torch import save_file
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
-from sklearn_csg2a.chem import MATEncoder, encode_compounds, molecule_graphs
+from sklearn_csg2a.chem import molecule_graphs
 from sklearn_csg2a.chem._cache import MemoryCache
 from sklearn_csg2a.chem._conformers import _MEMORY
+from sklearn_csg2a.encoders import MATEncoder, encode_compounds
 from sklearn_csg2a.exceptions import (
     InputError,
     InvalidSmilesError,

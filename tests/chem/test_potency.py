@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import FeatureUnion
 
-from sklearn_csg2a.chem import MorganEncoder, PotencyEncoder, encode_compounds
+from sklearn_csg2a.encoders import MorganEncoder, PotencyEncoder, encode_compounds
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
 
 AMINES = ["CCCN", "CCCCN", "CCCCCN", "CCCCCCN"]

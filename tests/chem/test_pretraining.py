@@ -8,16 +8,13 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from sklearn_csg2a.chem import MATEncoder, molecule_graphs, pretrain_mat
+from sklearn_csg2a.chem import molecule_graphs
 from sklearn_csg2a.chem.graphs.mat import FEATURE_GROUPS, N_NODE_FEATURES
+from sklearn_csg2a.encoders import MATEncoder, pretrain_mat
 from sklearn_csg2a.encoders.pretraining.masked_atoms import AccuracyTable, hide_atoms
 from sklearn_csg2a.encoders.pretraining.packed import pack_molecules
 from sklearn_csg2a.encoders.pretraining.training import MaskedAtomTraining
-from sklearn_csg2a.exceptions import (
-    CheckpointError,
-    InputError,
-    InterruptedFitWarning,
-)
+from sklearn_csg2a.exceptions import CheckpointError, InputError, InterruptedFitWarning
 
 RINGS = ["c1ccccc1", "C1CCCCC1", "c1ccncc1", "c1ccsc1", "C1CCOC1"]
 TAILS = ["C", "CC", "O", "N", "CO", "C(=O)O", "C#N", "Cl"]

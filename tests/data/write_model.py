@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
-from sklearn_csg2a.chem import MorganEncoder
+from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.model_selection import DrugBlindKFold
 from sklearn_csg2a.persistence import save_model
 from sklearn_csg2a.persistence._model_file import FORMAT

@@ -10,7 +10,7 @@ import pytest
 from sklearn.frozen import FrozenEstimator
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
-from sklearn_csg2a.chem import MorganEncoder
+from sklearn_csg2a.encoders import MorganEncoder
 
 GENES = ("TP53", "EGFR", "MYC", "KRAS", "BRAF", "PTEN", "RB1", "ATM")
 CELLS = ("A549", "MCF7", "HELA", "PC3", "K562", "HT29")

@@ -16,12 +16,8 @@ import torch
 from skorch.callbacks import Callback
 
 from sklearn_csg2a import PerturbationRegressor
-from sklearn_csg2a.exceptions import (
-    DivergedError,
-    InputError,
-    SlowPrecisionWarning,
-)
-from sklearn_csg2a.training.loop import TrainingNet
+from sklearn_csg2a.exceptions import DivergedError, InputError, SlowPrecisionWarning
+from sklearn_csg2a.training.net import TrainingNet
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

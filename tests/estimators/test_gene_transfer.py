@@ -16,10 +16,10 @@ from sklearn_csg2a import (
     load_model,
     save_model,
 )
-from sklearn_csg2a._utils.random import seeded_initialisation
 from sklearn_csg2a.estimators._gene_transfer import move_to_genes
 from sklearn_csg2a.exceptions import GeneMismatchError
 from sklearn_csg2a.nn import csg2a_part
+from sklearn_csg2a.nn.initialisation import seeded_initialisation
 from sklearn_csg2a.treatments import read_treatments
 
 

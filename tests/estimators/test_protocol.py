@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch.callbacks import EpochTimer
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor, save_model
-from sklearn_csg2a.chem import MorganEncoder
+from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection import CellBlindKFold
 

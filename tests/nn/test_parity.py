@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import torch
 
-from sklearn_csg2a.chem import MoleculeGraph, canonical_smiles, clear_encoding_cache
+from sklearn_csg2a.chem import MoleculeGraph, canonical_smiles
+from sklearn_csg2a.encoders import clear_encoding_cache
 from sklearn_csg2a.nn import (
     CSG2A,
     MAT,

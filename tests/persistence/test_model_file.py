@@ -29,7 +29,7 @@ from skorch.callbacks import EpochScoring
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
 from sklearn_csg2a._utils.archive import read_archive, write_archive
 from sklearn_csg2a.baselines import PairwiseKernelRidge
-from sklearn_csg2a.chem import MATEncoder, MorganEncoder, PotencyEncoder
+from sklearn_csg2a.encoders import MATEncoder, MorganEncoder, PotencyEncoder
 from sklearn_csg2a.exceptions import InputError, ModelFileError
 from sklearn_csg2a.model_selection import ClusterBlindKFold, DrugBlindKFold
 from sklearn_csg2a.persistence import inspect_model, load_model, save_model

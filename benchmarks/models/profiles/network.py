@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 
 from benchmarks.models.profiles.baselines import predict_plate_mean
 from sklearn_csg2a import PerturbationRegressor
-from sklearn_csg2a.chem import MorganEncoder
+from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.evaluation.folds import Fold
 from sklearn_csg2a.model_selection import DrugBlindKFold
 

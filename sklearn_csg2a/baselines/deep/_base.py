@@ -9,30 +9,31 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_csg2a._utils.random import draw_seeds, seeded_initialisation
-from sklearn_csg2a._validation import validate_plain
+from sklearn_csg2a._utils.random import draw_seeds
+from sklearn_csg2a._utils.sklearn_compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+    validate_plain,
+)
 from sklearn_csg2a.baselines._features import Standardizer
 from sklearn_csg2a.baselines.deep._data import PairDataset, PairTensors
 from sklearn_csg2a.baselines.deep._network import predict_pairs
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import set_dropout_generator
+from sklearn_csg2a.nn.initialisation import seeded_initialisation
 from sklearn_csg2a.nn.threads import steady_threads
 from sklearn_csg2a.training.device import resolve_device, use_one_thread_after_fork
 from sklearn_csg2a.training.history import history_table
 from sklearn_csg2a.training.loop import TrainingSettings, train_network
 from sklearn_csg2a.training.rows import split_rows
 from sklearn_csg2a.training.state import NetworkState
-from sklearn_csg2a.treatments import (
-    is_plain,
-    measure_scale,
-    read_response,
-    read_treatments,
-    warn_other_scale,
-)
+from sklearn_csg2a.treatments import is_plain, read_response, read_treatments
+from sklearn_csg2a.treatments._scale import measure_scale, warn_other_scale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,7 +99,7 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
     random_state: int | np.random.RandomState | None
     verbose: int
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any) -> Self:
         """Fit the model.
 

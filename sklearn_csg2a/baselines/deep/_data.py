@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sklearn_csg2a.training.data import distinct_entities, epoch_order
+from sklearn_csg2a.training.data import distinct_entities
+from sklearn_csg2a.training.order import block_order, epoch_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PairBatch", "PairDataset", "PairTensors", "block_order"]
+__all__ = ["PairBatch", "PairDataset", "PairTensors"]
 
 
 @dataclass
@@ -113,39 +114,6 @@ class PairDataset(Dataset):
             compound_index=compound_index,
         )
         return batch, self.target[positions]
-
-
-def block_order(
-    cell_index: Tensor,
-    compound_index: Tensor,
-    rows_of_block: int,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Return an order (rows,) in which few cells and compounds meet in a batch.
-
-    Cells and compounds are dealt into groups, at random with a generator. The rows of
-    a group of cells and a group of compounds, as many of the one as of the other and
-    about `rows_of_block` in all, follow each other; the blocks come in random order.
-    Of a full table, a batch of n rows then holds about 2 sqrt(n) entities, where rows
-    drawn one by one have all of them. Which rows meet changes with each call.
-    """
-    cells, cell_index = cell_index.unique(return_inverse=True)
-    compounds, compound_index = compound_index.unique(return_inverse=True)
-    n_blocks = max(len(cell_index) / rows_of_block, 1)
-    side = (len(cells) * len(compounds) / n_blocks) ** 0.5  # entities of a group
-    cell_group, n_cell_groups = _deal(len(cells), side, generator)
-    compound_group, n_compound_groups = _deal(len(compounds), side, generator)
-    place = epoch_order(n_cell_groups * n_compound_groups, generator)
-    block = cell_group[cell_index] * n_compound_groups + compound_group[compound_index]
-    return place[block].argsort(stable=True)
-
-
-def _deal(
-    n_entities: int, size: float, generator: torch.Generator | None
-) -> tuple[Tensor, int]:
-    """Return the group of each entity (entities,) and how many groups there are."""
-    n_groups = max(round(n_entities / size), 1)
-    return epoch_order(n_entities, generator) % n_groups, n_groups
 
 
 def _move(values: np.ndarray, device: torch.device) -> Tensor:

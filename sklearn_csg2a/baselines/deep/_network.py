@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
+from sklearn_csg2a.nn.blocks import padded_blocks
 from sklearn_csg2a.nn.layers import Dense, dense
 from sklearn_csg2a.nn.threads import map_blocks
 
@@ -191,7 +192,7 @@ def predict_pairs(network: PairNetwork, data: PairTensors) -> Tensor:
     """
     cells = _join(
         tuple(part[:kept] for part in network.encode_cells(data.cells[index]))
-        for index, kept in _blocks(len(data.cells), _CELLS, data.cells.device)
+        for index, kept in padded_blocks(len(data.cells), _CELLS, data.cells.device)
     )
 
     def encode(compound: int) -> Codes:
@@ -204,7 +205,7 @@ def predict_pairs(network: PairNetwork, data: PairTensors) -> Tensor:
     blocks = [
         (alike[index], kept)
         for alike in _rows_by_size(network.sizes(compounds), data.compound_index)
-        for index, kept in _blocks(len(alike), network.rows_at_once, alike.device)
+        for index, kept in padded_blocks(len(alike), network.rows_at_once, alike.device)
     ]
 
     def predict(block: int) -> Tensor:
@@ -232,12 +233,3 @@ def _rows_by_size(sizes: Tensor | None, compound_index: Tensor) -> Iterator[Tens
 def _join(blocks: Iterable[Codes]) -> Codes:
     """Join the codes of blocks along the entities."""
     return tuple(torch.cat(parts) for parts in zip(*blocks, strict=True))
-
-
-def _blocks(n: int, size: int, device: torch.device) -> Iterator[tuple[Tensor, int]]:
-    """Yield (size,) positions, the last padded with 0, and how many are real."""
-    for start in range(0, n, size):
-        kept = min(size, n - start)
-        index = torch.zeros(size, dtype=torch.int64, device=device)
-        index[:kept] = torch.arange(start, start + kept, device=device)
-        yield index, kept

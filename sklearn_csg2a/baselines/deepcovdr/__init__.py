@@ -1,5 +1,8 @@
-"""FIXME."""
+"""DeepCoVDR (Huang et al., 2023), written anew.
 
-from __future__ import annotations
+What differs from the published model stands in the Notes of :class:`DeepCoVDR`.
+"""
 
-__all__: list[str] = []
+from sklearn_csg2a.baselines.deepcovdr.estimator import DeepCoVDR
+
+__all__ = ["DeepCoVDR"]

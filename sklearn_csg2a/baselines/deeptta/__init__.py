@@ -1,5 +1,8 @@
-"""FIXME."""
+"""DeepTTA (Jiang et al., 2022), written anew.
 
-from __future__ import annotations
+What differs from the published model stands in the Notes of :class:`DeepTTA`.
+"""
 
-__all__: list[str] = []
+from sklearn_csg2a.baselines.deeptta.estimator import DeepTTA
+
+__all__ = ["DeepTTA"]

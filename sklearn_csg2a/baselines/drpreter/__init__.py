@@ -1,5 +1,8 @@
-"""FIXME."""
+"""DRPreter (Shin et al., 2022), written anew.
 
-from __future__ import annotations
+What differs from the published model stands in the Notes of :class:`DRPreter`.
+"""
 
-__all__: list[str] = []
+from sklearn_csg2a.baselines.drpreter.estimator import DRPreter
+
+__all__ = ["DRPreter"]

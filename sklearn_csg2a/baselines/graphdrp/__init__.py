@@ -1,5 +1,8 @@
-"""FIXME."""
+"""GraphDRP (Nguyen et al., 2022), written anew.
 
-from __future__ import annotations
+What differs from the published model stands in the Notes of :class:`GraphDRP`.
+"""
 
-__all__: list[str] = []
+from sklearn_csg2a.baselines.graphdrp.estimator import GraphDRP
+
+__all__ = ["GraphDRP"]

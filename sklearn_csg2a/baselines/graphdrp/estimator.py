@@ -6,8 +6,8 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from sklearn_csg2a._utils.sklearn_compat import Interval, StrOptions
 from sklearn_csg2a.baselines.deep._base import DeepResponse
 from sklearn_csg2a.baselines.graphdrp.network import GraphDRPNetwork
 from sklearn_csg2a.chem.graphs.atoms import (

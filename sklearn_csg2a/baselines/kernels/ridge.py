@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sklearn_csg2a._utils.random import draw_seeds
+from sklearn_csg2a._utils.sklearn_compat import HasMethods, Interval, StrOptions
 from sklearn_csg2a.baselines._features import FeatureRegressor
 from sklearn_csg2a.baselines.kernels._kronecker import (
     solve_ridge,

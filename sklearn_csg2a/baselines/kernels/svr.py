@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval
 
+from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines._features import FeatureRegressor
 from sklearn_csg2a.baselines.kernels._kronecker import rbf_kernel
 from sklearn_csg2a.baselines.kernels._pairs import (

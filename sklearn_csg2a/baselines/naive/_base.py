@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
-from sklearn.utils._param_validation import StrOptions
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_csg2a._validation import validate_plain
+from sklearn_csg2a._utils.sklearn_compat import StrOptions, fit_context, validate_plain
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn.threads import steady_threads
 from sklearn_csg2a.treatments import (
@@ -49,7 +48,7 @@ class NaiveRegressor(RegressorMixin, BaseEstimator):
         self.columns = columns
         self.on_invalid_smiles = on_invalid_smiles
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any) -> Self:
         """Fit the means.
 

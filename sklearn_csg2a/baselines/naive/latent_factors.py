@@ -6,9 +6,9 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
 
 from sklearn_csg2a._utils.random import private_random_state
+from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines.naive._levels import code_levels
 from sklearn_csg2a.baselines.naive.mean_effects import MeanEffects
 

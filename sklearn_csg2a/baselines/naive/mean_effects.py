@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy import linalg
-from sklearn.utils._param_validation import Interval
 
+from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines.naive._base import SHARED_CONSTRAINTS, NaiveRegressor
 from sklearn_csg2a.baselines.naive._levels import code_levels, find_levels, indicator
 

@@ -1,5 +1,8 @@
-"""FIXME."""
+"""PathDNN (Deng et al., 2020), written anew.
 
-from __future__ import annotations
+What differs from the published model stands in the Notes of :class:`PathDNN`.
+"""
 
-__all__: list[str] = []
+from sklearn_csg2a.baselines.pathdnn.estimator import PathDNN
+
+__all__ = ["PathDNN"]

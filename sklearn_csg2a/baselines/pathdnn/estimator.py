@@ -7,8 +7,8 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
 
+from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines.deep._base import DeepResponse
 from sklearn_csg2a.baselines.deep._gene_sets import (
     find_gene_sets,
@@ -16,7 +16,8 @@ from sklearn_csg2a.baselines.deep._gene_sets import (
     nest_modules,
 )
 from sklearn_csg2a.baselines.pathdnn.network import PathDNNNetwork
-from sklearn_csg2a.chem import MorganEncoder, canonical_smiles, encode_compounds
+from sklearn_csg2a.chem import canonical_smiles
+from sklearn_csg2a.encoders import MorganEncoder, encode_compounds
 from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:

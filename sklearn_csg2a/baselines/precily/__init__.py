@@ -1,5 +1,8 @@
-"""FIXME."""
+"""Precily (Chawla et al., 2022), written anew.
 
-from __future__ import annotations
+What differs from the published model stands in the Notes of :class:`Precily`.
+"""
 
-__all__: list[str] = []
+from sklearn_csg2a.baselines.precily.estimator import Precily
+
+__all__ = ["Precily"]

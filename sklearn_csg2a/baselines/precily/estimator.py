@@ -7,8 +7,8 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
 
+from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines._features import Standardizer
 from sklearn_csg2a.baselines.deep._base import DeepResponse
 from sklearn_csg2a.baselines.deep._gene_sets import (

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets._home import (
     DATA_HOME_VARIABLE,
     DataNotFoundError,
@@ -22,7 +23,7 @@ from sklearn_csg2a.datasets.fetch._download import download, unpack
 from sklearn_csg2a.datasets.pairing._pair import pair_with_controls
 from sklearn_csg2a.datasets.readers._gctx import iter_gctx, read_gctx_metadata
 from sklearn_csg2a.datasets.readers._text import open_text
-from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
+from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = ["fetch_lincs"]
 

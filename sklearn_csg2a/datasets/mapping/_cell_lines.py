@@ -16,8 +16,9 @@ from sklearn_csg2a._utils.names import (
     match_names,
     plain_spelling,
 )
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets.mapping._model_tables import Lookup, ModelTable, spell_id
-from sklearn_csg2a.exceptions import InputError, UnknownCellLineError, list_offenders
+from sklearn_csg2a.exceptions import InputError, UnknownCellLineError
 
 __all__ = ["map_cell_lines"]
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets.readers._expression_tables import (
     Join,
     LeftOut,
@@ -21,7 +22,7 @@ from sklearn_csg2a.datasets.readers._text_tables import (
     plain_column,
     read_text_table,
 )
-from sklearn_csg2a.exceptions import GeneMismatchError, InputError, list_offenders
+from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 
 __all__ = ["map_genes"]
 
@@ -256,7 +257,8 @@ def _pairs(table: pd.DataFrame, source: str) -> list[tuple[pd.Series, pd.Series]
         what = "symbols" if symbol is None else "ids"
         msg = (
             f"{source} has no column of {what}, only "
-            f"{list_offenders(map(repr, table.columns), 10)}; {_EXPECTED} was expected."
+            f"{list_offenders(map(repr, table.columns), limit=10)}; {_EXPECTED} was "
+            "expected."
         )
         raise InputError(msg)
     return [(column, table[symbol]) for column in ids]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets.readers._text_tables import plain_column, read_text_table
-from sklearn_csg2a.exceptions import InputError, list_offenders
+from sklearn_csg2a.exceptions import InputError
 
 __all__ = ["KINDS", "Lookup", "ModelTable", "spell_id"]
 

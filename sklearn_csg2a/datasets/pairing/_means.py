@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.exceptions import InputError, list_offenders
+from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a.exceptions import InputError
 
 __all__ = ["ProfileMeans", "average_profiles"]
 

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from sklearn_csg2a._utils.names import match_names
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets._compounds import CompoundTable, find_smiles
 from sklearn_csg2a.datasets._left_out import name_rows
 from sklearn_csg2a.datasets.pairing._units import parse_doses, parse_times
 from sklearn_csg2a.datasets.readers._text import mask_missing
-from sklearn_csg2a.exceptions import InputError, list_offenders
+from sklearn_csg2a.exceptions import InputError
 
 __all__ = [
     "TREATMENT",

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets.readers._text import is_missing
-from sklearn_csg2a.exceptions import InputError, list_offenders
+from sklearn_csg2a.exceptions import InputError
 
 __all__ = ["parse_doses", "parse_times"]
 
@@ -121,12 +122,14 @@ def _parse(
     wrong = pairs.map(lambda pair: found[pair] is None).to_numpy(dtype=bool)
     if wrong.any():
         rows = np.flatnonzero(wrong)
-        shown = [
-            f"row {row} (index {column.index[row]!r}): {' '.join(pairs[row])!r}"
-            for row in rows[:5]
-        ] + [""] * (len(rows) - 5)
+        shown = list_offenders(
+            rows,
+            lambda row: (
+                f"row {row} (index {column.index[row]!r}): {' '.join(pairs[row])!r}"
+            ),
+        )
         msg = (
-            f"{what}: {list_offenders(shown)}. Expected a number of at least 0 with a "
+            f"{what}: {shown}. Expected a number of at least 0 with a "
             f"unit of {', '.join(factors)}, such as '10 {default}'."
         )
         raise InputError(msg)

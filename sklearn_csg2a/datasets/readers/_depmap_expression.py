@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets.readers._expression_tables import (
     Join,
     LeftOut,
@@ -21,7 +22,7 @@ from sklearn_csg2a.datasets.readers._text_tables import (
     plain_column,
     read_text_table,
 )
-from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
+from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = ["read_depmap_expression"]
 

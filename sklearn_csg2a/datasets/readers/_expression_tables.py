@@ -12,8 +12,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets.readers._text_tables import open_table, read_header
-from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
+from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = [
     "Join",
@@ -227,8 +228,8 @@ def finish_expression(
     if len(gaps):
         left_out.notes.append(
             f"{len(gaps)} genes have no value in some cell lines, such as "
-            f"{list_offenders(map(repr, gaps), 3)}; dropna(axis='columns') leaves "
-            "them out"
+            f"{list_offenders(map(repr, gaps), limit=3)}; dropna(axis='columns') "
+            "leaves them out"
         )
     left_out.warn(stacklevel + 1)
     values.index = pd.Index(values.index.tolist(), name="cell_line")

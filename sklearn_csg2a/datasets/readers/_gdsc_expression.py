@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets.readers._expression_tables import (
     Join,
     LeftOut,
@@ -16,7 +17,7 @@ from sklearn_csg2a.datasets.readers._expression_tables import (
     read_first_line,
     read_numbers,
 )
-from sklearn_csg2a.exceptions import DataFileError, list_offenders
+from sklearn_csg2a.exceptions import DataFileError
 
 __all__ = ["read_gdsc_expression"]
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets._compounds import CompoundTable, find_smiles
 from sklearn_csg2a.datasets._left_out import describe_reasons, name_rows
 from sklearn_csg2a.datasets.readers._text import mask_missing
@@ -19,7 +20,7 @@ from sklearn_csg2a.datasets.readers._text_tables import (
     plain_column,
     read_text_table,
 )
-from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
+from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = ["read_gdsc_fitted"]
 

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils import Bunch
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets.readers._h5ad_tables import read_frame
 from sklearn_csg2a.datasets.readers._hdf5 import (
     ReadRows,
@@ -24,7 +25,7 @@ from sklearn_csg2a.datasets.readers._hdf5 import (
     require,
 )
 from sklearn_csg2a.datasets.readers._text import choose_ids, name_genes, refuse_repeated
-from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
+from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = ["iter_h5ad", "read_h5ad"]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets.readers._expression_tables import (
     Join,
     LeftOut,
@@ -24,7 +25,7 @@ from sklearn_csg2a.datasets.readers._text_tables import (
     plain_column,
     read_header,
 )
-from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
+from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = ["read_passports_expression"]
 

@@ -7,9 +7,10 @@ import os
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets.readers._expression_tables import read_numbers
 from sklearn_csg2a.datasets.readers._text_tables import find_column, plain_column
-from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
+from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = ["GENE_COLUMNS", "read_long"]
 

@@ -11,8 +11,9 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets.readers._text import open_text
-from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
+from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = ["read_string_links"]
 

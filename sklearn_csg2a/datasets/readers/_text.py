@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from sklearn_csg2a._utils.names import match_names
-from sklearn_csg2a.exceptions import DataFileError, InputError, list_offenders
+from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = [
     "GZIP_MAGIC",

@@ -15,8 +15,9 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets.readers._text import open_text, start_of_file
-from sklearn_csg2a.exceptions import DataFileError, list_offenders
+from sklearn_csg2a.exceptions import DataFileError
 
 __all__ = [
     "find_column",

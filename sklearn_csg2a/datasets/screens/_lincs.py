@@ -7,8 +7,9 @@ import os
 import pandas as pd
 from sklearn.utils import Bunch
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets._home import read_arrays, read_matrix, read_table
-from sklearn_csg2a.exceptions import InputError, list_offenders
+from sklearn_csg2a.exceptions import InputError
 
 __all__ = ["load_lincs"]
 

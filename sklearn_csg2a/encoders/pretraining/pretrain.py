@@ -118,7 +118,7 @@ def pretrain_mat(
     Examples
     --------
     >>> import tempfile
-    >>> from sklearn_csg2a.chem import MATEncoder, pretrain_mat
+    >>> from sklearn_csg2a.encoders import MATEncoder, pretrain_mat
     >>> folder = tempfile.mkdtemp()
     >>> result = pretrain_mat(
     ...     ["CCO", "CCN", "CCC", "c1ccccc1"], folder, d_model=8, n_layers=1,

@@ -1,4 +1,4 @@
-"""Checks on single numbers and tables of numbers, with errors that say where."""
+"""Numbers from what users give: parsed, finite, in the range of float32."""
 
 from __future__ import annotations
 
@@ -7,28 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import validate_data
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from sklearn.base import BaseEstimator
+    from collections.abc import Callable
 
 __all__ = [
     "column_type_problem",
-    "describe_entries",
-    "describe_offenders",
     "holds_numbers",
-    "name_row",
     "parse_numbers",
     "to_finite_float32",
     "type_problem",
-    "validate_plain",
 ]
 
-MAX_LISTED = 5
 _NO_NUMBERS: tuple[tuple[tuple[type, ...], str], ...] = (
     ((bool, np.bool_), "True or False"),
     ((complex, np.complexfloating), "a complex number"),
@@ -37,39 +30,6 @@ _NO_NUMBERS: tuple[tuple[tuple[type, ...], str], ...] = (
     ((dt.timedelta, np.timedelta64), "a duration"),
 )
 _NO_NUMBER_TYPES = tuple(kind for kinds, _ in _NO_NUMBERS for kind in kinds)
-
-
-def name_row(position: int, labels: np.ndarray | None = None) -> str:
-    """Name a row by its position, and by its label where that says more."""
-    if labels is None:
-        return f"row {position}"
-    label = labels[position]
-    if isinstance(label, (int, np.integer)) and label == position:
-        return f"row {position}"
-    return f"row {position} (index {label!r})"
-
-
-def describe_offenders(
-    offenders: Iterable[Any], total: int, describe: Callable[[Any], str]
-) -> str:
-    """Describe the first five offenders and count the rest."""
-    shown = [
-        describe(offender)
-        for offender, _ in zip(offenders, range(MAX_LISTED), strict=False)
-    ]
-    rest = total - len(shown)
-    listed = "; ".join(shown)
-    return f"{listed}; and {rest} more" if rest > 0 else listed
-
-
-def describe_entries(
-    column: pd.Series, rows: np.ndarray, where: Callable[[int], str]
-) -> str:
-    """Describe the values of a column in the given rows."""
-    entries = column.to_numpy(dtype=object)
-    return describe_offenders(
-        rows, len(rows), lambda row: f"{where(row)}: {entries[row]!r}"
-    )
 
 
 def to_finite_float32(
@@ -97,9 +57,8 @@ def to_finite_float32(
         bad = ~np.isfinite(cast)
         problem = "infinity or a value too large for dtype('float32')"
     positions = np.argwhere(bad)
-    offenders = describe_offenders(
+    offenders = list_offenders(
         positions,
-        len(positions),
         lambda at: f"{where(int(at[0]), int(at[1]))}: {values[at[0], at[1]]:g}",
     )
     raise InputError(f"Input {name} contains {problem}: {offenders}. {advice}")
@@ -172,12 +131,3 @@ def holds_numbers(values: pd.Series) -> bool:
     numbers, bad = parse_numbers(values)
     n_numbers = int(np.isfinite(numbers).sum())
     return len(values) == 0 or (n_numbers > 0 and n_numbers >= int(bad.sum()))
-
-
-def validate_plain(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
-    """Run scikit-learn's checks on a plain array or table, except for finiteness.
-
-    Sets or checks `n_features_in_` and `feature_names_in_`. NaN and infinity are
-    left to `read_treatments`, which names the row and the column.
-    """
-    validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)

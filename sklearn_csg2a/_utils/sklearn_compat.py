@@ -1,0 +1,46 @@
+"""The one door to what scikit-learn keeps private or may move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sklearn.base import _fit_context
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    RealNotInt,
+    StrOptions,
+    validate_params,
+)
+from sklearn.utils.validation import _num_samples, validate_data
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "InvalidParameterError",
+    "RealNotInt",
+    "StrOptions",
+    "fit_context",
+    "num_samples",
+    "safe_indexing",
+    "validate_params",
+    "validate_plain",
+]
+
+fit_context = _fit_context
+num_samples = _num_samples
+safe_indexing = _safe_indexing
+
+
+def validate_plain(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
+    """Run scikit-learn's checks on a plain array or table, except for finiteness.
+
+    Sets or checks `n_features_in_` and `feature_names_in_`. NaN and infinity are
+    left to `read_treatments`, which names the row and the column.
+    """
+    validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)

@@ -1,0 +1,164 @@
+"""The skorch net of all networks here: its batches, its loss, its epochs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from skorch import NeuralNetRegressor
+
+from sklearn_csg2a.exceptions import DivergedError
+from sklearn_csg2a.training.compiled import explain_compilation
+from sklearn_csg2a.training.data import Batches
+from sklearn_csg2a.training.processes import Processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor, nn
+
+__all__ = ["TrainingNet", "wrap_network"]
+
+
+class TrainingNet(NeuralNetRegressor):
+    """A skorch net that takes treatment batches and stops on command."""
+
+    low_precision = False
+    stop_requested = False
+    was_interrupted = False
+    compiled: Callable[[Any], Tensor] | None = None  # the module, for training steps
+    processes = Processes(torch.device("cpu"))
+    _last_finite_loss: float | None = None
+
+    def infer(self, x: Any, **_: Any) -> Tensor:
+        """Run the module on a batch; bf16 products in training, if asked for."""
+        training = self.module_.training
+        forward = self.compiled if training and self.compiled else self.module_
+        kind = torch.device(self.device).type
+        low = self.low_precision and training
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=low):
+            return forward(x)
+
+    def get_loss(self, y_pred: Tensor, y_true: Tensor, *_: Any, **__: Any) -> Tensor:
+        """Return the mean squared error; shapes must agree exactly."""
+        if y_pred.shape != y_true.shape:
+            msg = f"prediction {tuple(y_pred.shape)}, target {tuple(y_true.shape)}"
+            raise AssertionError(msg)
+        return torch.nn.functional.mse_loss(y_pred, y_true)
+
+    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Compute loss and gradients; of the whole batch where processes share it."""
+        with explain_compilation(self.compiled):
+            step = super().train_step_single(batch, **fit_params)
+        rows, parameters = len(batch[1]), self.module_.parameters()
+        step["loss"] = self.processes.average(step["loss"], rows, parameters)
+        return step
+
+    @property
+    def reads_losses_at_once(self) -> bool:
+        """Whether a loss is read before the next batch."""
+        on_cpu = torch.device(self.device).type == "cpu"
+        return on_cpu and not self.processes.are_several
+
+    def run_single_epoch(
+        self,
+        iterator: Any,
+        training: bool,
+        prefix: str,
+        step_fn: Callable[..., dict[str, Any]],
+        **fit_params: Any,
+    ) -> None:
+        """Take the batches of an epoch; no loss may be non-finite in training.
+
+        To read a number from a device is to wait until it has done all that it was
+        asked to. So the losses are read at once on a CPU, and at the end of the epoch
+        elsewhere, or where processes have to agree on them.
+        """
+        if iterator is None:
+            return
+        n_batches = 0
+        for batch, n_rows in zip(iterator, iterator.sizes(), strict=True):
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            loss = step["loss"].detach()
+            self.history.record_batch(f"{prefix}_loss", loss)
+            self.history.record_batch(f"{prefix}_batch_size", n_rows)
+            if self.reads_losses_at_once:
+                self._read_losses(prefix, self.history[-1]["batches"][-1:], training)
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+            n_batches += 1
+        if not self.reads_losses_at_once:
+            self._read_losses(prefix, self.history[-1]["batches"], training)
+        self.history.record(f"{prefix}_batch_count", n_batches)
+
+    def _read_losses(
+        self, prefix: str, batches: list[dict[str, Any]], training: bool
+    ) -> None:
+        """Turn losses into numbers; in training, stop at the first non-finite one."""
+        name = f"{prefix}_loss"
+        with_loss = [batch for batch in batches if name in batch]
+        losses = torch.stack([batch[name] for batch in with_loss])
+        self.processes.copy_first([losses])
+        for batch, loss in zip(with_loss, losses.tolist(), strict=True):
+            batch[name] = loss
+            if training and not math.isfinite(loss):
+                raise DivergedError(self._divergence(loss, batch))
+            self._last_finite_loss = loss if training else self._last_finite_loss
+
+    def _divergence(self, loss: float, batch: dict[str, Any]) -> str:
+        """Say where the training diverged and what to do."""
+        batches = self.history[-1]["batches"]
+        learning_rate = self.optimizer_.param_groups[0]["lr"]
+        at = next(n for n, one in enumerate(batches, start=1) if one is batch)
+        return (
+            f"The training loss is {loss} at epoch {len(self.history)}, batch "
+            f"{at} (last finite loss: {self._last_finite_loss}), with "
+            f"learning rate {learning_rate:.3g}. Use a smaller learning_rate, or look "
+            "for extreme values in the expression or the response."
+        )
+
+    def fit_loop(self, X: Any, *_: Any, **__: Any) -> TrainingNet:
+        """Run epochs until max_epochs, early stopping or Ctrl-C."""
+        dataset_train, dataset_valid = self.get_split_datasets(X)
+        kwargs = {"dataset_train": dataset_train, "dataset_valid": dataset_valid}
+        train = self.get_iterator(dataset_train, training=True)
+        valid = (
+            None
+            if dataset_valid is None
+            else self.get_iterator(dataset_valid, training=False)
+        )
+        try:
+            while len(self.history) < self.max_epochs and not self.stop_requested:
+                self.notify("on_epoch_begin", **kwargs)
+                self.run_single_epoch(
+                    train, training=True, prefix="train", step_fn=self.train_step
+                )
+                self.processes.copy_first(self.module_.buffers())
+                self.run_single_epoch(
+                    valid,
+                    training=False,
+                    prefix="valid",
+                    step_fn=self.validation_step,
+                )
+                self.notify("on_epoch_end", **kwargs)
+                self.history[-1]["batches"] = []  # one row per epoch is kept
+        except KeyboardInterrupt:
+            self.was_interrupted = True
+        return self
+
+
+def wrap_network(
+    network: nn.Module, device: torch.device, **settings: Any
+) -> TrainingNet:
+    """Return an initialised net around `network`, on the CPU or another device."""
+    net = TrainingNet(
+        network.to(device),
+        criterion=torch.nn.MSELoss,
+        device=str(device),
+        callbacks__print_log=None,
+        iterator_train=Batches,
+        iterator_valid=Batches,
+        **settings,
+    )
+    return net.initialize()
