@@ -68,12 +68,12 @@ def cut_off(monkeypatch, tmp_path):
     """Leave the checkpoint of a fit that was cut off after some epochs."""
 
     def cut_off(model, *data, epochs=3):
-        from sklearn_csg2a import _archive
+        from sklearn_csg2a._utils import archive
 
         stop = _StopAt(epochs)
-        stop.write = _archive._write_atomically
+        stop.write = archive.write_atomically
         with monkeypatch.context() as patch:
-            patch.setattr(_archive, "_write_atomically", stop)
+            patch.setattr(archive, "write_atomically", stop)
             with pytest.raises(KeyError, match="cut off"):
                 model.fit(*data)
         return model.checkpoint

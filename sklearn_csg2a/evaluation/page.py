@@ -193,9 +193,8 @@ def _say_worst(
             f"{int((behind < 0).sum())} of {len(behind)}"
         )
         if len(worst):
-            listed = ", ".join(
-                f"{names.loc[i]} ({gap:+.2f})" for i, gap in worst.items()
-            )
+            named = zip(names.reindex(worst.index), worst, strict=True)
+            listed = ", ".join(f"{name} ({gap:+.2f})" for name, gap in named)
             text += f"; it is farthest behind for {listed}"
         yield text + "."
 

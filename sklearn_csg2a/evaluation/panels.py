@@ -225,14 +225,15 @@ def make_panels(results: pd.DataFrame, roster: Roster) -> list[Panel]:
 def _panels_of(results: pd.DataFrame, scheme: str, roster: Roster) -> Iterator[Panel]:
     """Yield the panels of one scheme, one for each number of folds."""
     of_scheme = results[results["scheme"] == scheme]
-    for n_splits, every in of_scheme.groupby("n_splits"):
+    for n_splits in sorted(of_scheme["n_splits"].unique()):
+        every = of_scheme[of_scheme["n_splits"] == n_splits]
         is_variant = every["model"].isin(list(roster.variants))
         rows, variants = every[~is_variant], every[is_variant]
         means = rows.groupby(["model", "fold"])[list(MEASURES)].mean()
         present = set(means.index.get_level_values("model"))
         order = sorted(present, key=roster.place_of)
         finished = {
-            model: frozenset(int(fold) for fold in means.loc[model].index)
+            model: frozenset(means.loc[model].index.astype(int).tolist())
             for model in order
         }
         values = means.reindex(order, level="model") if order else means
@@ -263,4 +264,5 @@ def choose_folds(finished: Mapping[str, frozenset[int]]) -> tuple[int, ...]:
         n_models = sum(folds <= found for found in judged)
         return n_models * len(folds), n_models, sorted(-fold for fold in folds)
 
-    return tuple(sorted(sorted(candidates, key=weigh)[-1]))
+    best: frozenset[int] = max(candidates, key=weigh)
+    return tuple(sorted(best))

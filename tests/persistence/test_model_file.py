@@ -411,7 +411,7 @@ def test_fitted_scalers_come_back(scaler):
     _same(_through_json(scaler).transform(PLAIN), scaler.transform(PLAIN))
 
 
-@pytest.mark.parametrize("part", ["chem", "model_selection", "preprocessing"])
+@pytest.mark.parametrize("part", ["encoders", "model_selection", "preprocessing"])
 def test_encoders_splitters_and_scalers_of_the_package_have_a_place(part):
     name = f"sklearn_csg2a.{part}"
     module = pytest.importorskip(name, reason=f"the package has no {part} yet")
