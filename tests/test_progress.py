@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sklearn_csg2a import DrugResponseRegressor, _progress
+from sklearn_csg2a import DrugResponseRegressor
+from sklearn_csg2a._utils import progress as _progress
 from sklearn_csg2a._utils.progress import ProgressLine
 from sklearn_csg2a.baselines import PathDNN
 from sklearn_csg2a.datasets.fetch import _download

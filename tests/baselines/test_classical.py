@@ -22,9 +22,9 @@ from sklearn_csg2a.baselines import (
     PairwiseKernelRidge,
     RandomForestResponse,
     SVMResponse,
-    classical,
-    svm,
 )
+from sklearn_csg2a.baselines import trees as classical
+from sklearn_csg2a.baselines.kernels import svr as svm
 from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError, InvalidSmilesError

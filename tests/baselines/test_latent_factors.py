@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
-from sklearn_csg2a.baselines import LatentFactors, MeanEffects, latent_factors
+from sklearn_csg2a.baselines import LatentFactors, MeanEffects
+from sklearn_csg2a.baselines.naive import latent_factors
 from sklearn_csg2a.chem import compound_identity
 
 N_CELLS, N_DRUGS = 40, 25

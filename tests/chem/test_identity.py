@@ -11,8 +11,10 @@ from sklearn_csg2a.chem import (
     _tautomers,
     compound_identities,
     compound_identity,
-    identity,
     parent_smiles,
+)
+from sklearn_csg2a.chem import (
+    _identity as identity,
 )
 from tests.chem.drug_spellings import APART, SPELLINGS
 

@@ -13,8 +13,8 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from sklearn_csg2a import PerturbationRegressor, load_model, save_model
-from sklearn_csg2a.chem import encoders
 from sklearn_csg2a.encoders import MATEncoder, MorganEncoder, encode_compounds
+from sklearn_csg2a.encoders import _resolve as encoders
 from sklearn_csg2a.encoders._mat_weights import MATWeights
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import MAT, csg2a_part

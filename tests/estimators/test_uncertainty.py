@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from sklearn_csg2a.nn import Dropout, set_dropout_generator
-from sklearn_csg2a.training import uncertainty as _uncertainty
+from sklearn_csg2a.training import inference as _uncertainty
 from sklearn_csg2a.training.inference import predict_response
 
 MODEL = {"dropout": 0.5, "max_epochs": 10, "learning_rate": 0.02}
