@@ -22,7 +22,7 @@ from sklearn_csg2a.baselines import MeanEffects, PairwiseKernelRidge
 from sklearn_csg2a.encoders import PotencyEncoder
 
 PUBLIC = [
-    vars(module)[name]
+    getattr(module, name)
     for module in (sklearn_csg2a, baselines)
     for name in module.__all__
 ]

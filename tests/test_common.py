@@ -61,9 +61,9 @@ NEEDS_A_GOOD_FIT = {"check_regressors_train"}
 def _public_estimators():
     """Return the estimators among the public names of all public modules."""
     names = [
-        module.name
-        for module in pkgutil.walk_packages(sklearn_csg2a.__path__, "sklearn_csg2a.")
-        if not any(part.startswith("_") for part in module.name.split("."))
+        f"sklearn_csg2a.{module.name}"
+        for module in pkgutil.iter_modules(sklearn_csg2a.__path__)
+        if not module.name.startswith("_")
     ]
     modules = [importlib.import_module(name) for name in ["sklearn_csg2a", *names]]
     public = [
