@@ -53,7 +53,7 @@ def tanimoto_kernel(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 def _multiply(left: np.ndarray, grid: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return ``left @ grid @ right``, in blocks of the rows of `left`."""
-    n_blocks = count_blocks(len(left), right.shape[0], sum(grid.shape))
+    n_blocks = count_blocks(len(left) * right.shape[0] * sum(grid.shape))
     lefts = np.array_split(left, n_blocks)
     return np.concatenate(map_blocks(lambda k: lefts[k] @ grid @ right, n_blocks))
 
