@@ -23,6 +23,7 @@ from sklearn_csg2a import _threads as threads
 from sklearn_csg2a._threads import map_blocks, steady_threads
 from sklearn_csg2a.chem import MATEncoder, MorganEncoder, PotencyEncoder
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
+from sklearn_csg2a.nn.blocks import apply_by_rows
 from sklearn_csg2a.nn.products import linear
 
 N_GENES = 300  # so that small tensors are above what torch gives one thread
@@ -248,7 +249,7 @@ def test_one_thread_computes_all_blocks_itself():
     assert found == [caller] * 4
 
 
-@pytest.mark.parametrize("shape", [(40, 30), (5, 8, 30)])
+@pytest.mark.parametrize("shape", [(40, 30), (5, 8, 30), (5, 30)])
 @pytest.mark.parametrize("with_bias", [True, False])
 def test_a_product_in_blocks_is_the_product(shape, with_bias):
     rng = np.random.default_rng(0)
@@ -263,6 +264,37 @@ def test_a_product_in_blocks_is_the_product(shape, with_bias):
             gradients.append(torch.autograd.grad(outputs[-1].square().sum(), given))
     torch.testing.assert_close(*outputs)
     torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_rows_in_blocks_have_the_gradients_of_all_rows(n):
+    rng = np.random.default_rng(0)
+    given = [
+        torch.tensor(rng.normal(size=size), requires_grad=True)
+        for size in ((41, 30), (41, 4), (30, 4), (4,))
+    ]
+    x, y, leaf, unused = given
+    fixed = torch.tensor(rng.normal(size=(41, 4)))
+    outputs, gradients = [], []
+    for blocks in (True, False):
+        weight = leaf.exp()  # shared, and computed from something else
+
+        def function(x, y, fixed, weight=weight):
+            return torch.tanh(x @ weight) * y + fixed
+
+        with n_threads(n), steady_threads():
+            if blocks:
+                output = apply_by_rows(function, x, y, fixed, shared=[weight, unused])
+            else:
+                output = function(x, y, fixed)
+            gradient = torch.autograd.grad(
+                output.square().sum(), given, allow_unused=True
+            )
+        outputs.append(output)
+        gradients.append(gradient)
+    torch.testing.assert_close(*outputs)
+    assert gradients[0][3] is None
+    torch.testing.assert_close(gradients[0][:3], gradients[1][:3])
 
 
 FORK = """
