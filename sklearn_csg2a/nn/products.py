@@ -83,10 +83,12 @@ def _cut(
     left: Tensor, right: Tensor, bias: Tensor | None, product: Tensor
 ) -> list[tuple[Tensor, Tensor, Tensor | None, Tensor]]:
     """Cut a product along its longer side; return its factors and where it goes."""
-    n_blocks = count_blocks(left.numel() * right.shape[1])
+    n = count_blocks(left.numel() * right.shape[1])
     if len(left) >= right.shape[1]:
-        cut = left.tensor_split(n_blocks), n_blocks * [right], n_blocks * [bias]
-        return list(zip(*cut, product.tensor_split(n_blocks), strict=True))
-    biases = n_blocks * [None] if bias is None else bias.tensor_split(n_blocks)
-    cut = n_blocks * [left], right.tensor_split(n_blocks, dim=1), biases
-    return list(zip(*cut, product.tensor_split(n_blocks, dim=1), strict=True))
+        lefts, products = left.tensor_split(n), product.tensor_split(n)
+        return [
+            (part, right, bias, of) for part, of in zip(lefts, products, strict=True)
+        ]
+    biases = n * (None,) if bias is None else bias.tensor_split(n)
+    rights, products = (one.tensor_split(n, dim=1) for one in (right, product))
+    return [(left, *parts) for parts in zip(rights, biases, products, strict=True)]
