@@ -101,6 +101,7 @@ _PARTS = {
     "sklearn_csg2a.baselines._pair_kernels": ("PairSide",),
     "sklearn_csg2a.baselines._pathway_scores": ("WordVectors",),
     "sklearn_csg2a.baselines._subwords": ("Subwords",),
+    "sklearn_csg2a.baselines._training_cells": ("TrainingCells",),
 }
 
 _TREES = (
