@@ -128,9 +128,8 @@ def test_a_fitted_kernel_model_keeps_no_copy_of_its_cells(kernel_model):
     expression.columns = [f"G{i}" for i in range(500)]
     X = pd.DataFrame({"cell_line": expression.index, "smiles": ["CCO", "CCN"] * 150})
     model = kernel_model(expression=expression).fit(X, rng.normal(size=300))
-    known = vars(model._known_cells)
-    assert known["_values"] is None
-    assert np.shares_memory(known["_rows"].table.to_numpy(), expression.to_numpy())
+    table = model._known_cells._cells.table
+    assert np.shares_memory(table.to_numpy(), expression.to_numpy())
 
 
 @pytest.mark.parametrize("kernel_model", [PairwiseKernelRidge, SVMResponse])

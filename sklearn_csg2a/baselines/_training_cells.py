@@ -34,18 +34,12 @@ class TrainingCells:
 
     def __init__(self, treatments: Treatments, scaler: Standardizer) -> None:
         self.scaler = scaler
-        self._rows: TableRows | None = treatments.table_rows
-        self._values: np.ndarray | None = None
-        if self._rows is None:
-            self._values = treatments.basal_expression
-
-    @property
-    def values(self) -> np.ndarray:
-        """Expression as it was given, (n_cells, n_genes) float32."""
-        return self._read(slice(None))
+        self._cells: TableRows | np.ndarray = treatments.basal_expression
+        if treatments.table_rows is not None:
+            self._cells = treatments.table_rows
 
     def __len__(self) -> int:
-        return len(self._values if self._rows is None else self._rows)
+        return len(self._cells)
 
     def __call__(self, cells: slice) -> np.ndarray:
         """Return standardised expression of some cells, (n, n_genes) float64."""
@@ -53,13 +47,13 @@ class TrainingCells:
 
     def _read(self, cells: slice) -> np.ndarray:
         """Return expression of some cells, (n, n_genes) float32."""
-        if self._rows is None:
-            return self._values[cells]
-        return self._rows.read(cells)
+        if isinstance(self._cells, np.ndarray):
+            return self._cells[cells]
+        return self._cells.read(cells)
 
     def __getstate__(self) -> dict[str, Any]:
         """Take the cells along: the table may not be where the copy goes."""
-        return {"scaler": self.scaler, "_rows": None, "_values": self.values}
+        return {"scaler": self.scaler, "_cells": self._read(slice(None))}
 
 
 def compare_in_blocks(

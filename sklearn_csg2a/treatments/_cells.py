@@ -38,7 +38,7 @@ class Cells:
     index: np.ndarray
     basal_expression: np.ndarray
     genes: tuple[str, ...]
-    filled: np.ndarray | None = None  # (n_genes,) genes that are missing
+    filled: np.ndarray  # (n_genes,) genes that are missing
     table_rows: TableRows | None = None  # where all cells are, if in one table
 
 
