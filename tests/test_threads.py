@@ -21,9 +21,12 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor, baselines
 from sklearn_csg2a import _threads as threads
 from sklearn_csg2a._threads import map_blocks, steady_threads
+from sklearn_csg2a.baselines import _bert_layers
+from sklearn_csg2a.baselines._bert_layers import BertLayer, BertLayers, Sequences
 from sklearn_csg2a.chem import MATEncoder, MorganEncoder, PotencyEncoder
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
 from sklearn_csg2a.nn.blocks import apply_by_rows
+from sklearn_csg2a.nn.layers import set_dropout_generator
 from sklearn_csg2a.nn.products import linear
 
 N_GENES = 300  # so that small tensors are above what torch gives one thread
@@ -295,6 +298,26 @@ def test_rows_in_blocks_have_the_gradients_of_all_rows(n):
     torch.testing.assert_close(*outputs)
     assert gradients[0][3] is None
     torch.testing.assert_close(gradients[0][:3], gradients[1][:3])
+
+
+@pytest.mark.parametrize("n_layers", [1, 3])
+def test_pieces_of_sequences_have_the_dropout_of_all(n_layers, monkeypatch):
+    lengths = torch.tensor([3, 9, 1, 7, 7, 2, 5, 4] * 5)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = BertLayers(BertLayer(32, 4, 64, dropout=0.5) for _ in range(n_layers))
+        x = torch.randn(int(lengths.sum()), 32, requires_grad=True)
+    outputs, gradients = [], []
+    for at_once in (False, True):
+        if at_once:
+            monkeypatch.setattr(_bert_layers, "may_cut", lambda _: False)
+        set_dropout_generator(layers, torch.Generator().manual_seed(0))
+        with n_threads(2), steady_threads():
+            outputs.append(layers(x, Sequences(lengths)))
+            given = [x, *layers.parameters()]
+            gradients.append(torch.autograd.grad(outputs[-1].square().sum(), given))
+    torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-3)
 
 
 FORK = """

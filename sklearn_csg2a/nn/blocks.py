@@ -13,7 +13,7 @@ from sklearn_csg2a._threads import count_blocks, map_blocks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["apply_by_rows", "apply_in_blocks"]
+__all__ = ["apply_by_rows", "apply_in_blocks", "may_cut"]
 
 _COST = 2**9  # multiplications that take as long as what is done to an element
 
@@ -27,7 +27,7 @@ def apply_by_rows(
     """
     widest = max(one.numel() for one in rows)
     n_blocks = count_blocks(_COST * widest)
-    if n_blocks < 2 or not _may_cut(rows[0]):
+    if n_blocks < 2 or not may_cut(rows[0]):
         return function(*rows)
     size = -(-len(rows[0]) // n_blocks)
     columns = [one.split(size) for one in rows]
@@ -47,14 +47,14 @@ def apply_in_blocks(
     blocks. What `function` draws at random has to come in a column.
     """
     blocks = list(zip(*columns, strict=True))
-    if len(blocks) < 2 or not _may_cut(blocks[0][0]):
+    if len(blocks) < 2 or not may_cut(blocks[0][0]):
         return [function(*block) for block in blocks]
     shared = tuple(shared)
     flat = [tensor for block in blocks for tensor in block]
     return list(_Blocks.apply(function, len(columns), len(blocks), *flat, *shared))
 
 
-def _may_cut(x: Tensor) -> bool:
+def may_cut(x: Tensor) -> bool:
     """Whether blocks that are computed by other threads come to the same."""
     return (
         x.device.type == "cpu"

@@ -70,9 +70,12 @@ class Dropout(nn.Module):
         self._threshold = round(p * _BITS)
         self.generator: torch.Generator | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return `x` with elements dropped (training) or as it is."""
-        return self.drop(x, self.draw(x.shape, x.device))
+    def forward(self, x: Tensor, drawn: Tensor | None = None) -> Tensor:
+        """Return `x` with elements dropped (training) or as it is.
+
+        What decides is drawn now where it has not been.
+        """
+        return self.drop(x, self.draw(x.shape, x.device) if drawn is None else drawn)
 
     def draw(self, shape: Sequence[int], device: torch.device) -> Tensor:
         """Draw what decides which elements stay; of size 0 where all of them do.
