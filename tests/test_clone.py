@@ -1,6 +1,7 @@
 """Clones share the table of expression, and are clones in all else."""
 
 import inspect
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from sklearn_csg2a import (
     ResidualRegressor,
     baselines,
 )
-from sklearn_csg2a.baselines import MeanEffects, PairwiseKernelRidge
+from sklearn_csg2a.baselines import MeanEffects, PairwiseKernelRidge, SVMResponse
 from sklearn_csg2a.encoders import PotencyEncoder
 
 PUBLIC = [
@@ -118,3 +119,28 @@ def test_a_search_in_two_processes_chooses_as_in_one(screen):
         for n in (None, 2)
     ]
     np.testing.assert_array_equal(*scores)
+
+
+@pytest.mark.parametrize("kernel_model", [PairwiseKernelRidge, SVMResponse])
+def test_a_fitted_kernel_model_keeps_no_copy_of_its_cells(kernel_model):
+    rng = np.random.default_rng(0)
+    expression = pd.DataFrame(rng.normal(size=(300, 500)).astype(np.float64))
+    expression.columns = [f"G{i}" for i in range(500)]
+    X = pd.DataFrame({"cell_line": expression.index, "smiles": ["CCO", "CCN"] * 150})
+    model = kernel_model(expression=expression).fit(X, rng.normal(size=300))
+    table = model._known_cells._cells.table
+    assert np.shares_memory(table.to_numpy(), expression.to_numpy())
+
+
+@pytest.mark.parametrize("kernel_model", [PairwiseKernelRidge, SVMResponse])
+def test_kernel_models_predict_with_the_cells_of_fit(kernel_model, screen):
+    X, y, expression = screen
+    model = kernel_model(expression=expression).fit(X, y)
+    expected = model.predict(X)
+    wide = X.drop(columns="cell_line").join(expression.loc[X.cell_line].reset_index())
+    copied = pickle.loads(pickle.dumps(model))
+    others = expression.iloc[::-1].rename(index=lambda name: f"{name} again")
+    model.set_params(expression=others)
+    expression.iloc[:, 0] = 7.0
+    for one in (model, copied):
+        np.testing.assert_array_equal(one.predict(wide), expected)

@@ -19,9 +19,13 @@ from sklearn.model_selection import cross_val_predict
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor, baselines
+from sklearn_csg2a.baselines.deep import _bert_layers
+from sklearn_csg2a.baselines.deep._bert_layers import BertLayer, BertLayers, Sequences
 from sklearn_csg2a.encoders import MATEncoder, MorganEncoder, PotencyEncoder
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
 from sklearn_csg2a.nn import threads
+from sklearn_csg2a.nn.blocks import apply_by_rows
+from sklearn_csg2a.nn.layers import set_dropout_generator
 from sklearn_csg2a.nn.products import linear
 from sklearn_csg2a.nn.threads import map_blocks, steady_threads
 
@@ -248,7 +252,7 @@ def test_one_thread_computes_all_blocks_itself():
     assert found == [caller] * 4
 
 
-@pytest.mark.parametrize("shape", [(40, 30), (5, 8, 30)])
+@pytest.mark.parametrize("shape", [(40, 30), (5, 8, 30), (5, 30)])
 @pytest.mark.parametrize("with_bias", [True, False])
 def test_a_product_in_blocks_is_the_product(shape, with_bias):
     rng = np.random.default_rng(0)
@@ -263,6 +267,57 @@ def test_a_product_in_blocks_is_the_product(shape, with_bias):
             gradients.append(torch.autograd.grad(outputs[-1].square().sum(), given))
     torch.testing.assert_close(*outputs)
     torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_rows_in_blocks_have_the_gradients_of_all_rows(n):
+    rng = np.random.default_rng(0)
+    given = [
+        torch.tensor(rng.normal(size=size), requires_grad=True)
+        for size in ((41, 30), (41, 4), (30, 4), (4,))
+    ]
+    x, y, leaf, unused = given
+    fixed = torch.tensor(rng.normal(size=(41, 4)))
+    outputs, gradients = [], []
+    for blocks in (True, False):
+        weight = leaf.exp()  # shared, and computed from something else
+
+        def function(x, y, fixed, weight=weight):
+            return torch.tanh(x @ weight) * y + fixed
+
+        with n_threads(n), steady_threads():
+            if blocks:
+                output = apply_by_rows(function, x, y, fixed, shared=[weight, unused])
+            else:
+                output = function(x, y, fixed)
+            gradient = torch.autograd.grad(
+                output.square().sum(), given, allow_unused=True
+            )
+        outputs.append(output)
+        gradients.append(gradient)
+    torch.testing.assert_close(*outputs)
+    assert gradients[0][3] is None
+    torch.testing.assert_close(gradients[0][:3], gradients[1][:3])
+
+
+@pytest.mark.parametrize("n_layers", [1, 3])
+def test_pieces_of_sequences_have_the_dropout_of_all(n_layers, monkeypatch):
+    lengths = torch.tensor([3, 9, 1, 7, 7, 2, 5, 4] * 5)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = BertLayers(BertLayer(32, 4, 64, dropout=0.5) for _ in range(n_layers))
+        x = torch.randn(int(lengths.sum()), 32, requires_grad=True)
+    outputs, gradients = [], []
+    for at_once in (False, True):
+        if at_once:
+            monkeypatch.setattr(_bert_layers, "may_cut", lambda _: False)
+        set_dropout_generator(layers, torch.Generator().manual_seed(0))
+        with n_threads(2), steady_threads():
+            outputs.append(layers(x, Sequences(lengths)))
+            given = [x, *layers.parameters()]
+            gradients.append(torch.autograd.grad(outputs[-1].square().sum(), given))
+    torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-3)
 
 
 FORK = """

@@ -33,6 +33,8 @@ __all__ = [
     "find_distinct_columns",
 ]
 
+_COLUMNS_AT_ONCE = 2048
+
 
 @dataclass(frozen=True, eq=False)
 class Conditions:
@@ -82,9 +84,15 @@ class Standardizer:
     """Mean 0 and variance 1 of each column; constant columns become 0 in training."""
 
     def __init__(self, values: np.ndarray) -> None:
-        exact = values.astype(np.float64)
-        self.mean, spread = exact.mean(axis=0), exact.std(axis=0)
-        self.spread = np.where(np.ptp(exact, axis=0) > 0, spread, 1.0)
+        n_columns = values.shape[1]
+        self.mean, self.spread = np.empty(n_columns), np.empty(n_columns)
+        starts = range(0, max(n_columns - 1, 1), _COLUMNS_AT_ONCE)  # none of the last
+        edges = [*starts, n_columns]
+        for columns in map(slice, edges, edges[1:]):
+            exact = values[:, columns].astype(np.float64)
+            self.mean[columns], spread = exact.mean(axis=0), exact.std(axis=0)
+            varies = np.ptp(exact, axis=0) > 0
+            self.spread[columns] = np.where(varies, spread, 1.0)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Return the standardised values, (n, n_columns) float64."""

@@ -26,4 +26,5 @@ def scale_expression(scaler: Any, treatments: Treatments) -> Treatments:
     if scaler is None:
         return treatments
     scaled = np.asarray(scaler.transform(treatments.basal_expression))
-    return replace(treatments, basal_expression=scaled.astype(np.float32))
+    scaled = scaled.astype(np.float32)
+    return replace(treatments, basal_expression=scaled, table_rows=None)

@@ -1,44 +1,123 @@
-"""Blocks of constant shape, so that a row's result never depends on its neighbours.
-
-Matrix products of different shapes may round differently: the last block is padded to
-the size of the others.
-"""
+"""Parts of a network on blocks of rows, which several threads may share."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-from sklearn_csg2a.nn.threads import map_blocks
+from sklearn_csg2a.nn.threads import count_blocks, map_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["ENTITIES", "ROWS", "in_blocks", "padded_blocks"]
+__all__ = ["apply_by_rows", "apply_in_blocks", "may_cut"]
 
-ENTITIES = 64  # cells or conditions in a block
-ROWS = 256  # treatments in a block
-
-
-def in_blocks(like: Tensor, size: int, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """Apply `function` to blocks of the positions along `like`, join the results."""
-    blocks = list(padded_blocks(len(like), size, like.device))
-
-    def compute(block: int) -> Tensor:
-        index, kept = blocks[block]
-        return function(index)[:kept]
-
-    return torch.cat(map_blocks(compute, len(blocks)))
+_COST = 2**9  # multiplications that take as long as what is done to an element
 
 
-def padded_blocks(
-    n: int, size: int, device: torch.device
-) -> Iterator[tuple[Tensor, int]]:
-    """Yield (size,) positions, the last padded with 0, and how many are real."""
-    for start in range(0, n, size):
-        kept = min(size, n - start)
-        index = torch.zeros(size, dtype=torch.int64, device=device)
-        index[:kept] = torch.arange(start, start + kept, device=device)
-        yield index, kept
+def apply_by_rows(
+    function: Callable[..., Tensor], *rows: Tensor, shared: Iterable[Tensor] = ()
+) -> Tensor:
+    """Return ``function(*rows)``, which treats each row (rows, ...) on its own.
+
+    In training on a CPU, large rows are cut into blocks; see :func:`apply_in_blocks`.
+    """
+    widest = max(one.numel() for one in rows)
+    n_blocks = count_blocks(_COST * widest)
+    if n_blocks < 2 or not may_cut(rows[0]):
+        return function(*rows)
+    size = -(-len(rows[0]) // n_blocks)
+    columns = [one.split(size) for one in rows]
+    return torch.cat(apply_in_blocks(function, *columns, shared=shared))
+
+
+def apply_in_blocks(
+    function: Callable[..., Tensor],
+    *columns: Sequence[Tensor],
+    shared: Iterable[Tensor] = (),
+) -> list[Tensor]:
+    """Return ``function`` of the first tensors of all columns, of the second, ...
+
+    In training on a CPU, threads that are free take blocks, forward and backward. The
+    bits do not depend on how many there are: gradients of `shared`, which are all
+    other tensors with a gradient that `function` uses, are added in the order of the
+    blocks. What `function` draws at random has to come in a column.
+    """
+    blocks = list(zip(*columns, strict=True))
+    if len(blocks) < 2 or not may_cut(blocks[0][0]):
+        return [function(*block) for block in blocks]
+    shared = tuple(shared)
+    flat = [tensor for block in blocks for tensor in block]
+    return list(_Blocks.apply(function, len(columns), len(blocks), *flat, *shared))
+
+
+def may_cut(x: Tensor) -> bool:
+    """Whether blocks that are computed by other threads come to the same."""
+    return (
+        x.device.type == "cpu"
+        and torch.is_grad_enabled()
+        and not torch.compiler.is_compiling()
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+class _Blocks(torch.autograd.Function):
+    """A function of blocks; each has a graph of its own, which its backward runs."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        function: Callable[..., Tensor],
+        n_columns: int,
+        n_blocks: int,
+        *tensors: Tensor,
+    ) -> tuple[Tensor, ...]:
+        n_parts = n_columns * n_blocks
+        parts = [
+            part.detach().requires_grad_(part.requires_grad)
+            for part in tensors[:n_parts]
+        ]
+        blocks = [parts[i : i + n_columns] for i in range(0, n_parts, n_columns)]
+
+        def run(k: int) -> Tensor:
+            with torch.enable_grad():
+                return function(*blocks[k])
+
+        outputs = map_blocks(run, n_blocks)
+        ctx.blocks, ctx.shared, ctx.outputs = blocks, tensors[n_parts:], outputs
+        return tuple(output.detach() for output in outputs)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        blocks, shared, outputs = ctx.blocks, ctx.shared, ctx.outputs
+        del ctx.blocks, ctx.shared, ctx.outputs
+
+        def run(k: int) -> list[Tensor | None]:
+            return _differentiate(outputs[k], [*blocks[k], *shared], gradients[k])
+
+        found = map_blocks(run, len(blocks))
+        n_columns = len(blocks[0])
+        of_parts = [one for block in found for one in block[:n_columns]]
+        of_shared = zip(*(block[n_columns:] for block in found), strict=True)
+        return None, None, None, *of_parts, *(_add(parts) for parts in of_shared)
+
+
+def _differentiate(
+    output: Tensor, inputs: Sequence[Tensor], gradient: Tensor
+) -> list[Tensor | None]:
+    """Return the gradients of the inputs, None where there is none."""
+    wanted = [one for one in inputs if one.requires_grad]
+    found = iter(torch.autograd.grad(output, wanted, gradient, allow_unused=True))
+    return [next(found) if one.requires_grad else None for one in inputs]
+
+
+def _add(parts: Iterable[Tensor | None]) -> Tensor | None:
+    """Add what there is, in this order; the first tensor is used up."""
+    total = None
+    for part in parts:
+        total = part if total is None else total if part is None else total.add_(part)
+    return total

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_csg2a.nn.attention import GeneGeneAttention
+from sklearn_csg2a.nn.blocks import apply_by_rows
 from sklearn_csg2a.nn.condition import ChemicalConditionEncoder
 from sklearn_csg2a.nn.layers import Dense, Dropout
 
@@ -121,12 +122,19 @@ class CSG2A(nn.Module):
         `conditions` is (conditions, genes), the indices (rows,).
         """
         scores = self.attention.condition_scores(conditions)  # (conditions, hidden)
-        propagated = self.attention(
+        rows = [
             *cells.gather(cell_index),
             conditions.index_select(0, condition_index),
             scores.index_select(0, condition_index),
-        )  # (rows, genes)
-        return self.dropout(torch.relu(self.norm(propagated)))
+        ]
+        drawn = self.dropout.draw(rows[0].shape, rows[0].device)
+
+        def apply(drawn: Tensor, *rows: Tensor) -> Tensor:
+            activated = torch.relu(self.norm(self.attention(*rows)))  # (rows, genes)
+            return self.dropout.drop(activated, drawn)
+
+        shared = [*self.attention.parameters(), *self.norm.parameters()]
+        return apply_by_rows(apply, drawn, *rows, shared=shared)
 
     def perturb(
         self,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from sklearn_csg2a.nn.products import linear
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "Dense",
@@ -64,17 +70,34 @@ class Dropout(nn.Module):
         self._threshold = round(p * _BITS)
         self.generator: torch.Generator | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return `x` with elements dropped (training) or as it is."""
+    def forward(self, x: Tensor, drawn: Tensor | None = None) -> Tensor:
+        """Return `x` with elements dropped (training) or as it is.
+
+        What decides is drawn now where it has not been.
+        """
+        return self.drop(x, self.draw(x.shape, x.device) if drawn is None else drawn)
+
+    def draw(self, shape: Sequence[int], device: torch.device) -> Tensor:
+        """Draw what decides which elements stay; of size 0 where all of them do.
+
+        Apart from :meth:`drop`, so that one draw serves the blocks of a tensor. Rows
+        are the first axis of `shape`, and of what is returned.
+        """
         if not self.training or self._threshold == 0:
-            return x
+            return torch.empty(*shape[:1], 0, device=device)
         if self.generator is None:
             msg = "Dropout in training mode needs set_dropout_generator(...) first."
             raise RuntimeError(msg)
-        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
+        n = math.prod(shape)
+        draws = torch.empty(-(-n // 4), dtype=torch.int64, device=device)
         draws.random_(-(2**63), None, generator=self.generator)
-        bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
-        keep = bits >= self._threshold - _BITS // 2
+        return draws.view(torch.int16)[:n].view(*shape)
+
+    def drop(self, x: Tensor, drawn: Tensor) -> Tensor:
+        """Return `x` with the elements dropped that a draw of its shape says."""
+        if drawn.shape != x.shape:
+            return x
+        keep = drawn >= self._threshold - _BITS // 2
         return x * keep.to(x.dtype).mul_(_BITS / (_BITS - self._threshold))
 
     def extra_repr(self) -> str:

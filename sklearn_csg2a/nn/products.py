@@ -20,8 +20,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     do not depend on how many threads compute them.
     """
     kind = x.device.type
-    n_outputs, n_inputs = weight.shape
-    n_blocks = count_blocks(x.numel() // max(n_inputs, 1), n_inputs, n_outputs)
+    n_blocks = count_blocks(x.numel() * len(weight))
     if kind != "cpu" or torch.compiler.is_compiling() or n_blocks == 1:
         return torch.nn.functional.linear(x, weight, bias)
     if torch.is_autocast_enabled(kind):
@@ -63,23 +62,33 @@ class _Linear(torch.autograd.Function):
 def _multiply(
     *factors: tuple[Tensor, Tensor], added: Tensor | None = None
 ) -> list[Tensor]:
-    """Return ``left @ right + added`` of each pair, in blocks of the rows of `left`."""
+    """Return ``left @ right + added`` of each pair, in blocks of its longer side."""
     products, blocks = [], []
     for left, right in factors:
-        n_blocks = count_blocks(len(left), *right.shape)
-        product = left.new_empty(len(left), right.shape[1])
-        parts = zip(
-            left.tensor_split(n_blocks), product.tensor_split(n_blocks), strict=True
-        )
-        products.append(product)
-        blocks += [(of_left, right, of_product) for of_left, of_product in parts]
+        products.append(left.new_empty(len(left), right.shape[1]))
+        blocks += _cut(left, right, added, products[-1])
 
     def multiply(block: int) -> None:
-        left, right, product = blocks[block]
-        if added is None:
+        left, right, bias, product = blocks[block]
+        if bias is None:
             torch.mm(left, right, out=product)
         else:
-            torch.addmm(added, left, right, out=product)
+            torch.addmm(bias, left, right, out=product)
 
     map_blocks(multiply, len(blocks))
     return products
+
+
+def _cut(
+    left: Tensor, right: Tensor, bias: Tensor | None, product: Tensor
+) -> list[tuple[Tensor, Tensor, Tensor | None, Tensor]]:
+    """Cut a product along its longer side; return its factors and where it goes."""
+    n = count_blocks(left.numel() * right.shape[1])
+    if len(left) >= right.shape[1]:
+        lefts, products = left.tensor_split(n), product.tensor_split(n)
+        return [
+            (part, right, bias, of) for part, of in zip(lefts, products, strict=True)
+        ]
+    biases = n * (None,) if bias is None else bias.tensor_split(n)
+    rights, products = (one.tensor_split(n, dim=1) for one in (right, product))
+    return [(left, *parts) for parts in zip(rights, biases, products, strict=True)]

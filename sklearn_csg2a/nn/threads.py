@@ -28,7 +28,7 @@ __all__ = ["count_blocks", "map_blocks", "steady_threads"]
 Result = TypeVar("Result")
 
 _MOST_THREADS = 8  # of one map_blocks
-_BLOCK = 2**26  # multiplications in a block of a large matrix product
+_BLOCK = 2**25  # multiplications of a matrix product from which on it is cut
 _MOST_BLOCKS = 8  # of one
 
 
@@ -141,12 +141,16 @@ def steady_threads() -> Iterator[None]:
         shared.leave(found)
 
 
-def count_blocks(n_rows: int, n_inner: int, n_columns: int) -> int:
-    """Return into how many blocks of rows a matrix product is to be cut."""
-    n_multiplications = n_rows * n_inner * n_columns
-    if n_multiplications < _BLOCK // 2 or n_rows < 2:
-        return 1
-    return min(max(n_multiplications // _BLOCK, 2), _MOST_BLOCKS, n_rows)
+def count_blocks(n_multiplications: int) -> int:
+    """Return into how many blocks a matrix product is to be cut: 1, 2, 4 or 8.
+
+    Two threads then have the same to do, and blocks are few, for a product loses up to
+    a tenth of its speed with each cut.
+    """
+    n_blocks = 1
+    while n_blocks < _MOST_BLOCKS and n_multiplications >= n_blocks**3 * _BLOCK:
+        n_blocks *= 2
+    return n_blocks
 
 
 def map_blocks(function: Callable[[int], Result], n_blocks: int) -> list[Result]:

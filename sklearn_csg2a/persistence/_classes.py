@@ -98,9 +98,10 @@ _INSIDE = {
 # Fitted parts of baselines: attributes alone, no constructor is called.
 _PARTS = {
     "sklearn_csg2a.baselines._features": ("AmountScaler", "Standardizer"),
-    "sklearn_csg2a.baselines.kernels._pairs": ("PairSide",),
-    "sklearn_csg2a.baselines.precily.scores": ("WordVectors",),
     "sklearn_csg2a.baselines.deeptta.subwords": ("Subwords",),
+    "sklearn_csg2a.baselines.kernels._pairs": ("PairSide",),
+    "sklearn_csg2a.baselines.kernels._training_cells": ("TrainingCells",),
+    "sklearn_csg2a.baselines.precily.scores": ("WordVectors",),
 }
 
 _TREES = (

@@ -75,8 +75,8 @@ def save_model(
     Notes
     -----
     Kernel models (`PairwiseKernelRidge`, `SVMResponse`) predict by comparison with
-    their training cells, whose standardised expression is part of the model and of
-    its file whatever `include_expression` says.
+    their training cells, whose expression is part of the model and of its file
+    whatever `include_expression` says.
 
     The estimators on trees are not stored: `skops.io.dump` writes them as data.
 

@@ -225,7 +225,7 @@ class ValueWriter:
             return {"type": "same", "as": self._seen[id(value)][1]}
         self._seen[id(value)] = value, where
         if is_part(name):
-            state = self._write_dict(vars(value), where)
+            state = self._write_dict(value.__getstate__(), where)
             return {"type": "part", "class": name, "state": state}
         return {
             "type": "instance",

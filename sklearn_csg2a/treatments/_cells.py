@@ -22,6 +22,7 @@ from sklearn_csg2a.treatments._genes import (
     match_genes,
     read_gene_values,
 )
+from sklearn_csg2a.treatments._table_rows import TableRows
 
 if TYPE_CHECKING:
     from sklearn_csg2a.treatments._columns import ContractTable
@@ -37,7 +38,8 @@ class Cells:
     index: np.ndarray
     basal_expression: np.ndarray
     genes: tuple[str, ...]
-    filled: np.ndarray | None = None  # (n_genes,) genes that are missing
+    filled: np.ndarray  # (n_genes,) genes that are missing
+    table_rows: TableRows | None = None  # where all cells are, if in one table
 
 
 def read_cells(
@@ -185,7 +187,8 @@ def _mixed_cells(
     if not known.any():
         refuse_transposed(ids, expression)
     if known.all():
-        return Cells(ids, codes, *_look_up(expression, at, genes, missing_genes))
+        found = _look_up(expression, at, genes, missing_genes)
+        return Cells(ids, codes, found.read(), genes, found.columns < 0, found)
     if not has_enough_genes(table.frame.columns, genes, missing_genes):
         if _names_genes(table, genes):
             match_genes(table.frame.columns, genes, missing_genes, "X")
@@ -197,13 +200,13 @@ def _mixed_cells(
     index[wide_rows] = n_known + wide.index
     if n_known == 0:
         return Cells(wide.ids, index, wide.basal_expression, genes, wide.filled)
-    values, _, filled = _look_up(expression, at[known], genes, missing_genes)
+    found = _look_up(expression, at[known], genes, missing_genes)
     return Cells(
         np.concatenate([ids[known], wide.ids]),
         index,
-        np.concatenate([values, wide.basal_expression]),
+        np.concatenate([found.read(), wide.basal_expression]),
         genes,
-        filled | wide.filled,
+        (found.columns < 0) | wide.filled,
     )
 
 
@@ -212,20 +215,12 @@ def _look_up(
     at: np.ndarray,
     genes: tuple[str, ...],
     missing_genes: str,
-) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
-    """Return rows `at` of expression, the genes, and which of them are filled."""
+) -> TableRows:
+    """Return rows `at` of expression, its columns matched to the genes."""
     positions = match_genes(
         expression.columns, genes, missing_genes, "expression", expression.index
     )
-    values = read_gene_values(
-        expression,
-        at,
-        positions,
-        name="expression",
-        where=lambda i, gene: f"cell {expression.index[at[i]]!r}, gene {gene!r}",
-        advice="Fill these values, or drop the cells or genes.",
-    )
-    return values, genes, positions < 0
+    return TableRows.of(expression, at, positions)
 
 
 def _raise_unknown(

@@ -96,7 +96,7 @@ def read_treatments(
     -------
     treatments : Treatments
         Cells and compounds in order of first appearance. X and `expression` are
-        never changed and share no memory with it.
+        never changed, and its arrays share no memory with them.
 
     Raises
     ------
@@ -147,6 +147,7 @@ def read_treatments(
         time=amounts.time,
         amounts_given=amounts.given,
         filled=cells.filled,
+        table_rows=cells.table_rows,
     )
 
 

@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from sklearn_csg2a.treatments._table_rows import TableRows
+
 __all__ = ["Treatments"]
 
 
@@ -49,6 +51,8 @@ class Treatments:
         Which of "dose" and "time" X gave; a default stands for the others.
     filled : ndarray of shape (n_genes,), dtype=bool, or None
         Genes that X or `expression` lacks, and that are filled with 0; None for none.
+    table_rows : TableRows or None
+        Where the cells stand in `expression`; None if not all of them are from there.
 
     Examples
     --------
@@ -73,6 +77,7 @@ class Treatments:
     time: np.ndarray
     amounts_given: tuple[str, ...] = ()
     filled: np.ndarray | None = None
+    table_rows: TableRows | None = None
 
     @property
     def n_rows(self) -> int:
@@ -131,6 +136,7 @@ class Treatments:
         used_compounds, compound_index = _compact(self.compound_index[at])
         every_cell = len(used_cells) == self.n_cells
         basal = self.basal_expression
+        known = self.table_rows
         return replace(
             self,
             row_labels=self.row_labels[at],
@@ -141,6 +147,7 @@ class Treatments:
             compound_index=compound_index,
             dose=self.dose[at],
             time=self.time[at],
+            table_rows=None if known is None else known.take(used_cells),
         )
 
 

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import repeat
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from sklearn_csg2a.baselines.deep._network import lower
 from sklearn_csg2a.nn import Dropout
+from sklearn_csg2a.nn.blocks import apply_in_blocks, may_cut
 from sklearn_csg2a.nn.layers import Dense
 
-__all__ = ["BertLayer", "FeedForward", "Sequences"]
+__all__ = ["BertLayer", "BertLayers", "FeedForward", "Sequences"]
 
 _EPS = 1e-12
 _BLOCK = 24  # sequences that are padded to the longest of them
+_PIECE = 12  # of them that a thread takes at once
+
+Drawn = Sequence["Tensor | None"]  # what decides on each dropout of a layer, in turn
+
+
+class Piece(NamedTuple):
+    """Some sequences of similar length."""
+
+    chosen: Tensor  # (sequences of the piece,)
+    lengths: Tensor  # (sequences of the piece,)
+    longest: int
+    tokens: Tensor  # (tokens of the piece,)
 
 
 class Sequences:
@@ -47,6 +63,19 @@ class Sequences:
             places = torch.arange(real.shape[1], device=lengths.device)
             blocks.append(((self.starts[chosen, None] + places) * real, real))
         return blocks
+
+    @cached_property
+    def pieces(self) -> list[Piece]:
+        """Parts of the blocks, for threads that share them."""
+        chosen = self.lengths.argsort(stable=True).split(_BLOCK)
+        return [self._piece(part) for block in chosen for part in block.split(_PIECE)]
+
+    def _piece(self, chosen: Tensor) -> Piece:
+        lengths = self.lengths[chosen]
+        longest = int(lengths.max())
+        places = torch.arange(longest, device=lengths.device)
+        tokens = (self.starts[chosen, None] + places)[self._real(lengths, longest)]
+        return Piece(chosen, lengths, longest, tokens)
 
     @cached_property
     def out_of_blocks(self) -> Tensor:
@@ -84,15 +113,19 @@ class FeedForward(nn.Module):
         self.second_norm = nn.LayerNorm(width, eps=_EPS)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, attended: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, attended: Tensor, drawn: Drawn = (None, None)
+    ) -> Tensor:
         """Return the layer's output; both are (..., width)."""
-        return self.finish(x, self.project(lower(attended)))
+        return self.finish(x, self.project(lower(attended)), drawn)
 
-    def finish(self, x: Tensor, projected: Tensor) -> Tensor:
+    def finish(
+        self, x: Tensor, projected: Tensor, drawn: Drawn = (None, None)
+    ) -> Tensor:
         """Do what follows the projection; both are (..., width)."""
-        x = self.first_norm(x + self.dropout(projected))
+        x = self.first_norm(x + self.dropout(projected, drawn[0]))
         inner = self.outer(torch.relu(self.inner(lower(x))))
-        return self.second_norm(x + self.dropout(inner))
+        return self.second_norm(x + self.dropout(inner, drawn[1]))
 
 
 class BertLayer(nn.Module):
@@ -111,13 +144,20 @@ class BertLayer(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(
-        self, x: Tensor, sequences: Sequences, *, first_alone: bool = False
+        self,
+        x: Tensor,
+        sequences: Sequences,
+        drawn: Drawn = (None, None, None),
+        *,
+        first_alone: bool = False,
     ) -> Tensor:
         """Map tokens (tokens, width) to the same shape.
 
         With `first_alone`, return the first of each sequence, (sequences, width), in
-        the last layer, whose other tokens nobody reads.
+        the last layer, whose other tokens nobody reads. `drawn` decides on dropout of
+        one block of sequences; without it, it is drawn.
         """
+        of_weights, *of_tokens = drawn
         low, scale = lower(x), self.scale
         key, value = self.key(low).to(x.dtype), self.value(low).to(x.dtype)
         if first_alone:
@@ -128,18 +168,54 @@ class BertLayer(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             if first_alone:
                 key, value = sequences.spread(key), sequences.spread(value)
-                asked = self._attend(query[:, None], key, value, sequences.real)
+                asked = self._attend(
+                    query[:, None], key, value, sequences.real, of_weights
+                )
                 attended = asked.squeeze(1)
             else:
                 blocks = [
-                    self._attend(query[at], key[at], value[at], real)[real]
+                    self._attend(query[at], key[at], value[at], real, of_weights)[real]
                     for at, real in sequences.blocks
                 ]
                 attended = torch.cat(blocks).index_select(0, sequences.out_of_blocks)
-        return self.feed_forward(x, attended)
+        return self.feed_forward(x, attended, of_tokens)
+
+    def draw(
+        self, x: Tensor, sequences: Sequences, *, first_alone: bool
+    ) -> Iterator[Drawn]:
+        """Draw what `forward` would, and yield the part of each piece."""
+        n_rows, n_places = sequences.real.shape
+        device, n_heads = x.device, self.n_heads
+        if first_alone:
+            whole = self.dropout.draw((n_rows, n_heads, 1, n_places), device)
+            of_weights = [
+                whole[piece.chosen][..., : piece.longest] for piece in sequences.pieces
+            ]
+            rows = [piece.chosen for piece in sequences.pieces]
+        else:
+            n_rows = len(x)
+            of_weights = []
+            for _, real in sequences.blocks:
+                n, longest = real.shape
+                of_block = self.dropout.draw((n, n_heads, longest, longest), device)
+                of_weights += of_block.split(_PIECE)
+            of_weights = [
+                one[..., : piece.longest, : piece.longest] if one.numel() else one
+                for one, piece in zip(of_weights, sequences.pieces, strict=True)
+            ]
+            rows = [piece.tokens for piece in sequences.pieces]
+        dropout = self.feed_forward.dropout
+        first, second = (dropout.draw((n_rows, x.shape[1]), device) for _ in range(2))
+        for one, at in zip(of_weights, rows, strict=True):
+            yield one, first[at], second[at]
 
     def _attend(
-        self, query: Tensor, key: Tensor, value: Tensor, real: Tensor
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        real: Tensor,
+        drawn: Tensor | None = None,
     ) -> Tensor:
         """Return what queries (sequences, queries, width) gather, of the same shape."""
         query, key, value = (
@@ -148,5 +224,45 @@ class BertLayer(nn.Module):
         )  # (sequences, heads, queries or longest, head width)
         scores = query @ key.transpose(2, 3)
         scores = scores.masked_fill(~real[:, None, None], -torch.inf)
-        weights = self.dropout(torch.softmax(scores, dim=3))
+        weights = self.dropout(torch.softmax(scores, dim=3), drawn)
         return (weights @ value).transpose(1, 2).flatten(2)
+
+
+class BertLayers(nn.ModuleList):
+    """Layers one after the other, after which the first token speaks for all."""
+
+    def forward(self, x: Tensor, sequences: Sequences) -> Tensor:
+        """Return the first token of each sequence, (sequences, width)."""
+        if not may_cut(x) or len(sequences.pieces) == 1 or not len(self):
+            return self._run(x, sequences, repeat((None, None, None)))
+        pieces = sequences.pieces[::-1]  # long ones first
+        drawn = [
+            [*layer.draw(x, sequences, first_alone=layer is self[-1])][::-1]
+            for layer in self
+            if isinstance(layer, BertLayer)
+        ]  # of each layer, of each piece
+
+        def apply(lengths: Tensor, x: Tensor, *drawn: Tensor) -> Tensor:
+            return self._run(
+                x,
+                Sequences(lengths),
+                (drawn[i : i + 3] for i in range(0, len(drawn), 3)),
+            )
+
+        tokens = torch.cat([piece.tokens for piece in pieces])
+        of_pieces = x.index_select(0, tokens).split([len(one.tokens) for one in pieces])
+        first = apply_in_blocks(
+            apply,
+            [piece.lengths for piece in pieces],
+            of_pieces,
+            *(one for layer in drawn for one in zip(*layer, strict=True)),
+            shared=self.parameters(),
+        )
+        order = torch.cat([piece.chosen for piece in pieces])
+        return torch.cat(first).index_select(0, order.argsort())
+
+    def _run(self, x: Tensor, sequences: Sequences, drawn: Iterable[Drawn]) -> Tensor:
+        """Do so at once."""
+        for layer, of_layer in zip(self, drawn, strict=False):
+            x = layer(x, sequences, of_layer, first_alone=layer is self[-1])
+        return x

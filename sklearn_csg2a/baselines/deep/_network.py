@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sklearn_csg2a.nn.blocks import padded_blocks
 from sklearn_csg2a.nn.layers import Dense, dense
+from sklearn_csg2a.nn.padding import padded_blocks
 from sklearn_csg2a.nn.threads import map_blocks
 
 if TYPE_CHECKING:
@@ -190,10 +190,13 @@ def predict_pairs(network: PairNetwork, data: PairTensors) -> Tensor:
     shape, and compounds, whose inputs differ in size, come one by one: as copies, for
     a view may start at an address from which the processor adds up in another order.
     """
-    cells = _join(
-        tuple(part[:kept] for part in network.encode_cells(data.cells[index]))
-        for index, kept in padded_blocks(len(data.cells), _CELLS, data.cells.device)
-    )
+    of_cells = list(padded_blocks(len(data.cells), _CELLS, data.cells.device))
+
+    def encode_cells(block: int) -> Codes:
+        index, kept = of_cells[block]
+        return tuple(part[:kept] for part in network.encode_cells(data.cells[index]))
+
+    cells = _join(map_blocks(encode_cells, len(of_cells)))
 
     def encode(compound: int) -> Codes:
         alone = slice(compound, compound + 1)
@@ -201,7 +204,7 @@ def predict_pairs(network: PairNetwork, data: PairTensors) -> Tensor:
             tuple(part[alone].clone() for part in data.compounds)
         )
 
-    compounds = _join(map_blocks(encode, data.n_compounds))
+    compounds = _join(encode(k) for k in range(data.n_compounds))  # small operations
     blocks = [
         (alike[index], kept)
         for alike in _rows_by_size(network.sizes(compounds), data.compound_index)

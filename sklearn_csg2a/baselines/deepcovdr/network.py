@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sklearn_csg2a.baselines.deep._bert_layers import BertLayer, FeedForward, Sequences
+from sklearn_csg2a.baselines.deep._bert_layers import (
+    BertLayer,
+    BertLayers,
+    FeedForward,
+    Sequences,
+)
 from sklearn_csg2a.baselines.deep._graph_layers import sum_neighbors
 from sklearn_csg2a.baselines.deep._network import Codes, PairNetwork, lower
 from sklearn_csg2a.nn import Dropout
@@ -60,7 +65,7 @@ class DeepCoVDRNetwork(PairNetwork):
             self.outer = Dense(_HIDDEN, _WIDTH)
         else:
             self.atoms = nn.Parameter(torch.zeros(2, 1, _WIDTH))
-        self.graph_layers = nn.ModuleList(
+        self.graph_layers = BertLayers(
             BertLayer(_WIDTH, _HEADS, _INNER, dropout) for _ in range(n_layers)
         )
         self.cross_layers = nn.ModuleList(_CrossLayer(dropout) for _ in range(n_layers))
@@ -100,9 +105,7 @@ class DeepCoVDRNetwork(PairNetwork):
             sequences = Sequences(n_atoms)
             inputs = [*self.atoms]
         tight = Sequences(n_atoms)
-        x = inputs[0]
-        for i, layer in enumerate(self.graph_layers, start=1):
-            x = layer(x, tight, first_alone=i == len(self.graph_layers))
+        x = self.graph_layers(inputs[0], tight)
         return x, sequences.spread(inputs[1]), n_atoms
 
     def sizes(self, compounds: Codes) -> Tensor | None:

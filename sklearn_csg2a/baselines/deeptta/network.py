@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sklearn_csg2a.baselines.deep._bert_layers import BertLayer, Sequences
+from sklearn_csg2a.baselines.deep._bert_layers import BertLayer, BertLayers, Sequences
 from sklearn_csg2a.baselines.deep._network import (
     AbsentCompound,
     ConcatenationNetwork,
@@ -85,7 +85,7 @@ class _TokenTower(nn.Module):
         self.place = nn.Embedding(max_tokens, _WIDTH)
         self.norm = nn.LayerNorm(_WIDTH)
         self.dropout = Dropout(dropout)
-        self.layers = nn.ModuleList(
+        self.layers = BertLayers(
             BertLayer(_WIDTH, 8, 512, dropout) for _ in range(n_layers)
         )
 
@@ -97,9 +97,7 @@ class _TokenTower(nn.Module):
         places = torch.arange(longest, device=numbers.device).expand_as(sequences.real)
         tokens = self.token(sequences.gather(numbers[:, :longest]))
         x = self.dropout(self.norm(tokens + self.place(sequences.gather(places))))
-        for i, layer in enumerate(self.layers, start=1):
-            x = layer(x, sequences, first_alone=i == len(self.layers))
-        return x  # (compounds, width)
+        return self.layers(x, sequences)  # (compounds, width)
 
 
 class _Head(nn.Module):

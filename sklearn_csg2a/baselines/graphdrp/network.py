@@ -20,6 +20,7 @@ from sklearn_csg2a.baselines.deep._network import (
     PairDense,
 )
 from sklearn_csg2a.nn import Dropout
+from sklearn_csg2a.nn.blocks import apply_by_rows
 from sklearn_csg2a.nn.layers import Dense
 
 __all__ = ["GraphDRPNetwork"]
@@ -100,6 +101,11 @@ class _ConvolutionTower(nn.Module):
 
     def forward(self, cells: Tensor, counts: Tensor | None = None) -> Tensor:
         del counts
+        x = apply_by_rows(self._convolve, cells, shared=self.layers.parameters())
+        return self.dense(x).to(cells.dtype)
+
+    def _convolve(self, cells: Tensor) -> Tensor:
+        """Return what the layers make of cells (cells, genes), (cells, features)."""
         x = nn.functional.pad(cells, (0, self.n_padded))  # (cells, genes)
         weights = [
             (layer.get_parameter("weight"), layer.get_parameter("bias"))
@@ -113,7 +119,7 @@ class _ConvolutionTower(nn.Module):
         x = _shrink(x.transpose(1, 2).unsqueeze(2))  # (cells, channels, 1, length)
         for weight, bias in weights[1:]:
             x = _shrink(nn.functional.conv2d(x, weight.unsqueeze(2), bias))
-        return self.dense(x.flatten(1)).to(cells.dtype)
+        return x.flatten(1)
 
 
 def _shrink(x: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ def tanimoto_kernel(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 def _multiply(left: np.ndarray, grid: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return ``left @ grid @ right``, in blocks of the rows of `left`."""
-    n_blocks = count_blocks(len(left), right.shape[0], sum(grid.shape))
+    n_blocks = count_blocks(len(left) * right.shape[0] * sum(grid.shape))
     lefts = np.array_split(left, n_blocks)
     return np.concatenate(map_blocks(lambda k: lefts[k] @ grid @ right, n_blocks))
 
@@ -164,7 +164,7 @@ def solve_ridge(
 
 def predict_pairs(
     through_conditions: np.ndarray,
-    cell_kernel: Callable[[np.ndarray], np.ndarray],
+    cell_kernel: Callable[[slice], np.ndarray],
     condition: np.ndarray,
     cell: np.ndarray,
     n_cells: int,
@@ -179,7 +179,7 @@ def predict_pairs(
     starts = np.arange(0, n_cells, _CELLS_AT_ONCE)
     for first in starts.tolist():
         last = min(first + _CELLS_AT_ONCE, n_cells)
-        kernel = cell_kernel(np.arange(first, last))
+        kernel = cell_kernel(slice(first, last))
         low, high = np.searchsorted(cell[order], [first, last])
         for at in range(int(low), int(high), _ROWS_AT_ONCE):
             rows = order[at : min(at + _ROWS_AT_ONCE, int(high))]

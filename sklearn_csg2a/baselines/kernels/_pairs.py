@@ -20,8 +20,14 @@ from sklearn_csg2a.baselines.kernels._kronecker import (
     rbf_kernel,
 )
 from sklearn_csg2a.baselines.kernels._products import multiply_rows
+from sklearn_csg2a.baselines.kernels._training_cells import (
+    TrainingCells,
+    compare_in_blocks,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["PairKernelRegressor", "PairSide", "mean_square_kernel"]
@@ -65,15 +71,15 @@ class PairKernelRegressor(FeatureRegressor):
         encodings = self._fit_encoder(treatments)
         self._scale_compounds(encodings)
         self._amount_scaler = AmountScaler(treatments)
-        self._cell_scaler = Standardizer(treatments.basal_expression)
         conditions = self._amount_scaler.conditions(treatments)
         self._known_conditions = PairSide(
             encodings[conditions.compound], conditions.amounts
         )
-        self._known_cells = self._cell_scaler(treatments.basal_expression)
+        scaler = Standardizer(treatments.basal_expression)
+        self._known_cells = TrainingCells(treatments, scaler)
         grid = SpectralGrid(
             self._compare_conditions(self._known_conditions, self._known_conditions),
-            self._compare_cells(self._known_cells, self._known_cells),
+            self._compare_with_known(self._known_cells, len(self._known_cells)),
         )
         return grid, conditions
 
@@ -85,10 +91,12 @@ class PairKernelRegressor(FeatureRegressor):
         through_conditions = multiply_rows(
             self._compare_conditions(new, self._known_conditions), dual
         )
-        cells = treatments.basal_expression
 
-        def cell_kernel(at: np.ndarray) -> np.ndarray:
-            return self._compare_cells(self._cell_scaler(cells[at]), self._known_cells)
+        def cell_kernel(at: slice) -> np.ndarray:
+            cells = treatments.basal_expression[at]
+            return self._compare_with_known(
+                lambda some: self._known_cells.scaler(cells[some]), len(cells)
+            )
 
         return predict_pairs(
             through_conditions,
@@ -97,6 +105,12 @@ class PairKernelRegressor(FeatureRegressor):
             treatments.cell_index,
             treatments.n_cells,
         )
+
+    def _compare_with_known(
+        self, cells: Callable[[slice], np.ndarray], n_cells: int
+    ) -> np.ndarray:
+        """Return the kernel of standardised cells and the known ones, (n, C)."""
+        return compare_in_blocks(self._compare_cells, cells, n_cells, self._known_cells)
 
 
 def mean_square_kernel(left: np.ndarray, right: np.ndarray, gamma: float) -> np.ndarray:

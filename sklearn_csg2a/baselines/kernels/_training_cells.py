@@ -1,0 +1,73 @@
+"""Training cells that a kernel model compares new ones with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sklearn_csg2a.baselines._features import Standardizer
+    from sklearn_csg2a.treatments import Treatments
+    from sklearn_csg2a.treatments._table_rows import TableRows
+
+__all__ = ["TrainingCells", "compare_in_blocks"]
+
+_CELLS_AT_ONCE = 256
+
+
+class TrainingCells:
+    """Expression of the training cells, standardised whenever it is asked for.
+
+    Cells of a table `expression` stay there, so that the models of a cross-validation
+    hold them once. A copy of the object, in a pickle or a model file, has them itself.
+
+    Parameters
+    ----------
+    treatments : Treatments
+        What the model is fitted on.
+    scaler : Standardizer
+        The scaler of its genes.
+    """
+
+    def __init__(self, treatments: Treatments, scaler: Standardizer) -> None:
+        self.scaler = scaler
+        self._cells: TableRows | np.ndarray = treatments.basal_expression
+        if treatments.table_rows is not None:
+            self._cells = treatments.table_rows
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def __call__(self, cells: slice) -> np.ndarray:
+        """Return standardised expression of some cells, (n, n_genes) float64."""
+        return self.scaler(self._read(cells))
+
+    def _read(self, cells: slice) -> np.ndarray:
+        """Return expression of some cells, (n, n_genes) float32."""
+        if isinstance(self._cells, np.ndarray):
+            return self._cells[cells]
+        return self._cells.read(cells)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Take the cells along: the table may not be where the copy goes."""
+        return {"scaler": self.scaler, "_cells": self._read(slice(None))}
+
+
+def compare_in_blocks(
+    kernel: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    left: Callable[[slice], np.ndarray],
+    n_left: int,
+    right: TrainingCells,
+) -> np.ndarray:
+    """Return the kernel of cells, (n_left, n_right), from blocks of both."""
+    compared = np.empty((n_left, len(right)))
+    for column in range(0, len(right), _CELLS_AT_ONCE):
+        columns = slice(column, column + _CELLS_AT_ONCE)
+        known = right(columns)
+        for row in range(0, n_left, _CELLS_AT_ONCE):
+            rows = slice(row, row + _CELLS_AT_ONCE)
+            compared[rows, columns] = kernel(left(rows), known)
+    return compared

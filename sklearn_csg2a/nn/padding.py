@@ -1,0 +1,44 @@
+"""Blocks of constant shape, so that a row's result never depends on its neighbours.
+
+Matrix products of different shapes may round differently: the last block is padded to
+the size of the others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from sklearn_csg2a.nn.threads import map_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["ENTITIES", "ROWS", "in_blocks", "padded_blocks"]
+
+ENTITIES = 64  # cells or conditions in a block
+ROWS = 256  # treatments in a block
+
+
+def in_blocks(like: Tensor, size: int, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """Apply `function` to blocks of the positions along `like`, join the results."""
+    blocks = list(padded_blocks(len(like), size, like.device))
+
+    def compute(block: int) -> Tensor:
+        index, kept = blocks[block]
+        return function(index)[:kept]
+
+    return torch.cat(map_blocks(compute, len(blocks)))
+
+
+def padded_blocks(
+    n: int, size: int, device: torch.device
+) -> Iterator[tuple[Tensor, int]]:
+    """Yield (size,) positions, the last padded with 0, and how many are real."""
+    for start in range(0, n, size):
+        kept = min(size, n - start)
+        index = torch.zeros(size, dtype=torch.int64, device=device)
+        index[:kept] = torch.arange(start, start + kept, device=device)
+        yield index, kept
