@@ -6,6 +6,9 @@ on a machine that has nothing else to do:
 
     python benchmarks/speed/neighbour.py --repeats 3
 
+With `--against`, the path of another checkout, each line ends with how many times as
+long a task takes alone as with the package there.
+
 GDSC2 is read from `SKLEARN_CSG2A_DATA`.
 """
 
@@ -67,8 +70,10 @@ def run_task(task: str, n_threads: int | None) -> None:
     print("result", seconds, hashlib.sha256(predicted.tobytes()).hexdigest())
 
 
-def measure(task: str, n_threads: int | None = None) -> tuple[float, str]:
-    """Run a task in a new process; return its seconds and the digest."""
+def measure(
+    task: str, n_threads: int | None = None, checkout: Path = REPOSITORY
+) -> tuple[float, str]:
+    """Run a task on the package of a checkout, anew; return seconds and digest."""
     command = [sys.executable, __file__, "--task", task]
     if n_threads is not None:
         command += ["--threads", str(n_threads)]
@@ -79,7 +84,7 @@ def measure(task: str, n_threads: int | None = None) -> tuple[float, str]:
             text=True,
             check=True,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            env={**os.environ, "PYTHONPATH": str(checkout)},
         )
     (line,) = (one for one in done.stdout.splitlines() if one.startswith("result "))
     _, seconds, digest = line.split()
@@ -107,20 +112,23 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
     parser.add_argument("--threads", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--against", type=Path, help="another checkout")
     given = parser.parse_args()
     if given.task is not None:
         run_task(given.task, given.threads)
         return
     print(f"{'task':14}{'alone, s':>10}{'beside, s':>11}{'ratio':>7}  bits")
     for task in given.tasks:
-        compare(task, given.repeats)
+        compare(task, given.repeats, given.against)
 
 
-def compare(task: str, n_repeats: int) -> None:
+def compare(task: str, n_repeats: int, against: Path | None) -> None:
     """Measure a task alone and beside a busy process, in turn; print a line."""
-    alone, beside = [], []
+    alone, beside, other = [], [], []
     for _ in range(n_repeats):
         alone.append(measure(task))
+        if against is not None:
+            other.append(measure(task, checkout=against.resolve()))
         with busy_core():
             beside.append(measure(task))
     first, second = (statistics.median(s for s, _ in runs) for runs in (alone, beside))
@@ -128,9 +136,11 @@ def compare(task: str, n_repeats: int) -> None:
     if task != "demo":
         runs = [*alone, *beside, *(measure(task, n) for n in (1, 2))]
         bits = "equal" if len({digest for _, digest in runs}) == 1 else "DIFFER"
-    print(
-        f"{task:14}{first:10.1f}{second:11.1f}{second / first:7.2f}  {bits}", flush=True
-    )
+    line = f"{task:14}{first:10.1f}{second:11.1f}{second / first:7.2f}  {bits:6}"
+    if other:
+        ratio = first / statistics.median(s for s, _ in other)
+        line += f"  {ratio:.2f} times as long as there"
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

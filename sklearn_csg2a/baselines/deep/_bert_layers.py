@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from sklearn_csg2a.baselines.deep._network import lower
 from sklearn_csg2a.nn import Dropout
-from sklearn_csg2a.nn.blocks import apply_in_blocks, may_cut
+from sklearn_csg2a.nn.blocks import apply_by_rows, apply_in_blocks, may_cut
 from sklearn_csg2a.nn.layers import Dense
 
 __all__ = ["BertLayer", "BertLayers", "FeedForward", "Sequences"]
 
 _EPS = 1e-12
 _BLOCK = 24  # sequences that are padded to the longest of them
-_PIECE = 12  # of them that a thread takes at once
+_PIECE = 8  # of them that a thread takes at once
 
 Drawn = Sequence["Tensor | None"]  # what decides on each dropout of a layer, in turn
 
@@ -118,6 +118,18 @@ class FeedForward(nn.Module):
     ) -> Tensor:
         """Return the layer's output; both are (..., width)."""
         return self.finish(x, self.project(lower(attended)), drawn)
+
+    def finish_by_rows(self, x: Tensor, projected: Tensor) -> Tensor:
+        """Do what follows the projection for many rows, which threads share."""
+        drawn = [self.dropout.draw(x.shape, x.device) for _ in range(2)]
+        layers = self.first_norm, self.inner, self.outer, self.second_norm
+        return apply_by_rows(
+            lambda x, projected, *drawn: self.finish(x, projected, drawn),
+            x,
+            projected,
+            *drawn,
+            shared=(one for layer in layers for one in layer.parameters()),
+        )
 
     def finish(
         self, x: Tensor, projected: Tensor, drawn: Drawn = (None, None)

@@ -239,7 +239,7 @@ class _CrossLayer(nn.Module):
         if first_alone:
             return self.feed_forward.finish(sequences.first(x), projected)
         row = torch.arange(len(query), device=x.device).repeat_interleave(lengths)
-        return self.feed_forward.finish(x, projected.index_select(0, row))
+        return self.feed_forward.finish_by_rows(x, projected.index_select(0, row))
 
     def _ask(self, x: Tensor, lengths: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
         """Average the atoms of some rows, (rows, heads, width), and add the weights."""
