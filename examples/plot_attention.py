@@ -30,7 +30,7 @@ model.fit(X, Y)
 # --------------------------
 X = X.assign(target=X["drug"].map(screen.truth.target))
 targets = list(X["target"].unique()[:2])
-maps = model.attention(X[X["target"].isin(targets)], by="target")
+maps = model.attention_maps(X[X["target"].isin(targets)], by="target")
 figure, panels = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
 limit = max(np.abs(table.to_numpy()).max() for table in maps.values()) / 2
 for axes, target in zip(panels, targets, strict=True):

@@ -182,8 +182,8 @@ def test_interactome_acts_on_the_prediction(checkpoint, perturbation_state, scre
     without = load_published(path, genes=GENES)
     with_edges = load_published(path, genes=GENES, interactome=edges)
     assert (without.predict(screen) != with_edges.predict(screen)).any()
-    assert with_edges.attention(screen).loc["G0", "G1"] == pytest.approx(
-        without.attention(screen).loc["G0", "G1"] + 1, abs=1e-6
+    assert with_edges.attention_maps(screen).loc["G0", "G1"] == pytest.approx(
+        without.attention_maps(screen).loc["G0", "G1"] + 1, abs=1e-6
     )
 
 

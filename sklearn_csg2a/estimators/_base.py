@@ -404,24 +404,6 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         values = centered.cpu().numpy().astype(np.float64)
         return self._location + self._scale * values
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Get the parameters of the estimator.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include the parameters of estimators among them.
-
-        Returns
-        -------
-        params : dict of str to any
-            Parameter names mapped to their values.
-        """
-        params = super().get_params(deep=deep)
-        # the attribute is callable too; the parameter is what was passed
-        params["attention"] = vars(self)["attention"]
-        return params
-
 
 def _generators(
     seeds: dict[str, int], device: torch.device

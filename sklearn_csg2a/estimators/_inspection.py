@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a.estimators._base import BaseCSG2A
-from sklearn_csg2a.estimators._callable_parameter import parameter_and_method
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import csg2a_part
 from sklearn_csg2a.nn.threads import steady_threads
@@ -33,8 +32,7 @@ _ROWS_AT_ONCE = 64  # rows whose queries (genes, hidden) are held together
 class InspectableCSG2A(BaseCSG2A):
     """Attention maps, ranked interactions and grids of both estimators."""
 
-    @parameter_and_method
-    def attention(
+    def attention_maps(
         self, X: Any, aggregate: str | None = "mean", by: str | None = None
     ) -> Any:
         """Build the gene-gene attention of treatments.

@@ -22,8 +22,8 @@ def model(small, screen):
 
 def test_attention_is_averaged_over_treatments(model, screen):
     X = screen.light[:6]
-    each = model.attention(X, aggregate=None)
-    mean = model.attention(X)
+    each = model.attention_maps(X, aggregate=None)
+    mean = model.attention_maps(X)
     assert each.shape == (6, 8, 8)
     assert mean.index.tolist() == mean.columns.tolist() == model.genes_.tolist()
     np.testing.assert_allclose(mean, each.mean(axis=0), rtol=1e-4, atol=1e-5)
@@ -31,11 +31,11 @@ def test_attention_is_averaged_over_treatments(model, screen):
 
 
 def test_attention_by_a_column_is_the_average_of_its_rows(model, screen):
-    maps = model.attention(screen.light, by="smiles")
+    maps = model.attention_maps(screen.light, by="smiles")
     assert list(maps) == list(screen.light["smiles"].unique())
     for smiles, table in maps.items():
         rows = screen.light[screen.light["smiles"] == smiles]
-        pd.testing.assert_frame_equal(table, model.attention(rows), rtol=1e-4)
+        pd.testing.assert_frame_equal(table, model.attention_maps(rows), rtol=1e-4)
 
 
 def test_attention_holds_the_interactome(small, screen):
@@ -43,7 +43,7 @@ def test_attention_holds_the_interactome(small, screen):
     known, none = (
         small(interactome=interactome, max_epochs=1, learning_rate=1e-12)
         .fit(screen.wide, y)
-        .attention(screen.wide)
+        .attention_maps(screen.wide)
         for interactome in (EDGES, None)
     )
     difference = (known - none).round(3)
@@ -53,29 +53,29 @@ def test_attention_holds_the_interactome(small, screen):
 
 def test_attention_refuses_what_it_cannot_do(model, small, screen):
     with pytest.raises(InputError, match="by='drug' is not a column"):
-        model.attention(screen.light, by="drug")
+        model.attention_maps(screen.light, by="drug")
     with pytest.raises(InputError, match="aggregate='median'; expected 'mean' or None"):
-        model.attention(screen.light, aggregate="median")
+        model.attention_maps(screen.light, aggregate="median")
     with pytest.raises(InputError, match="use it with aggregate='mean'"):
-        model.attention(screen.light, aggregate=None, by="smiles")
+        model.attention_maps(screen.light, aggregate=None, by="smiles")
     with pytest.raises(NotFittedError):
-        small().attention(screen.light)
+        small().attention_maps(screen.light)
     y = screen.Y if hasattr(model, "perturbation_distance") else screen.y
     off = small(attention="off").fit(screen.wide, y)
     with pytest.raises(InputError, match="attention='off'"):
-        off.attention(screen.wide)
+        off.attention_maps(screen.wide)
 
 
 def test_attention_of_unreadable_compounds_is_refused(model, screen):
     model.set_params(on_invalid_smiles="nan")
     with pytest.raises(InputError, match="drop those rows"):
-        model.attention(screen.light.assign(smiles="C1CC"))
+        model.attention_maps(screen.light.assign(smiles="C1CC"))
 
 
 def test_groups_without_a_value_are_refused(model, screen):
     X = screen.light.assign(tissue=[None] + ["lung"] * 39)
     with pytest.raises(InputError, match=r"'tissue'.*row 0 \(index 'row_0'\)"):
-        model.attention(X, by="tissue")
+        model.attention_maps(X, by="tissue")
 
 
 def test_interactions_are_ranked_by_absolute_score(model, screen):
@@ -91,7 +91,7 @@ def test_interactions_are_ranked_by_absolute_score(model, screen):
         frozenset(p) for p in EDGES.to_numpy()
     }
     np.testing.assert_allclose(table["score"] - table["learned"], table.in_interactome)
-    attention = model.attention(screen.light)
+    attention = model.attention_maps(screen.light)
     for row in table.itertuples():
         assert row.score == pytest.approx(
             attention.loc[row.gene_i, row.gene_j], rel=1e-4, abs=1e-5

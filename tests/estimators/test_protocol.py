@@ -131,14 +131,15 @@ def test_P04_cross_validate_returns_fitted_estimators(small, screen):
     assert not hasattr(model, "net_")
 
 
-def test_P04_attention_stays_a_parameter_beside_its_method(small, screen):
+def test_P04_attention_is_a_plain_parameter(small, screen):
     model = small(expression=screen.expression, attention="released")
     assert model.get_params()["attention"] == "released"
     assert clone(model).attention == "released"
     assert "attention='released'" in repr(model)
     model.fit(screen.light, target(model, screen))
-    assert model.attention(screen.light[:2]).shape == (8, 8)
-    assert vars(model)["attention"] == "released"
+    assert model.attention_maps(screen.light[:2]).shape == (8, 8)
+    assert type(model.attention) is str
+    assert model.attention == "released"
 
 
 def test_P05_a_bare_estimator_is_refused_with_the_line_that_mends_it(

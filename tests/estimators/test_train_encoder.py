@@ -171,7 +171,7 @@ def test_a_fitted_model_can_be_looked_into(joint, screen):
     X = screen.light[:4]
     grid = model.predict_grid(["A549", "PC3"], NEW)
     assert np.isfinite(grid.to_numpy()).all()
-    assert model.attention(X).shape == (8, 8)
+    assert model.attention_maps(X).shape == (8, 8)
     assert len(model.top_interactions(X, k=3, by=None)) == 3
     if not isinstance(model, PerturbationRegressor):
         assert all(

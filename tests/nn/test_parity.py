@@ -179,7 +179,7 @@ def test_published_checkpoint_predicts_perturbed_expression(
     reference, perturbation_model, screen
 ):
     reference.check(perturbation_model.predict(screen), "perturbed_gate")
-    attention = perturbation_model.attention(screen, aggregate=None)
+    attention = perturbation_model.attention_maps(screen, aggregate=None)
     reference.check(attention, "attention_weights")
 
 

@@ -129,7 +129,9 @@ def test_P36_response_model_predicts_the_same_bits(response, path):
     ):
         _same(ours, theirs)
     _same(loaded.predict_perturbation(LIGHT), response.predict_perturbation(LIGHT))
-    pd.testing.assert_frame_equal(loaded.attention(LIGHT), response.attention(LIGHT))
+    pd.testing.assert_frame_equal(
+        loaded.attention_maps(LIGHT), response.attention_maps(LIGHT)
+    )
 
 
 def test_P36_perturbation_model_predicts_the_same_bits(perturbation, path):
