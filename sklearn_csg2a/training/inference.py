@@ -19,6 +19,8 @@ from sklearn_csg2a.nn.padding import ENTITIES, ROWS, in_blocks, padded_blocks
 from sklearn_csg2a.nn.response import EntityCodes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sklearn_csg2a.training.data import TreatmentTensors
 
 __all__ = [
@@ -130,10 +132,19 @@ class _Thinning(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` (..., features) without the units dropped."""
+        return self.drop(x, self.draw(x.shape, x.device))
+
+    def draw(self, shape: Sequence[int], device: torch.device) -> Tensor:
+        """Draw the units once, for all rows; return one empty row for each."""
         if self.mask is None:  # drawn on the CPU: the same on every device
-            draws = torch.rand(x.shape[-1], generator=self.generator)
-            self.mask = ((draws >= self.p) / (1 - self.p)).to(x)
-        return x * self.mask
+            draws = torch.rand(shape[-1], generator=self.generator)
+            self.mask = ((draws >= self.p) / (1 - self.p)).to(device)
+        return torch.empty(*shape[:1], 0, device=device)
+
+    def drop(self, x: Tensor, drawn: Tensor) -> Tensor:
+        """Return `x` (..., features) without the units that `draw` has dropped."""
+        del drawn
+        return x if self.mask is None else x * self.mask
 
 
 def dropout_spread(
