@@ -10,6 +10,7 @@ import pytest
 from sklearn_csg2a import (
     DrugResponseRegressor,
     PerturbationRegressor,
+    ResidualRegressor,
     load_model,
     save_model,
 )
@@ -109,6 +110,23 @@ def test_each_road_warns_once(model, screen):
     assert len(caught) == 1
 
 
+def test_models_in_one_another_warn_once(screen):
+    X, y, expression = screen
+    inner = RandomForestResponse(expression=expression, n_estimators=3)
+    model = ResidualRegressor(inner, PairwiseKernelRidge(expression=expression), cv=2)
+    with pytest.warns(UserWarning, match="Dose|IC50") as caught:
+        model.fit(X.assign(Dose=1.0), np.exp(3 * y))
+    kinds = sorted(str(one.message)[:20] for one in caught)
+    assert len(set(kinds)) == len(kinds) == 2
+    patients = (8 + 3 * expression).iloc[:5].reset_index(drop=True).assign(smiles="CCO")
+    with pytest.warns(ExpressionScaleWarning) as caught:
+        model.predict(patients)
+    assert len(caught) == 1
+    with pytest.warns(ExpressionScaleWarning) as caught:  # the next call says it again
+        model.predict(patients)
+    assert len(caught) == 1
+
+
 def test_new_patients_among_known_cells_are_found(screen):
     X, y, expression = screen
     model = PairwiseKernelRidge(expression=expression).fit(X, y)
@@ -180,7 +198,12 @@ class Ranks:
         return X.argsort(axis=1).argsort(axis=1) / X.shape[1]
 
 
-@pytest.mark.parametrize("load", [load_gdsc, load_gdsc2, load_nci60, load_tcga])
+SLOW = pytest.mark.slow  # a large table to read
+
+
+@pytest.mark.parametrize(
+    "load", [load_gdsc, load_gdsc2, load_tcga, pytest.param(load_nci60, marks=SLOW)]
+)
 def test_cells_of_one_table_are_on_one_scale(load, data_home):
     data = load(data_home=data_home)
     tables = [
@@ -196,6 +219,15 @@ def test_cells_of_one_table_are_on_one_scale(load, data_home):
             rest = table.iloc[order[n_training:]]
             assert not warned(training, rest)
             assert not warned(training, rest.iloc[:1])
+
+
+@pytest.mark.parametrize(
+    "file", ["nci60/expression.csv.gz", "gdsc/expression_landmark.csv.gz"]
+)
+def test_cells_of_one_file_are_on_one_scale(file, data_home):
+    table = pd.read_csv(data_home / file, index_col=0).iloc[:, ::5]
+    assert not warned(table.iloc[::2], table.iloc[1::2])
+    assert not warned(table.iloc[1:], table.iloc[:1])
 
 
 def test_tissues_are_on_one_scale(data_home):

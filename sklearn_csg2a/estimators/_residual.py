@@ -26,6 +26,7 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
+from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind
 from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import (
     HasMethods,
@@ -161,6 +162,11 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             row more than once, or `base` predicts a value that is not finite.
         """
         _raise_for_params(params, self, "fit", allow=["groups"])
+        with one_warning_of_a_kind():
+            return self._fit(X, y, params)
+
+    def _fit(self, X: Any, y: Any, params: dict[str, Any]) -> ResidualRegressor:
+        """Fit both models."""
         if y is None:
             msg = "ResidualRegressor requires y to be passed, but the target y is None."
             raise InputError(msg)
@@ -213,10 +219,14 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         _raise_for_params(params, self, "predict")
         _refuse_sparse(X)
         routed = self._route("predict", params)
-        first, second = (
-            _predict(model, X, routed[name]["predict"])
-            for name, model in (("base", self.base_), ("regressor", self.regressor_))
-        )
+        with one_warning_of_a_kind():
+            first, second = (
+                _predict(model, X, routed[name]["predict"])
+                for name, model in (
+                    ("base", self.base_),
+                    ("regressor", self.regressor_),
+                )
+            )
         return first + self.weight * second
 
     def get_metadata_routing(self) -> MetadataRouter:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pandas as pd
 
 from sklearn_csg2a._utils.numbers import column_type_problem, parse_numbers
 from sklearn_csg2a._utils.offenders import describe_entries, name_row
+from sklearn_csg2a._utils.one_warning import warn_of_input
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments._near_columns import find_near_columns, unit_of_name
 
@@ -69,7 +69,7 @@ def read_amounts(
         )
     said = " ".join(note for note in notes if note)
     if said:
-        warnings.warn(said, UserWarning, stacklevel=2)
+        warn_of_input("dose and time", said)
     given = tuple(name for name in defaults if table.column(name) is not None)
     return Amounts(values["dose"], values["time"], given)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
+
+from sklearn_csg2a._utils.one_warning import warn_of_input
 
 __all__ = ["warn_about_units"]
 
@@ -37,13 +37,12 @@ def warn_about_units(response: np.ndarray, estimator_name: str) -> None:
     factor = {"uM": "", "nM": " / 1000", "M": " * 1e6"}[unit]
     other = "" if unit == "M" else f" (or {'nM' if unit == 'uM' else 'uM'})"
     low, median, high = np.quantile(response, [0, 0.5, 1])
-    warnings.warn(
+    warn_of_input(
+        "units of y",
         f"y looks like IC50 in {unit}{other}, not ln IC50 in uM: all {len(response)} "
         f"values are positive, with median {median:.3g} and from {low:.3g} to "
         f"{high:.3g}. {estimator_name} learns squared errors, which a few large values "
         f"then decide. Pass np.log(y{factor}), which takes y in {unit}.",
-        UserWarning,
-        stacklevel=2,
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_csg2a._utils.one_warning import warn_of_input
 from sklearn_csg2a.exceptions import ExpressionScaleWarning
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def warn_other_scale(estimator: Any, treatments: Treatments) -> None:
     if n_outside <= _SHARE_OF_CELLS * len(values):
         return
     far = values[outside]
-    warnings.warn(
+    warn_of_input(
+        "scale",
         f"Expression of {n_outside} of {len(values)} cells is on another scale than in "
         f"the fit of {type(estimator).__name__}: {np.median(share[outside]):.0%} of "
         f"their genes lie more than {_MOST_SDS:g} standard deviations from their mean "
