@@ -225,7 +225,8 @@ def test_cells_of_one_table_are_on_one_scale(load, data_home):
     "file", ["nci60/expression.csv.gz", "gdsc/expression_landmark.csv.gz"]
 )
 def test_cells_of_one_file_are_on_one_scale(file, data_home):
-    table = pd.read_csv(data_home / file, index_col=0).iloc[:, ::5]
+    table = pd.read_csv(data_home / file, index_col=0)
+    table = table.select_dtypes("number").iloc[:, ::5]
     assert not warned(table.iloc[::2], table.iloc[1::2])
     assert not warned(table.iloc[1:], table.iloc[:1])
 
