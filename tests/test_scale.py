@@ -83,6 +83,12 @@ def test_scales_are_told_apart(old, new, n_cells, scores):
         assert not messages
 
 
+def test_values_from_0_to_1_are_no_scores(scores):
+    spread = scores.max() - scores.min()
+    assert warned(scores, (scores - scores.min()) / spread)
+    assert warned(scores, scores.rank(axis=1, pct=True).iloc[:1])
+
+
 @pytest.mark.parametrize(
     "model",
     [

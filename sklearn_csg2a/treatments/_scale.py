@@ -17,7 +17,7 @@ __all__ = ["measure_scale", "warn_other_scale"]
 _MOST_SDS = 3.0
 _SHARE_OF_GENES = 0.25
 _SHARE_OF_CELLS = 0.05
-_RATIO_OF_SPREADS = 10.0
+_RATIO_OF_SPREADS = 3.0
 _FEWEST_GENES = 20  # of fewer, the spread within a cell says little
 _CELLS_AT_ONCE = 256
 
@@ -47,7 +47,7 @@ def warn_other_scale(estimator: Any, treatments: Treatments) -> None:
 
     A cell does where more than a quarter of its genes, and more of few genes, are
     more than three standard deviations away from their mean in fit, or where its
-    genes differ ten times more or ten times less from each other than there. A few
+    genes differ three times more or three times less from each other than there. A few
     odd cells among many are no reason to warn. Genes that did not vary in fit, or
     that are filled in, do not count. Models of older files know no scale.
     """
