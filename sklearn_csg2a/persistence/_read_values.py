@@ -152,6 +152,7 @@ class ValueReader:
             raise ModelFileError(msg)
         part = cls.__new__(cls)
         vars(part).update(self._read_attributes(stored))
+        self._instances[stored["place"]] = part
         return part
 
     def _read_instance(self, stored: dict[str, Any]) -> Any:

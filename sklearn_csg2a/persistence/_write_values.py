@@ -226,7 +226,7 @@ class ValueWriter:
         self._seen[id(value)] = value, where
         if is_part(name):
             state = self._write_dict(value.__getstate__(), where)
-            return {"type": "part", "class": name, "state": state}
+            return {"type": "part", "class": name, "place": where, "state": state}
         return {
             "type": "instance",
             "class": name,

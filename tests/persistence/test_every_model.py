@@ -36,6 +36,8 @@ from sklearn_csg2a.baselines import (
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection import MixedKFold
 from sklearn_csg2a.persistence._classes import NOT_STORED
+from sklearn_csg2a.persistence._read_values import ValueReader
+from sklearn_csg2a.persistence._write_values import ValueWriter
 from sklearn_csg2a.preprocessing import RobustZScore
 
 GENES = [f"G{i}" for i in range(6)]
@@ -154,6 +156,16 @@ def test_a_model_that_stands_twice_in_an_ensemble_is_one_again(path):
     loaded = _round_trip(voting.fit(LIGHT, RESPONSE), path)
     assert loaded.named_estimators_["kernel"] is loaded.estimators_[0]
     _same(clone(loaded).fit(LIGHT, RESPONSE).predict(LIGHT), loaded.predict(LIGHT))
+
+
+def test_a_fitted_part_that_two_attributes_share_is_one_again():
+    model = PairwiseKernelRidge(expression=EXPRESSION).fit(LIGHT, RESPONSE)
+    scaler = model._known_cells.scaler
+    writer = ValueWriter()
+    stored = writer.write({"one": scaler, "other": scaler}, "parts")
+    parts = ValueReader(writer.arrays).read(stored)
+    assert parts["one"] is parts["other"]
+    _same(parts["one"].mean, scaler.mean)
 
 
 def test_trees_in_an_ensemble_are_refused_by_name(path):
