@@ -32,7 +32,7 @@ class InvalidSmilesError(InputError):
 
 
 class GeneMismatchError(InputError):
-    """The genes given are not the genes the model knows."""
+    """The given genes do not match the genes of the model."""
 
 
 class UnknownCellLineError(InputError):
@@ -44,7 +44,7 @@ class ModelFileError(Csg2aError, ValueError):
 
 
 class DataFileError(InputError):
-    """A data file is empty, cut off, damaged or of another kind."""
+    """A data file is empty, truncated, damaged or of another kind."""
 
 
 class CheckpointError(Csg2aError, ValueError):
@@ -64,8 +64,8 @@ class InterruptedFitWarning(UserWarning):
 
 
 class SlowPrecisionWarning(UserWarning):
-    """The precision that was asked for makes training slower on this processor."""
+    """The requested precision makes training slower on this processor."""
 
 
 class UnsupportedElementWarning(UserWarning):
-    """A compound holds an element that the featuriser cannot tell apart."""
+    """A compound contains an element that the featuriser does not distinguish."""

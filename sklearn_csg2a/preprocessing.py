@@ -28,19 +28,19 @@ class RobustZScore(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     z = (x - median) / (1.4826 MAD), each from the cells of `fit` alone: as the
     `expression_scaler` of a :class:`~sklearn_csg2a.DrugResponseRegressor` or in a
-    pipeline, test cells have no part in it.
+    pipeline, test cells do not affect it.
 
     Parameters
     ----------
     clip : float or None, default=None
-        Keep the scores between -clip and clip. None keeps them as they are.
+        Clip the scores to [-clip, clip]. None does not clip.
 
     Attributes
     ----------
     center_ : ndarray of shape (n_genes,) or (n_groups, n_genes)
         Median of each gene, by group if `fit` was given groups.
     scale_ : ndarray of shape (n_genes,) or (n_groups, n_genes)
-        What the difference from the median is divided by.
+        Scale by which the difference from the median is divided.
     groups_ : ndarray of shape (n_groups,) or None
         The groups, in the order of the rows of `center_`.
     n_features_in_ : int
@@ -54,13 +54,13 @@ class RobustZScore(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Where more than half of the cells share one value, MAD is 0 and says nothing of
-    the others. The mean absolute deviation from the median stands in for it then,
-    times 1.2533, which estimates the standard deviation as 1.4826 MAD does. A gene
-    with one value in all cells has scale 1: the cells of `fit` get 0.
+    If more than half of the cells share one value, MAD is 0. The scale is then 1.2533
+    times the mean absolute deviation from the median, which estimates the standard
+    deviation as 1.4826 MAD does. A constant gene has scale 1, so the cells of `fit` get
+    0.
 
-    With `groups`, such as plates or tumour types, each row is scaled by the median
-    and MAD of its own group. Groups of a handful of cells give rough scales.
+    With `groups`, such as plates or tumour types, each row is scaled by the median and
+    MAD of its group. Scales of groups with only a few cells are imprecise.
 
     Examples
     --------
@@ -106,12 +106,12 @@ class RobustZScore(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return self
         labels = _read_groups(groups, len(values))
         self.groups_, codes = np.unique(labels, return_inverse=True)
-        learned = [
+        fitted = [
             _center_and_scale(values[codes == code])
             for code in range(len(self.groups_))
         ]
-        self.center_ = np.stack([center for center, _ in learned])
-        self.scale_ = np.stack([scale for _, scale in learned])
+        self.center_ = np.stack([center for center, _ in fitted])
+        self.scale_ = np.stack([scale for _, scale in fitted])
         return self
 
     def transform(self, X: Any, groups: Any = None) -> np.ndarray:
@@ -145,7 +145,7 @@ class RobustZScore(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         y : None
             Ignored.
         groups : array-like of shape (n_cells,) or None, default=None
-            Scale each group by itself.
+            Scale each group separately.
 
         Returns
         -------
@@ -160,7 +160,7 @@ class RobustZScore(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_cells, n_genes)
-            Robust z-scores; what was clipped stays so.
+            Robust z-scores; clipping is not reversed.
         groups : array-like of shape (n_cells,) or None, default=None
             The group of each cell, if `fit` was given groups.
 
@@ -192,9 +192,9 @@ class RobustZScore(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         unknown = np.setdiff1d(labels, self.groups_)
         if len(unknown):
             msg = (
-                f"groups: {list_offenders(map(repr, unknown.tolist()))} were not there "
+                f"groups: {list_offenders(map(repr, unknown.tolist()))} were absent "
                 "when RobustZScore was fitted. Use fit_transform to scale each group "
-                "by itself."
+                "separately."
             )
             raise InputError(msg)
         codes = np.searchsorted(self.groups_, labels)
@@ -221,10 +221,10 @@ def _center_and_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return median and scale of each column (genes,)."""
     center = np.median(values, axis=0)
     deviations = np.abs(values - center)
-    # Rounding leaves a little of a deviation that is 0.
-    nothing = 10 * np.finfo(values.dtype).eps * np.abs(center)
+    # Rounding can make a deviation of 0 slightly positive.
+    tolerance = 10 * np.finfo(values.dtype).eps * np.abs(center)
     scale = _SD_PER_MAD * np.median(deviations, axis=0)
-    stand_in = _SD_PER_MEAN_DEVIATION * deviations.mean(axis=0)
-    scale = np.where(scale > nothing, scale, stand_in)
-    scale = np.where(scale > nothing, scale, 1.0)
+    fallback = _SD_PER_MEAN_DEVIATION * deviations.mean(axis=0)
+    scale = np.where(scale > tolerance, scale, fallback)
+    scale = np.where(scale > tolerance, scale, 1.0)
     return center, scale.astype(values.dtype)

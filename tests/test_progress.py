@@ -103,7 +103,7 @@ def test_a_terminal_that_cannot_rewrite_is_like_a_file(monkeypatch):
     terminal = Terminal()
     with ProgressLine(2, "epoch", stream=terminal) as line:
         line.update(1)
-        line.say("hello")
+        line.write_message("hello")
     assert not CONTROL.search(terminal.getvalue())
 
 
@@ -126,9 +126,9 @@ def test_a_terminal_sees_one_line_that_is_rewritten():
 
 def test_a_message_stands_on_a_line_of_its_own():
     terminal = Terminal()
-    with ProgressLine(3, "task", left="", stream=terminal) as line:
+    with ProgressLine(3, "task", time_left="", stream=terminal) as line:
         line.update(1, "RMSE 1.0")
-        line.say("PathDNN failed")
+        line.write_message("PathDNN failed")
     assert re.search(r"\r *\rPathDNN failed\n", terminal.getvalue())
 
 

@@ -1,1 +1,1 @@
-"""What every part may use: files, numbers, messages, seeds. No torch, no compounds."""
+"""Helpers shared by all subpackages: files, numbers, messages, seeds (no torch)."""

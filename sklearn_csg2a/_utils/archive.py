@@ -22,7 +22,7 @@ __all__ = ["read_archive", "write_archive"]
 
 _MANIFEST = "manifest.json"
 _WEIGHTS = "weights.safetensors"
-_DIGEST_BYTES = 64  # hexadecimal sha256, kept as the comment of the zip
+_DIGEST_BYTES = 64  # hexadecimal sha256, stored as the comment of the zip file
 
 
 def write_archive(
@@ -32,8 +32,8 @@ def write_archive(
 ) -> None:
     """Write a manifest and arrays to one file, atomically.
 
-    The file appears under its name only when it is complete: a process killed
-    while writing leaves the file that was there before.
+    The file appears under its name only when it is complete: if the process is killed
+    while writing, an existing file stays unchanged.
     """
     target = Path(path)
     weights = save_safetensors(
@@ -60,14 +60,14 @@ def write_archive(
 def read_archive(
     path: str | os.PathLike[str],
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Read what :func:`write_archive` wrote, every byte checked.
+    """Read a file written by :func:`write_archive` and verify its checksums.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ModelFileError
-        If the file is damaged, truncated or not such an archive. Nothing in
+        If the file is damaged, truncated or not such an archive. No code in
         the file is executed.
     """
     content = Path(path).read_bytes()
@@ -85,13 +85,13 @@ def read_archive(
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
             if sorted(names) != [_MANIFEST, _WEIGHTS]:
-                msg = f"{path}: holds {names}, expected {_MANIFEST} and {_WEIGHTS}."
+                msg = f"{path}: contains {names}, expected {_MANIFEST} and {_WEIGHTS}."
                 raise ModelFileError(msg)
             if any(
                 info.compress_type != zipfile.ZIP_STORED or info.file_size > len(body)
                 for info in archive.infolist()
             ):
-                msg = f"{path}: a member claims more bytes than the file holds."
+                msg = f"{path}: a member claims more bytes than the file contains."
                 raise ModelFileError(msg)
             manifest = json.loads(archive.read(_MANIFEST))
             weights = archive.read(_WEIGHTS)

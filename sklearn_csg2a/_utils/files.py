@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and digests of what they hold."""
+"""Atomic writing of files, and digests of arrays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def digest(*arrays: np.ndarray) -> str:
 
 
 def write_atomically(target: Path, content: bytes) -> None:
-    """Write to a temporary file beside the target, flush, then rename."""
+    """Write to a temporary file in the same folder, flush, then rename."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
@@ -38,10 +38,10 @@ def write_atomically(target: Path, content: bytes) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the new name survive a power cut, where the system can."""
+    """Flush the directory entry to disk, on systems that support it."""
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows does not open folders
+    except OSError:  # Windows cannot open folders
         return
     try:
         os.fsync(handle)

@@ -11,24 +11,24 @@ from sklearn_csg2a._utils.offenders import list_offenders
 
 __all__ = ["NameMatches", "describe_unmatched", "match_names", "plain_spelling"]
 
-# What spellings of one name differ in, beside the case: blanks, dashes and ...
+# Characters ignored when spellings are compared, besides case: blanks, dashes and ...
 _LOOSE = frozenset("_./\\\N{MINUS SIGN}\N{MIDDLE DOT}\N{BULLET}\N{KATAKANA MIDDLE DOT}")
-# ... categories of Unicode: separators, dashes, characters that are not printed.
+# ... categories of Unicode: separators, dashes and non-printing characters.
 _LOOSE_CATEGORIES = ("Zs", "Zl", "Zp", "Pd", "Cc", "Cf")
 
-# Finding near names is slow, and nobody reads more of them.
+# Searching for similar names is slow, so suggestions are limited.
 _MAX_SUGGESTED = 20
 
 
 @dataclass(frozen=True)
 class NameMatches:
-    """What became of each name that was wanted; each stands in one of the three.
+    """Result of a search for names; each wanted name is in one of the three.
 
     Attributes
     ----------
-    matched : dict, the known name of each wanted one that has exactly one.
-    ambiguous : dict, the known names of those that have several.
-    nearest : dict, similar known names (perhaps none) of those that have none.
+    matched : dict, the known name of each wanted name with exactly one match.
+    ambiguous : dict, the known names of those with several matches.
+    nearest : dict, similar known names (possibly none) of those without a match.
     """
 
     matched: dict[str, str]
@@ -37,7 +37,7 @@ class NameMatches:
 
 
 def plain_spelling(name: str) -> str:
-    """Return a name without what spellings differ in; empty if nothing is left."""
+    """Normalise a name for comparison; empty if no character remains."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     return "".join(
         character
@@ -48,10 +48,10 @@ def plain_spelling(name: str) -> str:
 
 
 def match_names(wanted: Sequence[str], known: Sequence[str]) -> NameMatches:
-    """Find each name among the known ones: as it stands, else by its plain spelling.
+    """Find each name among the known ones, exactly or by its plain spelling.
 
-    Plain spellings leave case, blanks, dashes, underscores, dots and slashes out. They
-    count where one known name alone has them.
+    Plain spellings ignore case, blanks, dashes, underscores, dots and slashes. They
+    match only if exactly one known name has them.
     """
     exact = dict.fromkeys(known)
     spellings: dict[str, list[str]] = {}
@@ -60,11 +60,13 @@ def match_names(wanted: Sequence[str], known: Sequence[str]) -> NameMatches:
     spellings.pop("", None)
     matches = NameMatches({}, {}, {})
     for name in dict.fromkeys(wanted):
-        same = [name] if name in exact else spellings.get(plain_spelling(name), [])
-        if len(same) == 1:
-            matches.matched[name] = same[0]
-        elif same:
-            matches.ambiguous[name] = same
+        candidates = (
+            [name] if name in exact else spellings.get(plain_spelling(name), [])
+        )
+        if len(candidates) == 1:
+            matches.matched[name] = candidates[0]
+        elif candidates:
+            matches.ambiguous[name] = candidates
         else:
             matches.nearest[name] = (
                 _nearest(name, spellings)
@@ -75,13 +77,13 @@ def match_names(wanted: Sequence[str], known: Sequence[str]) -> NameMatches:
 
 
 def _nearest(name: str, spellings: dict[str, list[str]]) -> list[str]:
-    """Return at most three known names that look like this one, the best first."""
+    """Return at most three similar known names, the best first."""
     close = difflib.get_close_matches(plain_spelling(name), spellings, n=3, cutoff=0.6)
     return [known for spelling in close for known in spellings[spelling]][:3]
 
 
 def describe_unmatched(matches: NameMatches, limit: int = 5) -> str:
-    """Say of the names without a match what they could have meant."""
+    """Describe the names without a match, with the known names they may mean."""
     described = [
         f"{name!r} (fits {_quoted(names)} alike)"
         for name, names in matches.ambiguous.items()

@@ -1,4 +1,4 @@
-"""Numbers from what users give: parsed, finite, in the range of float32."""
+"""Parsing and checking of numeric input: finite and in the range of float32."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = [
     "type_problem",
 ]
 
-_NO_NUMBERS: tuple[tuple[tuple[type, ...], str], ...] = (
+_NON_NUMERIC: tuple[tuple[tuple[type, ...], str], ...] = (
     ((bool, np.bool_), "True or False"),
     ((complex, np.complexfloating), "a complex number"),
     ((bytes, bytearray, memoryview), "bytes"),
     ((dt.date, np.datetime64), "a date"),
     ((dt.timedelta, np.timedelta64), "a duration"),
 )
-_NO_NUMBER_TYPES = tuple(kind for kinds, _ in _NO_NUMBERS for kind in kinds)
+_NON_NUMERIC_TYPES = tuple(kind for kinds, _ in _NON_NUMERIC for kind in kinds)
 
 
 def to_finite_float32(
@@ -41,7 +41,7 @@ def to_finite_float32(
 ) -> np.ndarray:
     """Return (rows, columns) values as float32, refusing NaN, inf and overflow.
 
-    `where(row, column)` names a position; the message starts as scikit-learn's.
+    `where(row, column)` describes a position; the message starts like scikit-learn's.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         cast = np.array(values, dtype=np.float32, order="C")
@@ -65,19 +65,19 @@ def to_finite_float32(
 
 
 def type_problem(value: Any) -> str:
-    """Say why a value is taken for no number by its type; "" for any other.
+    """Say why the type of a value is not accepted as a number; "" if it is.
 
-    Python makes numbers of these: `float(True)`, `float(b"1")`, the nanoseconds of a
-    date.
+    Python converts these without an error: `float(True)`, `float(b"1")`, the
+    nanoseconds of a date.
     """
-    for kinds, problem in _NO_NUMBERS:
+    for kinds, problem in _NON_NUMERIC:
         if isinstance(value, kinds):
             return problem
     return ""
 
 
 def column_type_problem(dtype: Any) -> str:
-    """Say why a column of this type is taken for no numbers; "" for any other."""
+    """Say why a column type is not accepted as numeric; "" if it is."""
     if pd.api.types.is_bool_dtype(dtype):
         return "True or False"
     if pd.api.types.is_complex_dtype(dtype):
@@ -88,10 +88,10 @@ def column_type_problem(dtype: Any) -> str:
 
 
 def parse_numbers(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return values as float64 (n,) and a mask (n,) of those that are no numbers.
+    """Return values as float64 (n,) and a mask (n,) of non-numeric entries.
 
-    Missing values become NaN and are not in the mask. Booleans, complex numbers,
-    bytes, dates and durations are no numbers.
+    Missing values become NaN and are not in the mask. Booleans, complex numbers, bytes,
+    dates and durations count as non-numeric.
     """
     missing = values.isna().to_numpy(dtype=bool)
     if column_type_problem(values.dtype):
@@ -101,9 +101,9 @@ def parse_numbers(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         return numbers, np.zeros(len(values), dtype=bool)
     entries = values.astype(object)
     foreign = np.fromiter(
-        (isinstance(entry, _NO_NUMBER_TYPES) for entry in entries), bool, len(entries)
+        (isinstance(entry, _NON_NUMERIC_TYPES) for entry in entries), bool, len(entries)
     )
-    entries = entries.mask(foreign & ~missing, "no number")
+    entries = entries.mask(foreign & ~missing, "not a number")
     try:
         numbers = pd.to_numeric(entries, errors="coerce").to_numpy(dtype=np.float64)
     except (TypeError, ValueError):
@@ -112,7 +112,7 @@ def parse_numbers(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _number_or_nan(entry: Any) -> float:
-    """Return entry as a float, NaN where it is none."""
+    """Return an entry as a float, NaN if it is not a number."""
     try:
         return float(entry)
     except (TypeError, ValueError):
@@ -120,7 +120,7 @@ def _number_or_nan(entry: Any) -> float:
 
 
 def holds_numbers(values: pd.Series) -> bool:
-    """Tell whether a column is meant as numbers: at least half of it parses."""
+    """Tell whether a column is numeric: at least half of its entries parse."""
     if pd.api.types.is_numeric_dtype(values.dtype):
         return True
     is_text = pd.api.types.is_object_dtype(values.dtype) or isinstance(

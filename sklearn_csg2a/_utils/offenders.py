@@ -1,4 +1,4 @@
-"""Offenders in messages: rows by position and label, five named, the rest counted."""
+"""Lists of offending rows and values in messages: five named, the rest counted."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def list_offenders(
 ) -> str:
     """Describe at most `limit` offenders and count the rest."""
     listed = list(offenders)
-    shown = "; ".join(describe(offender) for offender in listed[:limit])
+    text = "; ".join(describe(offender) for offender in listed[:limit])
     rest = len(listed) - limit
-    return f"{shown}; and {rest} more" if rest > 0 else shown
+    return f"{text}; and {rest} more" if rest > 0 else text
 
 
 def name_row(position: int, labels: np.ndarray | None = None) -> str:
-    """Name a row by its position, and by its label where that says more."""
+    """Name a row by its position, and by its label if that differs."""
     if labels is None:
         return f"row {position}"
     label = labels[position]

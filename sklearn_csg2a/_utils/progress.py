@@ -1,4 +1,4 @@
-"""How far something is: one line that is rewritten, or a few plain ones in a file."""
+"""Progress: one line that is rewritten, or a few plain lines in a file."""
 
 from __future__ import annotations
 
@@ -17,37 +17,38 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressLine"]
 
-_HAS_WIDGETS = any(one.__module__ == "tqdm.notebook" for one in tqdm.__mro__)
+_HAS_WIDGETS = any(cls.__module__ == "tqdm.notebook" for cls in tqdm.__mro__)
 _FIRST_LINE = 10.0  # seconds until a file gets its first line
-_GROWTH = 3  # of the time between two lines: a day gets ten of them
+_GROWTH = 3  # of the time between two lines: about ten lines in a day
 
 
 class _Bar(tqdm):
-    """A bar of tqdm without the thread that watches over slow ones."""
+    """A tqdm bar without the monitoring thread."""
 
     monitor_interval = 0
 
 
 class ProgressLine:
-    """Show how far something is on stderr.
+    """Show progress on stderr.
 
-    A terminal and a notebook with widgets see one line that changes; a file, a pipe or
-    a notebook without them a plain line now and then, and the last state in the end.
+    In a terminal and in a notebook with widgets, one line is updated in place. In a
+    file, a pipe or a notebook without widgets, plain lines are written at growing
+    intervals, and the final state at the end.
 
     Parameters
     ----------
     total : int or None
-        When it is done; None where that is not known.
-    what : str
-        What is counted.
+        Number of steps; None if unknown.
+    unit : str
+        Name of a step.
     start : int, default=0
-        How far it is already.
-    left : str, default="{remaining} left"
-        What is said about the time; empty says nothing.
+        Number of steps that are already done.
+    time_left : str, default="{remaining} left"
+        Format of the remaining time; empty shows none.
     in_bytes : bool, default=False
         Write 1500000 as 1.50M.
     delay : float, default=0.0
-        Seconds in which nothing is shown: what ends sooner needs no line.
+        Seconds before anything is shown.
     stream : text stream or None, default=None
         None is stderr.
     """
@@ -55,10 +56,10 @@ class ProgressLine:
     def __init__(
         self,
         total: int | None,
-        what: str,
+        unit: str,
         *,
         start: int = 0,
-        left: str = "{remaining} left",
+        time_left: str = "{remaining} left",
         in_bytes: bool = False,
         delay: float = 0.0,
         stream: TextIO | None = None,
@@ -69,14 +70,14 @@ class ProgressLine:
             "initial": start,
             "unit_scale": in_bytes,
         }
-        self._what, self._left, self._delay = what, left, delay
+        self._unit, self._time_left, self._delay = unit, time_left, delay
         self._done, self._note = start, ""
         self._begun, self._next = monotonic(), max(_FIRST_LINE, delay)
         self._is_written = True
         self._bar: tqdm | None = None
         if self._stream is not None and _rewrites(self._stream):
             self._bar = _Bar(
-                desc=what,
+                desc=unit,
                 **self._meter,
                 bar_format=self._form(" |{bar:10}| "),
                 file=self._stream,
@@ -88,20 +89,20 @@ class ProgressLine:
             )
 
     def __enter__(self) -> Self:
-        """Return the line, to be closed at the end."""
+        """Return the progress line."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave the line."""
+        """Close the line."""
         self.close()
 
     @property
     def is_rewritten(self) -> bool:
-        """Whether each state takes the place of the one before."""
+        """Whether the line is rewritten in place."""
         return self._bar is not None
 
     def update(self, done: int, note: str = "") -> None:
-        """Show how far it is, with a note."""
+        """Show the number of finished steps and a note."""
         more, self._done, self._note = done - self._done, done, note
         self._is_written = False
         if self._bar is not None:
@@ -111,8 +112,8 @@ class ProgressLine:
             self._write_state()
             self._next = _GROWTH * (monotonic() - self._begun)
 
-    def say(self, message: str) -> None:
-        """Write a message on a line of its own."""
+    def write_message(self, message: str) -> None:
+        """Write a message on a separate line."""
         if self._bar is not None:
             self._bar.write(message, file=self._stream)
         elif self._stream is not None:
@@ -120,9 +121,9 @@ class ProgressLine:
             self._stream.flush()
 
     def close(self) -> None:
-        """Leave the last state, and the cursor below it; a second time does nothing."""
+        """Write the final state and end the line; calling it again does nothing."""
         if self._bar is not None:
-            # two blanks more, for the ^C that a terminal may have shown behind it
+            # two more blanks overwrite the ^C that a terminal may show
             self._bar.set_postfix_str(f"{self._note}  ", refresh=False)
             self._bar.close()
         elif not self._is_written and monotonic() - self._begun >= self._delay:
@@ -131,11 +132,11 @@ class ProgressLine:
     def _write_state(self) -> None:
         """Write the state as a plain line."""
         self._is_written = True
-        self.say(
+        self.write_message(
             tqdm.format_meter(
                 n=self._done,
                 elapsed=monotonic() - self._begun,
-                prefix=self._what,
+                prefix=self._unit,
                 postfix=self._note,
                 bar_format=self._form(", "),
                 **self._meter,
@@ -143,25 +144,25 @@ class ProgressLine:
         )
 
     def _form(self, separator: str) -> str:
-        """Return the format of a state, in tqdm's words."""
+        """Return the tqdm format of a state."""
         if self._meter["total"] is None:
             return "{desc} {n_fmt}{postfix}"
-        if not self._left:
+        if not self._time_left:
             separator = separator.rstrip(", ")
-        return "{desc} {n_fmt}/{total_fmt}" + separator + self._left + "{postfix}"
+        return "{desc} {n_fmt}/{total_fmt}" + separator + self._time_left + "{postfix}"
 
 
 def _rewrites(stream: TextIO) -> bool:
-    """Whether what is written to a stream can be written over."""
+    """Tell whether a line in a stream can be rewritten."""
     if _HAS_WIDGETS and stream is sys.stderr:
         return True
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _size(stream: TextIO) -> dict[str, Any]:
-    """Return how wide a line may be; a terminal may not know its size."""
+    """Return the line width for tqdm; some terminals report no size."""
     try:
-        knows = all(os.get_terminal_size(stream.fileno()))
-    except (OSError, ValueError):  # no terminal: a notebook
-        knows = True
-    return {"dynamic_ncols": True} if knows else {"ncols": 79, "nrows": 24}
+        has_size = all(os.get_terminal_size(stream.fileno()))
+    except (OSError, ValueError):  # not a terminal: a notebook
+        has_size = True
+    return {"dynamic_ncols": True} if has_size else {"ncols": 79, "nrows": 24}

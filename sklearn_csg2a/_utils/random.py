@@ -1,4 +1,4 @@
-"""Seeds and generators that never touch the process-wide random states."""
+"""Seeds and generators that do not use the global random state."""
 
 from __future__ import annotations
 

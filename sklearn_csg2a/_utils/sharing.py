@@ -1,4 +1,4 @@
-"""Clones that share the tables among their parameters."""
+"""Clones that share large parameters instead of copying them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ __all__ = ["SharesTables"]
 
 
 class SharesTables:
-    """Let clones take tables, arrays and sparse matrices as they are.
+    """Let clones share tables, arrays and sparse matrices.
 
-    scikit-learn's clone copies every parameter that is no estimator. A search or a
-    cross-validation makes hundreds of clones, and a table of expression may fill a
-    tenth of the memory. No estimator of this package changes a table, so one does for
-    all; being the same object, it is also sent to other processes once.
+    scikit-learn's clone copies every parameter that is not an estimator. A search or a
+    cross-validation makes hundreds of clones, and an expression table may take a tenth
+    of the memory. No estimator of this package modifies a table, so all clones can
+    share it; as it is the same object, it is also sent to other processes only once.
 
-    Goes before `BaseEstimator` among the bases of an estimator.
+    List it before `BaseEstimator` among the base classes.
     """
 
     def __sklearn_clone__(self) -> Self:
-        """Clone all parameters but the tables, which the clone shares."""
+        """Clone all parameters except tables, which are shared."""
         parameters = self.get_params(deep=False)  # type: ignore[attr-defined]
-        tables = {name: one for name, one in parameters.items() if _is_table(one)}
+        tables = {name: value for name, value in parameters.items() if _is_table(value)}
         bare = type(self).__new__(type(self))
         bare.__dict__.update(self.__dict__)
         bare.__dict__.update(dict.fromkeys(tables))
@@ -37,5 +37,5 @@ class SharesTables:
 
 
 def _is_table(value: object) -> bool:
-    """Tell whether a parameter holds many numbers."""
+    """Tell whether a parameter is a table, an array or a sparse matrix."""
     return isinstance(value, (pd.DataFrame, np.ndarray)) or sparse.issparse(value)

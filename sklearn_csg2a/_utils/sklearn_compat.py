@@ -1,4 +1,4 @@
-"""The one door to what scikit-learn keeps private or may move."""
+"""The only module that imports private names of scikit-learn."""
 
 from __future__ import annotations
 

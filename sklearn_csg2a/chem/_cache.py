@@ -1,4 +1,4 @@
-"""Bounded memory and checked disk caches for what is computed per compound."""
+"""Bounded memory caches and checked disk caches for results per compound."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["ArrayStore", "MemoryCache", "content_hash"]
 
 
 def content_hash(content: Mapping[str, Any]) -> str:
-    """Return the sha256 of a mapping of plain values, whatever its order."""
+    """Return the sha256 of a mapping of plain values, independent of its order."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 class MemoryCache:
-    """Keep the arrays used last, up to a total size; safe between threads."""
+    """Least-recently-used cache of limited total size; thread-safe."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
@@ -41,7 +41,7 @@ class MemoryCache:
         return len(self._entries)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel to other processes empty."""
+        """Pickle without the entries."""
         return {"max_bytes": self.max_bytes}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -49,7 +49,7 @@ class MemoryCache:
         self.__init__(**state)  # type: ignore[misc]
 
     def get(self, key: Hashable) -> Any:
-        """Return the entry, or None; it becomes the one used last."""
+        """Return the entry, or None, and mark it as used."""
         with self._lock:
             if key not in self._entries:
                 return None
@@ -57,7 +57,7 @@ class MemoryCache:
             return self._entries[key][0]
 
     def put(self, key: Hashable, value: Any, n_bytes: int) -> None:
-        """Keep an entry and drop the ones unused for longest."""
+        """Add an entry and drop the least recently used ones."""
         with self._lock:
             if key in self._entries:
                 self._n_bytes -= self._entries.pop(key)[1]
@@ -75,10 +75,10 @@ class MemoryCache:
 
 
 class ArrayStore:
-    """Keep small groups of arrays in a folder, one npz file per key.
+    """Store small groups of arrays in a folder, one npz file per key.
 
-    Files are written whole or not at all, hold no pickle, and one that is
-    damaged or belongs to another key reads as absent.
+    Files are written atomically and contain no pickle. A file that is damaged or
+    belongs to another key counts as absent.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -96,8 +96,9 @@ class ArrayStore:
                 arrays = {name: file[name] for name in file.files}
         except (OSError, ValueError, KeyError, EOFError):
             return None
-        # A damaged byte can claim an unknown compression or a password: zipfile says
-        # so by the last two. The entry is then computed anew, like any damaged one.
+        # A damaged byte can look like an unknown compression or a password, for which
+        # zipfile raises the last two. The entry is then recomputed, like any damaged
+        # one.
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError):
             return None
         if str(arrays.pop("key", "")) != key:

@@ -1,4 +1,4 @@
-"""Seeded three-dimensional coordinates of heavy atoms, with a fallback ladder."""
+"""Seeded three-dimensional coordinates of heavy atoms, with fallbacks."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ __all__ = ["CONFORMER_METHODS", "Conformer", "embed_conformer", "embed_conformer
 CONFORMER_METHODS = ("etkdg", "random", "2d")
 _CACHE_FORMAT = 1
 _MAX_SEED = 2**32 - 1
-_RDKIT_SEEDS = 2**31 - 2  # its generator takes 0 for 1 and repeats after these
+_RDKIT_SEEDS = 2**31 - 2  # its generator treats 0 as 1 and repeats after these
 _UFF_ITERATIONS = 200
-_SEARCH_SHARE = 0.95  # of the time; the rest is for the flat coordinates
+_SEARCH_SHARE = 0.95  # of the time; the rest is for the 2D coordinates
 _LOGGER = logging.getLogger("sklearn_csg2a")
 _MEMORY = MemoryCache(max_bytes=64 * 2**20)
 
@@ -45,11 +45,11 @@ class Conformer:
     coordinates : ndarray of shape (n_heavy, 3), dtype float64
         Positions in angstrom, in the atom order of the canonical SMILES.
     method : {"etkdg", "random", "2d"}
-        How they were found: distance geometry with torsion knowledge, the
-        same from random start coordinates, or a flat drawing.
+        How they were computed: ETKDG, ETKDG from random start coordinates, or a 2D
+        drawing.
     timed_out : bool
-        Whether an earlier rung of the ladder ran out of time. Such a result
-        depends on the speed of the machine and is never kept.
+        Whether a preceding method ran out of time. Such a result depends on the speed
+        of the machine and is not cached.
     """
 
     coordinates: np.ndarray
@@ -59,7 +59,7 @@ class Conformer:
 
 @dataclass(frozen=True)
 class _Settings:
-    """What decides a conformer besides the compound."""
+    """Settings that determine a conformer."""
 
     seed: int
     max_attempts: int
@@ -67,7 +67,7 @@ class _Settings:
     max_atoms: int
 
     def __post_init__(self) -> None:
-        """Refuse values that RDKit would misread."""
+        """Reject values that RDKit would misinterpret."""
         limits = (("seed", 0), ("max_attempts", 1), ("timeout", 1), ("max_atoms", 1))
         for name, lowest in limits:
             value = getattr(self, name)
@@ -79,7 +79,7 @@ class _Settings:
             raise InputError(msg)
 
     def key(self, canonical: str) -> str:
-        """Return the sha256 that a result is kept under."""
+        """Return the cache key of a result, a sha256."""
         return content_hash(
             {
                 "smiles": canonical,
@@ -99,30 +99,30 @@ def embed_conformer(
     timeout: int = 60,
     max_atoms: int = 200,
 ) -> Conformer:
-    """Find coordinates of the heavy atoms of one compound.
+    """Compute coordinates of the heavy atoms of one compound.
 
-    The compound is canonicalized first: every spelling gives the same result,
-    bit for bit. Hydrogens take part in the search and are dropped after it.
+    The compound is canonicalized first, so every spelling gives exactly the same
+    result. Hydrogens are included in the search and removed afterwards.
 
     Parameters
     ----------
     smiles : str
-        One compound. The fragments of a salt are placed on their own, so
-        distances between fragments carry no meaning.
+        One compound. The fragments of a salt are placed independently, so distances
+        between fragments are not meaningful.
     seed : int, default=0
         Seed of the search.
     max_attempts : int, default=20
-        Attempts on each rung of the ladder: ETKDGv3, then ETKDGv3 from random
-        coordinates, then flat coordinates.
+        Attempts with each method: ETKDGv3, then ETKDGv3 from random coordinates, then
+        2D coordinates.
     timeout : int, default=60
-        Seconds for the search, all rungs together.
+        Seconds for the whole search.
     max_atoms : int, default=200
         Largest number of heavy atoms accepted.
 
     Returns
     -------
     conformer : Conformer
-        Coordinates and the method that found them.
+        Coordinates and the method that computed them.
 
     Raises
     ------
@@ -155,10 +155,10 @@ def embed_conformers(
     timeout: int = 60,
     max_atoms: int = 200,
 ) -> list[Conformer]:
-    """Find coordinates for many compounds, each distinct one once.
+    """Compute coordinates for many compounds, once per distinct compound.
 
-    Results are kept in memory, and in `cache_dir` if given, under a hash of
-    canonical SMILES, settings and RDKit version.
+    Results are cached in memory, and in `cache_dir` if given, by a hash of canonical
+    SMILES, settings and RDKit version.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def embed_conformers(
     n_jobs : int, default=None
         Number of processes, as in joblib.
     cache_dir : path-like, default=None
-        Folder of the cache on disk. A damaged entry is computed again.
+        Folder of the cache on disk. A damaged entry is recomputed.
     max_attempts, timeout, max_atoms : int
         See :func:`embed_conformer`.
 
@@ -188,41 +188,42 @@ def embed_conformers(
     Examples
     --------
     >>> from sklearn_csg2a.chem import embed_conformers
-    >>> [one.method for one in embed_conformers(["CCO", "OCC"])]
+    >>> [conformer.method for conformer in embed_conformers(["CCO", "OCC"])]
     ['etkdg', 'etkdg']
     """
     settings = _Settings(seed, max_attempts, timeout, max_atoms)
-    canonical = [canonical_smiles(one) for one in smiles]
+    canonical = [canonical_smiles(compound) for compound in smiles]
     unique = list(dict.fromkeys(canonical))
     n_atoms = _check_size(unique, max_atoms)
     store = None if cache_dir is None else ArrayStore(cache_dir)
-    found: dict[str, Conformer] = {}
-    for one in unique:
-        kept = _recall(settings.key(one), n_atoms[one], store)
-        if kept is not None:
-            found[one] = kept
-    missing = [one for one in unique if one not in found]
-    missing.sort(key=lambda one: (-n_atoms[one], one))  # large ones first
+    conformers: dict[str, Conformer] = {}
+    for compound in unique:
+        cached = _load_cached(settings.key(compound), n_atoms[compound], store)
+        if cached is not None:
+            conformers[compound] = cached
+    missing = [compound for compound in unique if compound not in conformers]
+    # large compounds first
+    missing.sort(key=lambda compound: (-n_atoms[compound], compound))
     computed = joblib.Parallel(n_jobs=n_jobs if missing else 1)(
-        joblib.delayed(_embed)(one, settings) for one in missing
+        joblib.delayed(_embed)(compound, settings) for compound in missing
     )
-    for one, conformer in zip(missing, computed, strict=True):
-        _keep(settings.key(one), conformer, store)
-        found[one] = conformer
-    late = [repr(one) for one in missing if found[one].timed_out]
+    for compound, conformer in zip(missing, computed, strict=True):
+        _cache_result(settings.key(compound), conformer, store)
+        conformers[compound] = conformer
+    late = [repr(compound) for compound in missing if conformers[compound].timed_out]
     if late:
         _LOGGER.warning(
-            "No coordinates within timeout=%d s, flat ones are used: %s",
+            "No coordinates within timeout=%d s, 2D coordinates are used: %s",
             timeout,
             list_offenders(late),
         )
-    return [found[one] for one in canonical]
+    return [conformers[compound] for compound in canonical]
 
 
 def _check_size(canonical: Sequence[str], max_atoms: int) -> dict[str, int]:
-    """Return the heavy atoms of each compound; refuse compounds too large."""
-    sizes = {one: _n_heavy_atoms(one) for one in canonical}
-    large = [f"{one!r} has {n}" for one, n in sizes.items() if n > max_atoms]
+    """Return the number of heavy atoms of each compound; reject large compounds."""
+    sizes = {compound: _n_heavy_atoms(compound) for compound in canonical}
+    large = [f"{compound!r} has {n}" for compound, n in sizes.items() if n > max_atoms]
     if large:
         msg = (
             f"{len(large)} compounds exceed max_atoms={max_atoms} heavy atoms: "
@@ -238,41 +239,41 @@ def _n_heavy_atoms(canonical: str) -> int:
     return int(parse_smiles(canonical).GetNumHeavyAtoms())
 
 
-def _recall(key: str, n_atoms: int, store: ArrayStore | None) -> Conformer | None:
-    """Return a kept conformer if it is sound, from memory or from disk."""
-    kept = _MEMORY.get(key)
-    if kept is not None:
+def _load_cached(key: str, n_atoms: int, store: ArrayStore | None) -> Conformer | None:
+    """Return a valid cached conformer from memory or disk, or None."""
+    cached = _MEMORY.get(key)
+    if cached is not None:
         if store is not None and not store.path(key).exists():
-            _write(key, kept, store)
-        return kept
+            _write(key, cached, store)
+        return cached
     arrays = None if store is None else store.load(key)
     if arrays is None or set(arrays) != {"coordinates", "method"}:
         return None
     coordinates, method = arrays["coordinates"], str(arrays["method"])
-    sound = (
+    is_valid = (
         coordinates.dtype == np.float64
         and coordinates.shape == (n_atoms, 3)
         and bool(np.isfinite(coordinates).all())
         and method in CONFORMER_METHODS
     )
-    if not sound:
+    if not is_valid:
         return None
     conformer = Conformer(coordinates, method)
-    _remember(key, conformer)
+    _cache_in_memory(key, conformer)
     return conformer
 
 
-def _keep(key: str, conformer: Conformer, store: ArrayStore | None) -> None:
-    """Keep a conformer in memory and on disk, unless time decided it."""
+def _cache_result(key: str, conformer: Conformer, store: ArrayStore | None) -> None:
+    """Cache a conformer in memory and on disk, unless it timed out."""
     if conformer.timed_out:
         return
-    _remember(key, conformer)
+    _cache_in_memory(key, conformer)
     if store is not None:
         _write(key, conformer, store)
 
 
-def _remember(key: str, conformer: Conformer) -> None:
-    """Keep a conformer in memory, read-only."""
+def _cache_in_memory(key: str, conformer: Conformer) -> None:
+    """Cache a conformer in memory, read-only."""
     conformer.coordinates.flags.writeable = False
     _MEMORY.put(key, conformer, conformer.coordinates.nbytes + 256)
 
@@ -284,15 +285,15 @@ def _write(key: str, conformer: Conformer, store: ArrayStore) -> None:
 
 
 def _embed(canonical: str, settings: _Settings) -> Conformer:
-    """Climb down the ladder until coordinates are found."""
-    ends = time.monotonic() + _SEARCH_SHARE * settings.timeout
+    """Try the methods in turn until coordinates are found."""
+    deadline = time.monotonic() + _SEARCH_SHARE * settings.timeout
     timed_out = False
     for method in ("etkdg", "random"):
-        left = ends - time.monotonic()
-        if left <= 0:
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
             timed_out = True
             break
-        search = _Search(canonical, method, settings, left)
+        search = _Search(canonical, method, settings, seconds)
         timed_out = not search.ended
         if search.coordinates is not None:
             return Conformer(search.coordinates, method)
@@ -300,15 +301,15 @@ def _embed(canonical: str, settings: _Settings) -> Conformer:
 
 
 class _Search:
-    """One rung of the ladder, given up after `left` seconds.
+    """A search by one method with a time limit in seconds.
 
-    RDKit looks at the clock between its steps only, and one step of a large
-    molecule takes seconds. So the search runs in a thread, which is left
-    behind when time is up and ends at RDKit's next look at the clock.
+    RDKit checks its timeout only between steps, and one step of a large molecule takes
+    seconds. The search therefore runs in a thread, which is abandoned when time is up
+    and ends at RDKit's next check.
     """
 
     def __init__(
-        self, canonical: str, method: str, settings: _Settings, left: float
+        self, canonical: str, method: str, settings: _Settings, seconds: float
     ) -> None:
         self.coordinates: np.ndarray | None = None
         self.ended = False
@@ -317,23 +318,23 @@ class _Search:
         parameters.maxIterations = int(settings.max_attempts)
         parameters.useRandomCoords = method == "random"
         parameters.numThreads = 1
-        # a later end than `left`, so that it never decides a result
-        parameters.timeout = math.ceil(left) + 1
-        found: list[np.ndarray | None] = []
+        # RDKit's own timeout ends later, so that it never decides a result
+        parameters.timeout = math.ceil(seconds) + 1
+        results: list[np.ndarray | None] = []
         thread = threading.Thread(
-            target=lambda: found.append(_search(canonical, parameters)), daemon=True
+            target=lambda: results.append(_search(canonical, parameters)), daemon=True
         )
         with rdBase.BlockLogs():
             thread.start()
-            thread.join(left)
-        if found:
-            self.coordinates, self.ended = found[0], True
+            thread.join(seconds)
+        if results:
+            self.coordinates, self.ended = results[0], True
 
 
 def _search(
     canonical: str, parameters: rdDistGeom.EmbedParameters
 ) -> np.ndarray | None:
-    """Return optimized heavy-atom coordinates, None where none are found."""
+    """Return optimized heavy-atom coordinates, None if the search fails."""
     mol = Chem.AddHs(parse_smiles(canonical))
     try:
         if rdDistGeom.EmbedMolecule(mol, parameters) < 0:
@@ -345,7 +346,7 @@ def _search(
 
 
 def _optimize(mol: Chem.Mol) -> None:
-    """Relax the coordinates with UFF where it knows every atom."""
+    """Relax the coordinates with UFF if it has parameters for all atoms."""
     if not rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
         return
     before = mol.GetConformer().GetPositions()
@@ -356,14 +357,14 @@ def _optimize(mol: Chem.Mol) -> None:
 
 
 def _heavy_coordinates(mol: Chem.Mol) -> np.ndarray | None:
-    """Return finite positions of the heavy atoms, None when some are not."""
+    """Return finite positions of the heavy atoms, None if some are not finite."""
     heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
     coordinates = np.array(mol.GetConformer().GetPositions()[heavy], dtype=np.float64)
     return coordinates if np.isfinite(coordinates).all() else None
 
 
 def _flat_coordinates(canonical: str) -> np.ndarray:
-    """Return the positions of a drawing; the third coordinate is 0."""
+    """Return the positions of a 2D drawing; the third coordinate is 0."""
     mol = parse_smiles(canonical)
     with rdBase.BlockLogs():
         rdDepictor.Compute2DCoords(mol, canonOrient=True)

@@ -1,4 +1,4 @@
-"""Counterions and solvents: what a compound may lose and stay the same drug.
+"""Counterions and solvents: the parts that do not change which drug a compound is.
 
 To extend the lists, add a name and a SMILES string of the neutral form. Charges, stereo
 marks and tautomers of the entry do not matter.
@@ -225,7 +225,7 @@ SOLVENTS = {
     "xylene": "Cc1ccccc1C",
 }
 
-# Carbon compounds of mineral chemistry. What has no carbon needs no entry.
+# Inorganic compounds with carbon. Compounds without carbon need no entry.
 INORGANIC = {
     "carbon dioxide": "O=C=O",
     "carbonate": "OC(O)=O",
@@ -233,8 +233,8 @@ INORGANIC = {
     "thiocyanate": "SC#N",
 }
 
-# Counterions of some drugs that are drugs themselves: beside other counterions they
-# name the compound, as bases do, in choline salicylate for one.
+# Counterions of some drugs that are drugs themselves: next to other counterions they
+# identify the compound, as bases do, for example in choline salicylate.
 ALSO_DRUGS = frozenset(
     {
         "arginine",
@@ -261,7 +261,7 @@ ALSO_DRUGS = frozenset(
     }
 )
 
-# Bases and cations that accompany a metal complex and are no ligand of it.
+# Bases and cations that accompany a metal complex and are not its ligands.
 OUTSIDE_COMPLEXES = frozenset(
     {
         "benzyltrimethylammonium",

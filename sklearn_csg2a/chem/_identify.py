@@ -1,4 +1,4 @@
-"""Find out which compound a molecule is: the drug among its parts."""
+"""Identify a compound: the drug among the parts of a molecule."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CARBOCYCLE_OF_FIVE = "[#6]1~[#6]~[#6]~[#6]~[#6]~1"
 
 @dataclass(frozen=True)
 class Compound:
-    """What is known of a compound."""
+    """Identity and parent of a compound."""
 
     identity: str
     parent: str
@@ -32,16 +32,16 @@ class Compound:
 
 @dataclass(frozen=True)
 class _Molecule:
-    """A molecule of a compound, neutral, with what the lists say of it."""
+    """A neutral molecule of a compound, with its entry in the lists."""
 
     mol: Chem.Mol
-    written: str  # with the charges it came with
+    written: str  # with its original charges
     block: str
     name: str | None  # on the list of counterions and solvents
 
     @property
     def texts(self) -> tuple[str, str]:
-        """What tells it from others of its size, and from its own stereo forms."""
+        """Sort key among molecules of one size and among stereoisomers."""
         return self.block, self.written
 
     @property
@@ -51,7 +51,7 @@ class _Molecule:
 
     @property
     def rank(self) -> int:
-        """How well it can name a compound: drugs first, mineral acids last."""
+        """Priority in identifying a compound: drugs highest, mineral acids lowest."""
         if not self.is_organic:
             return 0
         if self.name in _counterions.SOLVENTS:
@@ -63,7 +63,7 @@ class _Molecule:
 
 
 def identify(mol: Chem.Mol) -> Compound:
-    """Find out which compound a molecule is.
+    """Identify the compound of a molecule.
 
     Parameters
     ----------
@@ -73,8 +73,7 @@ def identify(mol: Chem.Mol) -> Compound:
     Returns
     -------
     compound : Compound
-        Identity and parent; the SMILES of the parent is not canonical under another
-        reading.
+        Identity and parent; the SMILES of the parent need not be canonical.
     """
     parts, molecules = _read_parts(mol)
     if parts.metals:
@@ -83,16 +82,19 @@ def identify(mol: Chem.Mol) -> Compound:
     named = _naming_molecules(parts, molecules)
     if not named:
         return Compound(_identity_of_ions(parts, molecules), Chem.MolToSmiles(mol))
-    largest = min(named, key=lambda one: (*(-n for n in _size(one.mol)), *one.texts))
+    largest = min(
+        named,
+        key=lambda molecule: (*(-n for n in _size(molecule.mol)), *molecule.texts),
+    )
     identity = largest.block
-    drugs = sorted({one.block for one in named})
+    drugs = sorted({molecule.block for molecule in named})
     if len(drugs) > 1:
         identity = f"{identity}-{_letters('.'.join(drugs))}"
     return Compound(identity, largest.written)
 
 
 def list_relations(mol: Chem.Mol) -> frozenset[str]:
-    """List what a molecule may share with another identity that is related to it.
+    """List keys that a molecule shares with related compounds of another identity.
 
     Parameters
     ----------
@@ -102,31 +104,31 @@ def list_relations(mol: Chem.Mol) -> frozenset[str]:
     Returns
     -------
     relations : frozenset of str
-        Keys of each drug in it, in the strict sense and with tautomers in a wider one.
+        Keys of each drug in it, strict ones and ones that join more tautomers.
         Empty for metal complexes and mineral salts.
     """
     parts, molecules = _read_parts(mol)
     named = [] if parts.metals else _naming_molecules(parts, molecules)
-    loose = {loose_tautomer_key(one.mol) for one in named}
-    return frozenset({one.block for one in named} | loose) - {""}
+    loose = {loose_tautomer_key(molecule.mol) for molecule in named}
+    return frozenset({molecule.block for molecule in named} | loose) - {""}
 
 
 def _read_parts(mol: Chem.Mol) -> tuple[Parts, list[_Molecule]]:
-    """Take a compound apart and look its molecules up in the lists."""
+    """Split a compound and look its molecules up in the lists."""
     parts = split_parts(mol)
     molecules = [
-        _Molecule(one, written, *_named_block(one))
-        for one, written in zip(parts.molecules, parts.written, strict=True)
+        _Molecule(molecule, written, *_named_block(molecule))
+        for molecule, written in zip(parts.molecules, parts.written, strict=True)
     ]
     return parts, molecules
 
 
 def _naming_molecules(parts: Parts, molecules: list[_Molecule]) -> list[_Molecule]:
-    """Return the molecules that name a compound; none where ions do."""
-    best = max((one.rank for one in molecules), default=0)
+    """Return the molecules that identify a compound; none if ions do."""
+    best = max((molecule.rank for molecule in molecules), default=0)
     if best == 0 or (best == 2 and _LITHIUM in parts.ions):
         return []
-    return [one for one in molecules if one.rank == best]
+    return [molecule for molecule in molecules if molecule.rank == best]
 
 
 def _named_block(mol: Chem.Mol) -> tuple[str, str | None]:
@@ -151,29 +153,36 @@ def _names() -> dict[str, str]:
 
 
 def _identity_of_complex(metals: tuple[str, ...], molecules: list[_Molecule]) -> str:
-    """Return the key of metals and the ligands that count."""
+    """Return the key of metals and ligands."""
     inner = [
-        one
-        for one in molecules
-        if one.name not in _counterions.OUTSIDE_COMPLEXES
-        and one.name not in _counterions.SOLVENTS
+        molecule
+        for molecule in molecules
+        if molecule.name not in _counterions.OUTSIDE_COMPLEXES
+        and molecule.name not in _counterions.SOLVENTS
     ]
-    organic = [one for one in inner if one.is_organic]
+    organic = [molecule for molecule in inner if molecule.is_organic]
     if organic:
-        inner = [one for one in inner if not _is_ammonia(one.mol)]
-    counts = Counter([*metals, *(_ligand_key(one) for one in inner)])
+        inner = [molecule for molecule in inner if not _is_ammonia(molecule.mol)]
+    counts = Counter([*metals, *(_ligand_key(molecule) for molecule in inner)])
     second = _letters(_formula(counts))
     if not organic:
         return f"{_letters('.'.join(sorted(set(metals))), 14)}-{second}"
-    lead = min(organic, key=lambda one: (*(-n for n in _size(one.mol)), one.block))
+    lead = min(
+        organic,
+        key=lambda molecule: (*(-n for n in _size(molecule.mol)), molecule.block),
+    )
     return f"{keto_block(_with_amides(lead.mol))}-{second}"
 
 
 def _identity_of_ions(parts: Parts, molecules: list[_Molecule]) -> str:
-    """Return the key of a salt of which no part is a drug, or lithium's."""
+    """Return the key of a salt without a drug, or of lithium."""
     if _LITHIUM in parts.ions:
         return f"{_letters(_LITHIUM, 14)}-{_letters(_LITHIUM)}"
-    blocks = [one.block for one in molecules if one.name not in _counterions.SOLVENTS]
+    blocks = [
+        molecule.block
+        for molecule in molecules
+        if molecule.name not in _counterions.SOLVENTS
+    ]
     counts = Counter([*parts.ions, *blocks])
     if len(counts) == 1:
         return next(iter(counts))
@@ -183,13 +192,13 @@ def _identity_of_ions(parts: Parts, molecules: list[_Molecule]) -> str:
 
 
 def _formula(counts: Counter[str]) -> str:
-    """Write parts with their smallest whole numbers."""
+    """Write parts with their smallest integer ratio."""
     unit = gcd(*counts.values())
     return ".".join(f"{n // unit} {name}" for name, n in sorted(counts.items()))
 
 
 def _ligand_key(ligand: _Molecule) -> str:
-    """Return the key of a ligand; of one for a metallocene without its hydrogens."""
+    """Return the key of a ligand; for metallocenes without hydrogens."""
     if not ligand.mol.HasSubstructMatch(Chem.MolFromSmarts(_CARBOCYCLE_OF_FIVE)):
         return ligand.block
     skeleton = Chem.RWMol()
@@ -206,8 +215,8 @@ def _ligand_key(ligand: _Molecule) -> str:
 def _with_amides(mol: Chem.Mol) -> Chem.Mol:
     """Write aliphatic amines as anions, as public tables write those of platinum.
 
-    The first block of the key decides the place of a complex among sorted compounds,
-    and with it folds: in this form it stays where such tables have it.
+    The first block of the key determines the position of a complex among sorted
+    compounds, and so its fold; this form keeps the position it has in such tables.
     """
     editable = Chem.RWMol(mol)
     for (index,) in mol.GetSubstructMatches(Chem.MolFromSmarts(_ALIPHATIC_AMINE)):
@@ -227,24 +236,28 @@ def _is_ammonia(mol: Chem.Mol) -> bool:
 
 
 def _largest_fragment(mol: Chem.Mol) -> str:
-    """Return the largest fragment with carbon as it is written, or all."""
+    """Return the largest fragment with carbon as written, or the whole compound."""
     fragments = Chem.GetMolFrags(mol, asMols=True)
-    organic = [one for one in fragments if has_carbon(one)]
+    organic = [fragment for fragment in fragments if has_carbon(fragment)]
     if not organic:
         return str(Chem.MolToSmiles(mol))
     size = max(map(_size, organic))
-    largest = [one for one in organic if _size(one) == size]
-    return str(min((inchi_block(one), Chem.MolToSmiles(one)) for one in largest)[1])
+    largest = [fragment for fragment in organic if _size(fragment) == size]
+    return str(
+        min(
+            (inchi_block(fragment), Chem.MolToSmiles(fragment)) for fragment in largest
+        )[1]
+    )
 
 
 def _size(mol: Chem.Mol) -> tuple[int, int]:
-    """Return heavy atoms and the sum of atomic numbers, hydrogens left out."""
+    """Return the number of heavy atoms and the sum of their atomic numbers."""
     heavy = [n for n in (a.GetAtomicNum() for a in mol.GetAtoms()) if n > 1]
     return len(heavy), sum(heavy)
 
 
 def _letters(text: str, count: int = _LETTERS) -> str:
-    """Return capital letters that stand for a text."""
+    """Return a hash of a text in capital letters."""
     number = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
     letters = ""
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""Which compound a SMILES string means, whatever its salt, stereo or spelling."""
+"""Identity of compounds, independent of salt form, stereochemistry and spelling."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def compound_identity(smiles: object) -> str:
     identity : str
         14 letters, the first block of the InChIKey of the drug. Complexes of metals
         and mixtures of drugs have a second block: 14 letters, a dash and 10 letters.
-        Where InChI has no answer, the canonical SMILES without stereo.
+        If InChI fails, the canonical SMILES without stereo.
 
     Raises
     ------
@@ -43,25 +43,25 @@ def compound_identity(smiles: object) -> str:
 
     Notes
     -----
-    Joined are
+    The following have the same identity:
 
     * charged and neutral forms, isotopes and stereoisomers: thalidomide and its
       enantiomers are one compound, and so are fumarate and maleate;
-    * salts and solvates with their drug, whatever the size of the counterion; which
-      counterions and solvents there are is a list, in ``chem/_counterions.py``. A
-      compound of counterions alone is itself (citric acid, zinc acetate), its base if
-      it has one (choline citrate), and lithium if it has no base but lithium;
-    * the spellings of a metal complex: ionic, dative and covalent, with hydrogens,
-      charges and oxidation state as they may be. The metal counts and so do its
-      ligands, but not water, nor ammonia beside ligands that hold carbon. Lithium to
-      caesium and magnesium to barium are counterions, other metals are not: zinc
-      pyrithione is not pyrithione. Arsenic and antimony of states III and V differ;
+    * salts and solvates with their drug, whatever the size of the counterion; the known
+      counterions and solvents are listed in ``chem/_counterions.py``. A compound of
+      counterions alone is itself (citric acid, zinc acetate), its base if it has one
+      (choline citrate), and lithium if it has no base but lithium;
+    * the spellings of a metal complex: ionic, dative and covalent, with any hydrogens,
+      charges and oxidation state. The metal and its ligands count, but not water, nor
+      ammonia next to ligands with carbon. Lithium to caesium and magnesium to barium
+      are counterions, other metals are not: zinc pyrithione is not pyrithione. Arsenic
+      and antimony of states III and V differ;
     * tautomers that differ in hydrogens on hetero atoms, and enols with their ketones.
 
-    Not joined are mixtures of two drugs with either of them, ring and chain forms,
-    imines and enamines, azo compounds and hydrazones, esters of boronic acids with the
-    acid. :func:`~sklearn_csg2a.model_selection.audit_split` reports tautomers in a
-    wider sense, and drugs within mixtures.
+    These have different identities: mixtures of two drugs and either of them, ring and
+    chain forms, imines and enamines, azo compounds and hydrazones, esters of boronic
+    acids and the acid. :func:`~sklearn_csg2a.model_selection.audit_split` reports
+    tautomers in a wider sense, and drugs within mixtures.
 
     Examples
     --------
@@ -99,14 +99,14 @@ def compound_identities(smiles: Iterable[object]) -> np.ndarray:
     >>> compound_identities(["CCO", "OCC", "CCO.Cl"]).tolist()
     ['LFQSCWFLJHTTHZ', 'LFQSCWFLJHTTHZ', 'LFQSCWFLJHTTHZ']
     """
-    keys = [compound_identity(one) for one in smiles]
+    keys = [compound_identity(text) for text in smiles]
     identities = np.empty(len(keys), dtype=object)
     identities[:] = keys
     return identities
 
 
 def parent_smiles(smiles: object) -> str:
-    """Return the canonical SMILES of the fragment that names the compound.
+    """Return the canonical SMILES of the fragment that identifies the compound.
 
     Parameters
     ----------
@@ -116,8 +116,8 @@ def parent_smiles(smiles: object) -> str:
     Returns
     -------
     parent : str
-        The compound without its salts and solvents; charges stay as written. Of a
-        mixture the largest drug; of a metal complex in an ionic spelling the largest
+        The compound without its salts and solvents; charges stay as written. For a
+        mixture the largest drug; for a metal complex in an ionic spelling the largest
         ligand.
 
     Raises
@@ -145,9 +145,9 @@ def compound_relations(smiles: object) -> frozenset[str]:
     Returns
     -------
     relations : frozenset of str
-        Two compounds with a key in common are one compound, tautomers in a wider sense
-        than :func:`compound_identity` joins (or isomers with a hydrogen elsewhere), or
-        hold one drug both.
+        Two compounds with a common key are the same compound, tautomers in a wider
+        sense than in :func:`compound_identity` (or isomers that differ in the position
+        of a hydrogen), or contain the same drug.
 
     Raises
     ------
@@ -165,5 +165,5 @@ def _read_relations(canonical: str) -> frozenset[str]:
 
 @lru_cache(maxsize=65536)
 def _read_compound(canonical: str) -> Compound:
-    """Find out what a canonical SMILES means."""
+    """Identify the compound of a canonical SMILES."""
     return identify(parse_smiles(canonical))

@@ -1,4 +1,4 @@
-"""What stands where a SMILES string is meant: InChI, accession numbers, names."""
+"""Identifiers that are not SMILES strings: InChI, accession numbers, names."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _INCHI = re.compile(r"(?i:inchi)\s*=\s*1S?/")
 _MOLFILE = re.compile(r"M  END|V[23]000")
 _BRACKETS = re.compile(r"\[[^\]]*\]")
 _ATOM = re.compile(r"Cl|Br|[BCNOPSFI]|[bcnops]")
-_NO_START = re.compile(r"[(\d]")  # of a SMILES string
-_NO_NAME = re.compile(r"[=#@/\\$%*~<>|]")
+_NEVER_FIRST = re.compile(r"[(\d]")  # of a SMILES string
+_NEVER_IN_NAMES = re.compile(r"[=#@/\\$%*~<>|]")
 _CODE = re.compile(r"[A-Za-z]+-\d+[A-Za-z]?|[A-Za-z]{2,}\d{4,}")  # SN-38, PD0325901
 
 
 def describe_other_identifier(text: str) -> str:
-    """Say what a text that is no SMILES string looks like, "" where it is unclear."""
+    """Say what kind of identifier an invalid SMILES is, "" if unclear."""
     stripped = text.strip()
     if _INCHI.match(stripped):
         return (
@@ -45,21 +45,21 @@ def describe_other_identifier(text: str) -> str:
             "a molfile, not a SMILES string; convert it: "
             "rdkit.Chem.MolToSmiles(rdkit.Chem.MolFromMolBlock(molfile))"
         )
-    for pattern, what in _ACCESSIONS.items():
+    for pattern, kind in _ACCESSIONS.items():
         if re.fullmatch(pattern, stripped):
-            return f"{what}, not a SMILES string; {_LOOK_UP}"
+            return f"{kind}, not a SMILES string; {_LOOK_UP}"
     if _is_name(stripped):
         return f"the name of a compound, not a SMILES string; {_LOOK_UP}"
     return ""
 
 
 def _is_name(text: str) -> bool:
-    """Tell whether a text reads as a name: its first word has letters of no atom."""
+    """Tell whether a text looks like a name: its first word has non-atom letters."""
     words = text.split()
-    if not words or _NO_NAME.search(words[0]):
+    if not words or _NEVER_IN_NAMES.search(words[0]):
         return False
     rest = _ATOM.sub("", _BRACKETS.sub("", words[0]))
     n_foreign = sum(character.isalpha() for character in rest)
-    if _NO_START.match(words[0]) or "," in words[0]:
+    if _NEVER_FIRST.match(words[0]) or "," in words[0]:
         return any(character.isalpha() for character in words[0])
     return n_foreign >= 2 or _CODE.fullmatch(words[0]) is not None

@@ -13,7 +13,8 @@ __all__ = ["Parts", "has_carbon", "split_parts"]
 _NON_METALS = frozenset(
     {1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 34, 35, 36, 53, 54, 85, 86}
 )
-# Drawn like non-metals, with bonds to carbon that hold: arsonic acids, stannanes not.
+# Elements that are drawn like non-metals and stay bound to carbon (arsonic acids),
+# unlike tin in stannanes.
 _METALLOIDS = frozenset({32, 33, 51, 52})
 _SIMPLE_IONS = frozenset({3, 11, 12, 19, 20, 37, 38, 55, 56, 87, 88})
 _CARBON = 6
@@ -21,18 +22,18 @@ _CARBON = 6
 
 @dataclass(frozen=True)
 class Parts:
-    """What a compound consists of, whatever its charges and metal bonds.
+    """Parts of a compound, independent of its charges and metal bonds.
 
     Attributes
     ----------
     metals : tuple of str
-        Elements that make a compound another one: platinum, gold, gadolinium.
+        Elements that are part of the identity: platinum, gold, gadolinium.
     ions : tuple of str
-        Elements that come as simple ions: lithium to caesium, magnesium to barium.
+        Elements present as simple ions: lithium to caesium, magnesium to barium.
     molecules : tuple of Mol
-        The rest, one each, neutral where it can be.
+        The remaining molecules, neutral if possible.
     written : tuple of str
-        SMILES of each molecule with its charges as they were.
+        SMILES of each molecule with its original charges.
     """
 
     metals: tuple[str, ...]
@@ -42,7 +43,7 @@ class Parts:
 
 
 def split_parts(mol: Chem.Mol) -> Parts:
-    """Take a compound apart: metals off their ligands, salts into their ions."""
+    """Split a compound: metals from ligands, salts into ions."""
     metals = [atom.GetIdx() for atom in mol.GetAtoms() if _is_metal(atom)]
     names = [_name(mol.GetAtomWithIdx(index)) for index in metals]
     simple = [
@@ -50,16 +51,18 @@ def split_parts(mol: Chem.Mol) -> Parts:
     ]
     rest = _without_metals(mol, metals) if metals else mol
     fragments = [
-        one
-        for one in Chem.GetMolFrags(rest, asMols=True, sanitizeFrags=False)
-        if one.GetNumHeavyAtoms()
+        fragment
+        for fragment in Chem.GetMolFrags(rest, asMols=True, sanitizeFrags=False)
+        if fragment.GetNumHeavyAtoms()
     ]
     is_complex = not all(simple)
     return Parts(
         metals=tuple(n for n, s in zip(names, simple, strict=True) if not s),
         ions=tuple(n for n, s in zip(names, simple, strict=True) if s),
-        molecules=tuple(_neutral(one, is_complex=is_complex) for one in fragments),
-        written=tuple(Chem.MolToSmiles(one) for one in fragments),
+        molecules=tuple(
+            _neutral(fragment, is_complex=is_complex) for fragment in fragments
+        ),
+        written=tuple(Chem.MolToSmiles(fragment) for fragment in fragments),
     )
 
 
@@ -69,7 +72,7 @@ def has_carbon(mol: Chem.Mol) -> bool:
 
 
 def _is_metal(atom: Chem.Atom) -> bool:
-    """Tell whether an atom comes off its neighbours."""
+    """Tell whether an atom is separated from its neighbours."""
     number = atom.GetAtomicNum()
     if number in _METALLOIDS:
         return all(other.GetAtomicNum() != _CARBON for other in atom.GetNeighbors())
@@ -77,7 +80,7 @@ def _is_metal(atom: Chem.Atom) -> bool:
 
 
 def _name(atom: Chem.Atom) -> str:
-    """Return the element; of arsenic and antimony with the state, III or V."""
+    """Return the element; for arsenic and antimony with the state, III or V."""
     if atom.GetAtomicNum() not in (33, 51):
         return str(atom.GetSymbol())
     state = atom.GetFormalCharge() - atom.GetTotalNumHs(includeNeighbors=True)
@@ -90,7 +93,7 @@ def _name(atom: Chem.Atom) -> str:
 
 
 def _without_metals(mol: Chem.Mol, metals: list[int]) -> Chem.Mol:
-    """Remove metals; the atoms they were bound to get the hydrogens they lack."""
+    """Remove metals and fill up the hydrogens of their neighbours."""
     editable = Chem.RWMol(mol)
     Chem.Kekulize(editable, clearAromaticFlags=True)
     for index in metals:
@@ -107,7 +110,7 @@ def _without_metals(mol: Chem.Mol, metals: list[int]) -> Chem.Mol:
 
 
 def _reset(atom: Chem.Atom) -> None:
-    """Forget charge, hydrogens and radicals, so that valence rules fill them in."""
+    """Clear charge, hydrogens and radicals, so that valence rules set them."""
     atom.SetFormalCharge(0)
     atom.SetNumExplicitHs(0)
     atom.SetNumRadicalElectrons(0)
@@ -116,14 +119,14 @@ def _reset(atom: Chem.Atom) -> None:
 
 
 def _sanitized(mol: Chem.Mol) -> Chem.Mol:
-    """Perceive rings, aromaticity and hydrogens; odd valences stay."""
+    """Perceive rings, aromaticity and hydrogens; unusual valences are kept."""
     with rdBase.BlockLogs():
         Chem.SanitizeMol(mol, catchErrors=True)
     return mol
 
 
 def _neutral(mol: Chem.Mol, *, is_complex: bool) -> Chem.Mol:
-    """Return a molecule without charges, as far as hydrogens can take them off."""
+    """Neutralise a molecule, as far as hydrogens can do so."""
     atoms = list(mol.GetAtoms())
     charged = any(atom.GetFormalCharge() for atom in atoms)
     if not charged and not (
@@ -142,5 +145,5 @@ def _neutral(mol: Chem.Mol, *, is_complex: bool) -> Chem.Mol:
 
 @lru_cache(maxsize=1)
 def _uncharger() -> rdMolStandardize.Uncharger:
-    """Return RDKit's tool that adds and removes protons."""
+    """Return RDKit's tool for neutralising molecules."""
     return rdMolStandardize.Uncharger(canonicalOrder=True)

@@ -35,8 +35,8 @@ def tanimoto_matrix(
 ) -> np.ndarray:
     """Compute Tanimoto similarities between compounds.
 
-    Compared are Morgan fingerprints (radius 2, 2048 bits, no stereo) of the
-    largest fragments, so a salt equals its parent.
+    Morgan fingerprints (radius 2, 2048 bits, no stereo) of the largest fragments are
+    compared, so a salt equals its parent.
 
     Parameters
     ----------
@@ -61,15 +61,15 @@ def tanimoto_matrix(
     >>> tanimoto_matrix(["CCO", "CCN"], ["OCC.Cl"]).round(2).tolist()
     [[1.0], [0.33]]
     """
-    rows = [_fingerprint(parent_smiles(one)) for one in query]
+    rows = [_fingerprint(parent_smiles(text)) for text in query]
     columns = (
         rows
         if reference is None
-        else [_fingerprint(parent_smiles(one)) for one in reference]
+        else [_fingerprint(parent_smiles(text)) for text in reference]
     )
     similarity = np.empty((len(rows), len(columns)), dtype=np.float64)
-    for row, one in enumerate(rows):
-        similarity[row] = DataStructs.BulkTanimotoSimilarity(one, columns)
+    for row, fingerprint in enumerate(rows):
+        similarity[row] = DataStructs.BulkTanimotoSimilarity(fingerprint, columns)
     return similarity
 
 
@@ -81,7 +81,7 @@ def nearest_tanimoto(query: Sequence[str], reference: Sequence[str]) -> np.ndarr
     query : sequence of str of length n_query
         Compounds.
     reference : sequence of str of length n_reference
-        Compounds searched, at least one.
+        Reference compounds, at least one.
 
     Returns
     -------
@@ -101,17 +101,19 @@ def nearest_tanimoto(query: Sequence[str], reference: Sequence[str]) -> np.ndarr
     >>> nearest_tanimoto(["CCO"], ["c1ccccc1", "OCC"]).tolist()
     [1.0]
     """
-    parents = list(dict.fromkeys(parent_smiles(one) for one in reference))
+    parents = list(dict.fromkeys(parent_smiles(compound) for compound in reference))
     if not parents:
         msg = "nearest_tanimoto needs at least one reference compound, got none."
         raise InputError(msg)
-    columns = [_fingerprint(one) for one in parents]
-    queries = [parent_smiles(one) for one in query]
+    columns = [_fingerprint(compound) for compound in parents]
+    queries = [parent_smiles(compound) for compound in query]
     nearest = {
-        one: max(DataStructs.BulkTanimotoSimilarity(_fingerprint(one), columns))
-        for one in dict.fromkeys(queries)
+        compound: max(
+            DataStructs.BulkTanimotoSimilarity(_fingerprint(compound), columns)
+        )
+        for compound in dict.fromkeys(queries)
     }
-    return np.asarray([nearest[one] for one in queries], dtype=np.float64)
+    return np.asarray([nearest[compound] for compound in queries], dtype=np.float64)
 
 
 def murcko_scaffold(smiles: object) -> str:
@@ -120,7 +122,7 @@ def murcko_scaffold(smiles: object) -> str:
     Parameters
     ----------
     smiles : str
-        One compound; its largest fragment counts.
+        One compound; its largest fragment is used.
 
     Returns
     -------
@@ -143,17 +145,17 @@ def murcko_scaffold(smiles: object) -> str:
 
 
 def tanimoto_clusters(smiles: Sequence[str], threshold: float = 0.5) -> np.ndarray:
-    """Group compounds so that similar ones are never in two groups.
+    """Group compounds so that similar compounds are in the same group.
 
-    Groups are the connected components of the graph that joins compounds of
-    one identity and compounds at least `threshold` alike (single linkage).
+    Groups are the connected components of the graph that connects compounds of the same
+    identity and compounds with a similarity of at least `threshold` (single linkage).
 
     Parameters
     ----------
     smiles : sequence of str of length n
         Compounds.
     threshold : float, default=0.5
-        Smallest similarity that joins two compounds, above 0 and at most 1.
+        Smallest similarity that connects two compounds, above 0 and at most 1.
 
     Returns
     -------
@@ -177,13 +179,15 @@ def tanimoto_clusters(smiles: Sequence[str], threshold: float = 0.5) -> np.ndarr
     if not 0 < threshold <= 1:
         msg = f"threshold={threshold!r} must be above 0 and at most 1."
         raise InputError(msg)
-    parents = [parent_smiles(one) for one in smiles]
+    parents = [parent_smiles(compound) for compound in smiles]
     unique = sorted(set(parents))
     component = _components(unique, threshold)
     # components are numbered by their first member in alphabetical order
     number = {c: i for i, c in enumerate(dict.fromkeys(component.tolist()))}
-    label = {one: number[int(component[row])] for row, one in enumerate(unique)}
-    return np.asarray([label[one] for one in parents], dtype=np.int64)
+    label = {
+        compound: number[int(component[row])] for row, compound in enumerate(unique)
+    }
+    return np.asarray([label[compound] for compound in parents], dtype=np.int64)
 
 
 def _components(parents: list[str], threshold: float) -> np.ndarray:

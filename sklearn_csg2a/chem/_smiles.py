@@ -1,4 +1,4 @@
-"""Reading SMILES strictly: refuse what RDKit accepts by accident."""
+"""Strict reading of SMILES: reject strings that RDKit accepts by accident."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _REACTION_ARROW = re.compile(r"(?<!-)>")
 _BRACKET_ATOM = re.compile(r"\[[^\]]*\]")
 _RING_BOND = re.compile(r"%\(\d+\)|%\d\d|\d")
 _ROUND_TRIPS = 3
-# The part of CXSMILES that says how to draw and which stereo is meant; what it says of
-# atoms, radicals, bonds and repeats would be another structure.
+# The part of CXSMILES about drawing and stereo groups; entries about atoms, radicals,
+# bonds and repeats would change the structure.
 _DRAWING = r"(?:\([^()|]*\)|r|(?:a|c|t|ctu|f|lp|w|wU|wD|@|o\d+|&\d+|T[HL]B):[\d.,:]*)"
 _TAIL = re.compile(rf"[ \t]+\|(?:{_DRAWING},?)*\|(?=,|$)")
 _ANY_TAIL = re.compile(r"[ \t]\|.*\|$")
@@ -32,17 +32,17 @@ _COMMA = re.compile(r", ?")
 def parse_smiles(smiles: object) -> Chem.Mol:
     """Read a SMILES string into a sanitized RDKit molecule.
 
-    RDKit reads the empty string as a molecule without atoms, ignores what
-    follows a space and drops letters outside ASCII. Here each of these is an
-    error, so that every molecule is the one that was written. Two things that
-    public tables have are read: CXSMILES (``"C/C=C/C |r,t:1|"``), whose tail is
-    dropped where it is about stereo or drawing, and several spellings of one
-    compound in a list (``"CCO, OCC"``), of which the first is taken.
+    RDKit reads the empty string as a molecule without atoms, ignores what follows a
+    space and drops letters outside ASCII. Here each of these is an error, so that no
+    string is read as another molecule. Two forms that occur in public tables are read:
+    CXSMILES (``"C/C=C/C |r,t:1|"``), whose extension is dropped if it is about stereo
+    or drawing, and a list of spellings of one compound (``"CCO, OCC"``), of which the
+    first is used.
 
     Parameters
     ----------
     smiles : str
-        One compound. Salts, mixtures, charges, isotopes and stereo are taken.
+        One compound. Salts, mixtures, charges, isotopes and stereo are accepted.
         Atom map numbers are dropped.
 
     Returns
@@ -53,10 +53,9 @@ def parse_smiles(smiles: object) -> Chem.Mol:
     Raises
     ------
     InvalidSmilesError
-        If `smiles` is no text, empty, padded or followed by other text, not
-        ASCII, a reaction, a list of different compounds, not readable, or has a
-        dummy atom ``*``, an undefined bond ``~`` or no heavy atom. The message is
-        the reason.
+        If `smiles` is not text, empty, padded or followed by other text, not ASCII, a
+        reaction, a list of different compounds, not readable, or has a dummy atom
+        ``*``, an undefined bond ``~`` or no heavy atom. The message gives the reason.
 
     Examples
     --------
@@ -133,13 +132,13 @@ def smiles_problem(smiles: object) -> str | None:
 
 @lru_cache(maxsize=65536)
 def _problem_of_text(text: str) -> str | None:
-    """Return the problem of a string, None for a valid one."""
+    """Return the problem of a string, None if it is valid."""
     return _read(text)[0] or None
 
 
 @lru_cache(maxsize=65536)
 def _canonical_text(text: str) -> str:
-    """Return the canonical form of a string, stable under another reading."""
+    """Return the canonical form of a string, unchanged when read again."""
     canonical = Chem.MolToSmiles(parse_smiles(text))
     with rdBase.BlockLogs():
         for _ in range(_ROUND_TRIPS):
@@ -159,48 +158,48 @@ def _read(smiles: object) -> tuple[str, Chem.Mol | None]:
     if _ANY_TAIL.search(text):
         problem = (
             "the part between bars (CXSMILES) changes the structure; give a SMILES "
-            "string that says it all"
+            "string that contains it"
         )
-        return f"{_shown(text)}: {problem}", None
+        return f"{_shorten(text)}: {problem}", None
     return _read_list(text) if "," in text else _read_one(text)
 
 
 def _read_list(text: str) -> tuple[str, Chem.Mol | None]:
-    """Read spellings of one compound with commas between them: the first of them."""
-    read = [_read_one(one) for one in _COMMA.split(text)]
+    """Read the first of several comma-separated spellings of one compound."""
+    read = [_read_one(spelling) for spelling in _COMMA.split(text)]
     failed = [problem for problem, mol in read if mol is None]
     if len(failed) == len(read) or (failed and ", " not in text):
         return _read_one(text)  # a name or an InChI
     if failed:
-        return f"{_shown(text)}: in this list, {failed[0]}", None
+        return f"{_shorten(text)}: in this list, {failed[0]}", None
     compounds = {identify(mol).identity for _, mol in read}
     if len(compounds) > 1:
         problem = (
-            f"a list of {len(compounds)} different compounds; give each of them a row "
-            "of its own"
+            f"a list of {len(compounds)} different compounds; give each of them "
+            "a separate row"
         )
-        return f"{_shown(text)}: {problem}", None
+        return f"{_shorten(text)}: {problem}", None
     return read[0]
 
 
 def _read_one(text: str) -> tuple[str, Chem.Mol | None]:
-    """Read a string without tail or list: ("", molecule) or (problem, None)."""
+    """Read a string without extension or list: ("", molecule) or (problem, None)."""
     problem = _problem_of_spelling(text)
     if problem:
-        return f"{_shown(text)}: {_identifier_or(problem, text)}", None
+        return f"{_shorten(text)}: {_identifier_or(problem, text)}", None
     with rdBase.BlockLogs():
         mol = Chem.MolFromSmiles(text)
         if mol is None:
             failure = _identifier_or(_parse_failure(text), text)
-            return f"{_shown(text)}: {failure}", None
+            return f"{_shorten(text)}: {failure}", None
         mol = _without_atom_maps(mol)
     problem = _problem_of_molecule(mol)
     if problem:
-        return f"{_shown(text)}: {problem}", None
+        return f"{_shorten(text)}: {problem}", None
     return "", mol
 
 
-def _shown(text: str) -> str:
+def _shorten(text: str) -> str:
     """Return the text quoted, shortened in the middle when it is long."""
     if len(text) > _SHOWN_LENGTH:
         half = _SHOWN_LENGTH // 2
@@ -215,23 +214,23 @@ def _problem_of_type(value: object) -> str:
         return f"{value!r}: missing value; every row needs a SMILES string"
     if isinstance(value, (bytes, bytearray)):
         return f"{value!r}: bytes, not text; decode it to str first"
-    shown = repr(value)
-    shown = shown if len(shown) <= _SHOWN_LENGTH else f"{shown[:_SHOWN_LENGTH]}..."
-    of_type = f"{shown}: not text but of type {type(value).__name__}"
+    text = repr(value)
+    text = text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
+    of_type = f"{text}: not text but of type {type(value).__name__}"
     if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
         of_type += ", perhaps a PubChem CID or an NSC number"
     return f"{of_type}; give a SMILES string"
 
 
 def _identifier_or(problem: str, text: str) -> str:
-    """Return what else a text is that is no SMILES string, or its problem."""
+    """Return which other identifier a text is, or else its problem."""
     if not text.strip() or text.strip().lower() in _MISSING_TEXTS:
         return problem
     return describe_other_identifier(text) or problem
 
 
 def _problem_of_spelling(text: str) -> str:
-    """Return what is wrong with the characters, "" when nothing is."""
+    """Return what is wrong with the characters, "" if nothing is."""
     if not text:
         return "empty string; every row needs a SMILES string"
     if text.lower() in _MISSING_TEXTS:
@@ -251,7 +250,7 @@ def _problem_of_spelling(text: str) -> str:
 
 
 def _problem_of_molecule(mol: Chem.Mol) -> str:
-    """Return why a readable molecule cannot be used, "" when it can."""
+    """Return why a readable molecule cannot be used, "" if it can."""
     if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
         return "it has a dummy atom '*'; give the whole compound"
     undefined = (Chem.BondType.UNSPECIFIED, Chem.BondType.ZERO)
@@ -263,12 +262,12 @@ def _problem_of_molecule(mol: Chem.Mol) -> str:
 
 
 def _parse_failure(text: str) -> str:
-    """Explain in words why RDKit refuses a string."""
+    """Explain why RDKit rejects a string."""
     raw = Chem.MolFromSmiles(text, sanitize=False)
     if raw is not None:
         problems = Chem.DetectChemistryProblems(raw)
-        found = "; ".join(p.Message().strip() for p in problems[:3])
-        return f"RDKit cannot read it ({found or 'it fails sanitization'})"
+        messages = "; ".join(p.Message().strip() for p in problems[:3])
+        return f"RDKit cannot read it ({messages or 'it fails sanitization'})"
     return f"RDKit cannot read it ({_syntax_failure(text)})"
 
 
@@ -288,7 +287,7 @@ def _syntax_failure(text: str) -> str:
 
 
 def _without_atom_maps(mol: Chem.Mol) -> Chem.Mol:
-    """Drop atom map numbers, and the stereo that only they created."""
+    """Drop atom map numbers, and stereo that exists only because of them."""
     mapped = [atom for atom in mol.GetAtoms() if atom.GetAtomMapNum()]
     if not mapped:
         return mol

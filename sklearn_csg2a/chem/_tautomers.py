@@ -1,4 +1,4 @@
-"""Tautomers: InChI joins those that move hydrogens between hetero atoms, not enols."""
+"""Tautomers: InChI unifies those of hetero atoms, but not enols with ketones."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from rdkit import Chem, rdBase
 __all__ = ["inchi_block", "keto_block", "loose_tautomer_key"]
 
 _BLOCK_LENGTH = 14
-_LOOSE = "/KET /15T"  # InChI's own keto-enol and 1,5 rules: they join too much
-# On Kekule structures. Bonds change as in the list of (atom, atom, order); what loses
-# a double bond to carbon gets the hydrogen. An enol whose other carbon bears oxygen
-# could become either of two ketones (glucose and fructose), so it stays.
+_LOOSE = "/KET /15T"  # InChI's own keto-enol and 1,5 rules: they unify too much
+# On Kekule structures. Bonds change as in the list of (atom, atom, order); an atom that
+# loses a double bond to carbon gets the hydrogen. An enol whose other carbon bears
+# oxygen could become either of two ketones (glucose and fructose), so it is kept.
 _TO_KETO = (
     ("[OX2H1]-[#6]=[#6;!$([#6]~[#8])]", ((0, 1, 2), (1, 2, 1))),
     ("[OX2H1]-[#6](-[OX2])=[#6]", ((0, 1, 2), (1, 3, 1))),
@@ -22,7 +22,8 @@ _TO_KETO = (
         ((0, 1, 2), (1, 2, 1), (3, 4, 2), (3, 5, 1)),
     ),
 )
-# A pyridinol next to its nitrogen is written as the pyridone, whose ring is no phenol.
+# A pyridinol next to its nitrogen is written as the pyridone, whose ring is not a
+# phenol.
 _LACTIM = "[OX2H1]-[c]:[nX2;H0]"
 _OXIDE = "[O-]-[n+]:[c]-[S,O;X2;H1]"  # of pyrithione, a hydroxythiopyridone as well
 _RING_OF_BENZENE = 6
@@ -34,9 +35,9 @@ def inchi_block(mol: Chem.Mol) -> str:
 
 
 def keto_block(mol: Chem.Mol) -> str:
-    """Return the block of the compound, of its ketone where it is drawn as an enol.
+    """Return the block of a compound; enols are converted to ketones first.
 
-    Phenols and their nitrogen analogues are no enols.
+    Phenols and their nitrogen analogues do not count as enols.
     """
     mol = _without_oxides(mol)
     inchi = _inchi(mol)
@@ -49,27 +50,27 @@ def keto_block(mol: Chem.Mol) -> str:
 
 
 def loose_tautomer_key(mol: Chem.Mol) -> str:
-    """Return a key that more tautomers share, and some that are none."""
+    """Return a key shared by more tautomers, and by some other isomers."""
     with rdBase.BlockLogs():
         inchi = Chem.MolToInchi(mol, options=_LOOSE)
     return _block(inchi or "")
 
 
 def _inchi(mol: Chem.Mol) -> str:
-    """Return the standard InChI, "" where there is none."""
+    """Return the standard InChI, "" if InChI fails."""
     with rdBase.BlockLogs():
         return str(Chem.MolToInchi(mol) or "")
 
 
 def _block(inchi: str) -> str:
-    """Return the first block of the key of an InChI, "" of none."""
+    """Return the first block of the key of an InChI, "" if it is empty."""
     return str(Chem.InchiToInchiKey(inchi)[:_BLOCK_LENGTH]) if inchi else ""
 
 
 def _common_tautomer(mol: Chem.Mol, inchi: str) -> Chem.Mol:
-    """Return one structure for all that InChI joins, so that none comes apart here.
+    """Return one structure for all tautomers that InChI unifies.
 
-    Of some ions InChI moves protons so that its structure is another one.
+    InChI moves protons of some ions; the molecule is returned unchanged then.
     """
     with rdBase.BlockLogs():
         common = Chem.MolFromInchi(inchi)
@@ -77,7 +78,7 @@ def _common_tautomer(mol: Chem.Mol, inchi: str) -> Chem.Mol:
 
 
 def _ketonised(mol: Chem.Mol) -> Chem.Mol | None:
-    """Turn all enols into ketones; None where there is none."""
+    """Turn all enols into ketones; None if there is no enol."""
     mol = _as_lactams(mol)
     phenolic = _benzenoid_bonds(mol)
     work = Chem.RWMol(mol)
@@ -90,7 +91,7 @@ def _ketonised(mol: Chem.Mol) -> Chem.Mol | None:
                 Chem.BondType.DOUBLE if order == 2 else Chem.BondType.SINGLE
             )
         for index in {index for bond in step for index in bond[:2]}:
-            _forget_hydrogens(work.GetAtomWithIdx(index))
+            _reset_hydrogens(work.GetAtomWithIdx(index))
         work.UpdatePropertyCache(strict=False)
         changed = True
     if not changed:
@@ -107,7 +108,7 @@ def _as_lactams(mol: Chem.Mol) -> Chem.Mol:
         oxygen, carbon, nitrogen = match
         work = Chem.RWMol(mol)
         work.GetBondBetweenAtoms(oxygen, carbon).SetBondType(Chem.BondType.DOUBLE)
-        _forget_hydrogens(work.GetAtomWithIdx(oxygen))
+        _reset_hydrogens(work.GetAtomWithIdx(oxygen))
         work.GetAtomWithIdx(nitrogen).SetNumExplicitHs(1)
         with rdBase.BlockLogs():
             if Chem.SanitizeMol(work, catchErrors=True):
@@ -126,15 +127,15 @@ def _without_oxides(mol: Chem.Mol) -> Chem.Mol:
     for index in (oxygen, nitrogen):
         work.GetAtomWithIdx(index).SetFormalCharge(0)
     for index in (oxygen, other):
-        _forget_hydrogens(work.GetAtomWithIdx(index))
+        _reset_hydrogens(work.GetAtomWithIdx(index))
     work.GetBondBetweenAtoms(carbon, other).SetBondType(Chem.BondType.DOUBLE)
     with rdBase.BlockLogs():
         failed = Chem.SanitizeMol(work, catchErrors=True)
     return mol if failed else work.GetMol()
 
 
-def _forget_hydrogens(atom: Chem.Atom) -> None:
-    """Let valence rules say how many hydrogens an atom has."""
+def _reset_hydrogens(atom: Chem.Atom) -> None:
+    """Let valence rules determine the hydrogens of an atom."""
     atom.SetNumExplicitHs(0)
     atom.SetNoImplicit(False)  # noqa: FBT003
 
@@ -142,7 +143,7 @@ def _forget_hydrogens(atom: Chem.Atom) -> None:
 def _next_step(
     mol: Chem.Mol, phenolic: set[frozenset[int]]
 ) -> list[tuple[int, int, int]]:
-    """Return the bonds to change for the first enol found, [] where there is none."""
+    """Return the bonds to change for the first enol, [] if there is none."""
     for pattern, changes in _patterns():
         for match in mol.GetSubstructMatches(pattern, uniquify=False):
             step = [(match[a], match[b], order) for a, b, order in changes]
@@ -172,7 +173,7 @@ def _is_benzenoid(atom: Chem.Atom) -> bool:
 
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[tuple[Chem.Mol, tuple[tuple[int, int, int], ...]], ...]:
-    """Return the patterns of enols, read."""
+    """Return the parsed patterns of enols."""
     return tuple((Chem.MolFromSmarts(text), changes) for text, changes in _TO_KETO)
 
 
@@ -184,11 +185,11 @@ def _lactim() -> Chem.Mol:
 
 @lru_cache(maxsize=1)
 def _oxide() -> Chem.Mol:
-    """Return the pattern of an N-oxide beside a hydroxyl or thiol group."""
+    """Return the pattern of an N-oxide next to a hydroxyl or thiol group."""
     return Chem.MolFromSmarts(_OXIDE)
 
 
 @lru_cache(maxsize=1)
 def _maybe_enol() -> Chem.Mol:
-    """Return a pattern that everything has that may turn out an enol."""
+    """Return a pattern that every possible enol matches."""
     return Chem.MolFromSmarts("[OX1,OX2H1]~[#6]~[#6;X3]")

@@ -26,7 +26,7 @@ class Progress:
         self.total = len(self.pending)
         self.jobs = jobs
         self.start = monotonic()
-        self.line = ProgressLine(self.total, "task", left="", stream=stream)
+        self.line = ProgressLine(self.total, "task", time_left="", stream=stream)
         self.seconds: dict[str, list[float]] = defaultdict(list)
         for row in stored:
             if row["fit_seconds"]:
@@ -62,7 +62,7 @@ class Progress:
 
     def say(self, message: str) -> None:
         """Write a message on a line of its own."""
-        self.line.say(message)
+        self.line.write_message(message)
 
     def finish(self, message: str | None = None) -> None:
         """Leave the line, with a message below it."""

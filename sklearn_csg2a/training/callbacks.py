@@ -87,8 +87,12 @@ class ShowProgress(Callback):
         """Start the line."""
         done = len(net.history)
         if done < net.max_epochs and not net.stop_requested:
-            left = "at most {remaining} left"
-            self.line = ProgressLine(net.max_epochs, "epoch", start=done, left=left)
+            self.line = ProgressLine(
+                net.max_epochs,
+                "epoch",
+                start=done,
+                time_left="at most {remaining} left",
+            )
 
     def on_epoch_end(self, net: TrainingNet, **_: Any) -> None:
         """Show the losses of the epoch."""

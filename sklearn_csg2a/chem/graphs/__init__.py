@@ -1,4 +1,4 @@
-"""Molecules as graphs: atoms, bonds and distances, as networks take them."""
+"""Molecules as graphs of atoms, bonds and distances: the input of networks."""
 
 from sklearn_csg2a.chem.graphs.mat import (
     N_NODE_FEATURES,

@@ -83,7 +83,7 @@ class AtomGraph:
     features : ndarray of shape (n_atoms, n_features), dtype float32
         One row per atom.
     neighbors : ndarray of shape (n_atoms, max_degree), dtype int64
-        Neighbors of each atom, -1 behind the last.
+        Neighbors of each atom, padded with -1.
     """
 
     features: np.ndarray
@@ -92,19 +92,19 @@ class AtomGraph:
 
 @lru_cache(maxsize=16384)
 def atom_graph(smiles: str, kind: str) -> AtomGraph:
-    """Build the graph of one compound; kept in memory, so do not write to it.
+    """Build the graph of one compound; it is cached, so do not modify it.
 
     Parameters
     ----------
     smiles : str
         One compound.
     kind : {"graphdrp", "drpreter"}
-        Which features: 78 that sum to one in each atom, or 77.
+        Feature set: 78 features that sum to one for each atom, or 77.
 
     Returns
     -------
     graph : AtomGraph
-        Atoms in the order of the SMILES, hydrogens implied.
+        Atoms in the order of the SMILES, without hydrogens.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def atom_graph(smiles: str, kind: str) -> AtomGraph:
 def pad_atom_graphs(
     graphs: Sequence[AtomGraph],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Put graphs of different sizes in arrays of one shape.
+    """Pad graphs of different sizes to arrays of one shape.
 
     Parameters
     ----------
@@ -141,9 +141,9 @@ def pad_atom_graphs(
     Returns
     -------
     features : ndarray of shape (n_graphs, max_atoms, n_features)
-        Zero behind the last atom.
+        Padded with zeros.
     neighbors : ndarray of shape (n_graphs, max_atoms, max_degree)
-        Positions in the same graph; -1 behind the last neighbor.
+        Positions in the same graph, padded with -1.
     n_atoms : ndarray of shape (n_graphs,)
         Number of atoms of each graph.
 
@@ -166,16 +166,16 @@ def pad_atom_graphs(
 
 
 def _pad_lists(lists: Sequence[Sequence[int]]) -> np.ndarray:
-    """Return lists as rows of an array, filled up by -1; at least one column."""
-    width = max(1, *(len(one) for one in lists), 1)
+    """Return lists as rows of an array, padded with -1; at least one column."""
+    width = max(1, *(len(indices) for indices in lists), 1)
     padded = np.full((len(lists), width), -1, dtype=np.int64)
-    for row, one in zip(padded, lists, strict=True):
-        row[: len(one)] = one
+    for row, indices in zip(padded, lists, strict=True):
+        row[: len(indices)] = indices
     return padded
 
 
 def _graphdrp_features(atom: Chem.Atom) -> list[float]:
-    """Return element, degree, hydrogens, valence and aromaticity, sum one."""
+    """Return element, degree, hydrogens, valence and aromaticity; they sum to one."""
     values = [
         *_one_hot(atom.GetSymbol(), [*_ELEMENTS, "other"], last_is_other=True),
         *_one_hot(atom.GetDegree(), range(11), last_is_other=True),
@@ -188,7 +188,7 @@ def _graphdrp_features(atom: Chem.Atom) -> list[float]:
 
 
 def _drpreter_features(atom: Chem.Atom) -> list[float]:
-    """Return the 77 features; what is not listed leaves its group empty."""
+    """Return the 77 features; a group is all zero for an unlisted value."""
     return [
         *_one_hot(atom.GetSymbol(), _ELEMENTS),
         *_one_hot(atom.GetDegree(), range(11)),
@@ -212,7 +212,7 @@ _DESCRIPTIONS: dict[str, Callable[[Chem.Atom], list[float]]] = {
 def _one_hot(
     value: object, choices: Sequence[object], *, last_is_other: bool = False
 ) -> list[float]:
-    """Return a one among zeros; none for an unlisted value, or the last one."""
+    """One-hot encode a value; an unlisted value gives zeros or the last column."""
     hot = [float(value == choice) for choice in choices]
     if last_is_other and not any(hot):
         hot[-1] = 1.0
@@ -220,10 +220,10 @@ def _one_hot(
 
 
 def _implicit_valence(atom: Chem.Atom) -> int:
-    """Return the valence taken by implied hydrogens."""
+    """Return the valence of implicit hydrogens."""
     return atom.GetNumImplicitHs()
 
 
 def _chirality(atom: Chem.Atom) -> str:
-    """Return R, S or nothing."""
+    """Return R, S or an empty string."""
     return atom.GetProp("_CIPCode") if atom.HasProp("_CIPCode") else ""

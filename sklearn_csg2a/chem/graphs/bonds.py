@@ -33,18 +33,18 @@ _BONDS = (
 
 @dataclass(frozen=True)
 class BondGraph:
-    """Atoms, and each bond in both directions, one behind the other.
+    """Atoms, and each bond in both directions, consecutively.
 
     Attributes
     ----------
     atoms : ndarray of shape (n_atoms, 133), dtype float32
         Features of atoms.
     bonds : ndarray of shape (n_directed_bonds, 14), dtype float32
-        Features of bonds; bond 2k + 1 is bond 2k backwards.
+        Features of bonds; bond 2k + 1 is the reverse of bond 2k.
     begin : ndarray of shape (n_directed_bonds,), dtype int64
         Atom in which a directed bond begins.
     incoming : ndarray of shape (n_atoms, max_degree), dtype int64
-        Directed bonds that end in each atom, -1 behind the last.
+        Directed bonds that end in each atom, padded with -1.
     """
 
     atoms: np.ndarray
@@ -55,7 +55,7 @@ class BondGraph:
 
 @lru_cache(maxsize=16384)
 def bond_graph(smiles: str) -> BondGraph:
-    """Build the graph of one compound; kept in memory, so do not write to it.
+    """Build the graph of one compound; it is cached, so do not modify it.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def bond_graph(smiles: str) -> BondGraph:
     Returns
     -------
     graph : BondGraph
-        Atoms in the order of the SMILES, hydrogens implied.
+        Atoms in the order of the SMILES, without hydrogens.
 
     Examples
     --------
@@ -86,15 +86,15 @@ def bond_graph(smiles: str) -> BondGraph:
         lists[ends[1]].append(2 * k)
         lists[ends[0]].append(2 * k + 1)
     incoming = np.full((len(atoms), max(1, *map(len, lists), 1)), -1, dtype=np.int64)
-    for row, one in zip(incoming, lists, strict=True):
-        row[: len(one)] = one
+    for row, indices in zip(incoming, lists, strict=True):
+        row[: len(indices)] = indices
     for array in (atoms, bonds, begin, incoming):
         array.flags.writeable = False
     return BondGraph(atoms, bonds, begin, incoming)
 
 
 def pad_bond_graphs(graphs: Sequence[BondGraph]) -> tuple[np.ndarray, ...]:
-    """Put graphs of different sizes in arrays of one shape.
+    """Pad graphs of different sizes to arrays of one shape.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def pad_bond_graphs(graphs: Sequence[BondGraph]) -> tuple[np.ndarray, ...]:
     Examples
     --------
     >>> from sklearn_csg2a.chem.graphs.bonds import bond_graph, pad_bond_graphs
-    >>> arrays = pad_bond_graphs([bond_graph(one) for one in ("C", "CCO")])
+    >>> arrays = pad_bond_graphs([bond_graph(smiles) for smiles in ("C", "CCO")])
     >>> [part.shape for part in arrays]
     [(2, 3, 133), (2, 3, 2), (2,), (2, 4, 14), (2, 4), (2,)]
     """
@@ -148,7 +148,7 @@ def _atom_features(atom: Chem.Atom) -> list[float]:
 
 
 def _bond_features(bond: Chem.Bond) -> list[float]:
-    """Return the 14 features of a bond; the first marks a bond that is none."""
+    """Return the 14 features of a bond; the first, for absent bonds, is 0."""
     return [
         0.0,
         *(float(bond.GetBondType() == kind) for kind in _BONDS),
@@ -159,6 +159,6 @@ def _bond_features(bond: Chem.Bond) -> list[float]:
 
 
 def _one_hot(value: object, choices: Sequence[object]) -> list[float]:
-    """Return a one among zeros, the last of them for all that is not listed."""
+    """One-hot encode a value; the last column is for unlisted values."""
     hot = [float(value == choice) for choice in choices]
     return [*hot, float(not any(hot))]

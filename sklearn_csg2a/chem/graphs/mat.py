@@ -31,8 +31,8 @@ __all__ = [
     "unsupported_elements",
 ]
 
-# The order is part of published checkpoints. The last entry of each group also
-# takes every value that is not listed.
+# The order is part of published checkpoints. The last entry of each group is also used
+# for unlisted values.
 _ELEMENTS = (5, 6, 7, 8, 9, 15, 16, 17, 35, 53, "other")
 _DEGREES = (0, 1, 2, 3, 4, 5)
 _HYDROGENS = (0, 1, 2, 3, 4)
@@ -68,7 +68,7 @@ class MoleculeGraph:
     distance : ndarray of shape (n_heavy + 1, n_heavy + 1), dtype float32
         Distances in angstrom; the dummy's row and column are 1e6.
     timed_out : bool
-        As of the :class:`Conformer`: another run may find other distances.
+        As in :class:`Conformer`: another run may give other distances.
     """
 
     node_features: np.ndarray
@@ -78,12 +78,12 @@ class MoleculeGraph:
 
 
 def molecule_graph(mol: Chem.Mol, coordinates: np.ndarray) -> MoleculeGraph:
-    """Build the graph of one molecule; hydrogens are never nodes.
+    """Build the graph of one molecule, without nodes for hydrogens.
 
     Parameters
     ----------
     mol : rdkit.Chem.Mol
-        Sanitized molecule. Explicit hydrogens are counted, not kept.
+        Sanitized molecule. Explicit hydrogens are counted, but are not nodes.
     coordinates : ndarray of shape (n_heavy, 3)
         Positions of the heavy atoms in angstrom, in the order of `mol`.
 
@@ -128,7 +128,7 @@ def molecule_graphs(
     timeout: int = 60,
     max_atoms: int = 200,
 ) -> list[MoleculeGraph]:
-    """Build the graphs of many compounds, each distinct one once.
+    """Build the graphs of many compounds, once per distinct compound.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def molecule_graphs(
     >>> [len(graph.adjacency) for graph in molecule_graphs(["CCO", "c1ccccc1"])]
     [4, 7]
     """
-    canonical = [canonical_smiles(one) for one in smiles]
+    canonical = [canonical_smiles(text) for text in smiles]
     unique = list(dict.fromkeys(canonical))
     conformers = embed_conformers(
         unique,
@@ -173,23 +173,27 @@ def molecule_graphs(
         max_atoms=max_atoms,
     )
     graphs = {
-        one: build_graph(parse_smiles(one), conformer.coordinates, conformer.timed_out)
-        for one, conformer in zip(unique, conformers, strict=True)
+        text: build_graph(
+            parse_smiles(text), conformer.coordinates, conformer.timed_out
+        )
+        for text, conformer in zip(unique, conformers, strict=True)
     }
     check_elements(unique)
-    return [graphs[one] for one in canonical]
+    return [graphs[text] for text in canonical]
 
 
 def check_elements(smiles: Sequence[str]) -> None:
-    """Warn, once for all, of elements that share the class "other"."""
-    found = {repr(one): unsupported_elements(parse_smiles(one)) for one in smiles}
-    unsupported = {one: elements for one, elements in found.items() if elements}
+    """Warn once about elements in the class "other"."""
+    elements_of = {
+        repr(text): unsupported_elements(parse_smiles(text)) for text in smiles
+    }
+    unsupported = {text: elements for text, elements in elements_of.items() if elements}
     if unsupported:
         _warn_unsupported(unsupported)
 
 
 def unsupported_elements(mol: Chem.Mol) -> tuple[str, ...]:
-    """Return the elements of a molecule that share the class "other".
+    """Return the elements of a molecule in the class "other".
 
     Parameters
     ----------
@@ -199,7 +203,7 @@ def unsupported_elements(mol: Chem.Mol) -> tuple[str, ...]:
     Returns
     -------
     elements : tuple of str
-        Element symbols in alphabetical order, hydrogen left out.
+        Element symbols in alphabetical order, without hydrogen.
 
     Examples
     --------
@@ -215,13 +219,15 @@ def unsupported_elements(mol: Chem.Mol) -> tuple[str, ...]:
     return tuple(sorted(symbols))
 
 
-def _warn_unsupported(found: Mapping[str, tuple[str, ...]]) -> None:
+def _warn_unsupported(elements_of: Mapping[str, tuple[str, ...]]) -> None:
     """Name elements and compounds in one warning."""
-    elements = sorted({symbol for symbols in found.values() for symbol in symbols})
+    elements = sorted(
+        {symbol for symbols in elements_of.values() for symbol in symbols}
+    )
     warnings.warn(
-        f"Elements {', '.join(elements)} have no column of their own and share "
-        f"'other', in {list_offenders(found)}. The encoder cannot tell them apart; "
-        "MorganEncoder can.",
+        f"Elements {', '.join(elements)} have no separate column and share "
+        f"'other', in {list_offenders(elements_of)}. The encoder cannot "
+        "distinguish them; MorganEncoder can.",
         UnsupportedElementWarning,
         stacklevel=3,
     )
