@@ -44,10 +44,11 @@ from benchmarks.models.profiles.network import (
 )
 from benchmarks.run import RESULTS, cache_folder
 from benchmarks.studies.perturbation_summary import by_plate, compare_models, summarize
+from sklearn_csg2a._utils.files import replacing
 from sklearn_csg2a.datasets import load_interactome
 from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.evaluation.folds import TEST_SEED, Fold, hash_split
-from sklearn_csg2a.evaluation.store import Table, replaced
+from sklearn_csg2a.evaluation.store import Table
 from sklearn_csg2a.evaluation.study import Study, is_stored
 from sklearn_csg2a.evaluation.tasks import Result, describe_versions
 from sklearn_csg2a.evaluation.workers import Processes
@@ -150,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def keep(result: Result) -> None:
         path = result.task.scores_path(options.cache)
-        with replaced(path) as part, part.open("wb") as file:
+        with replacing(path) as part, part.open("wb") as file:
             np.savez_compressed(file, **result.arrays)
         table.add([result.row])
 
@@ -290,12 +291,12 @@ def write_summary(profiles: Bunch, table: Table, options: argparse.Namespace) ->
         return
     scores = read_scores(tasks, profiles, options.cache)
     tests = compare_models(scores)
-    with replaced(options.results / f"{DATA}_tests.csv") as part:
+    with replacing(options.results / f"{DATA}_tests.csv") as part:
         tests.to_csv(part, index=False, float_format="%.6g")
     kept = pd.DataFrame([stored[table.key_of(task.as_row())] for task in tasks])
     agreement = _change.replicate_agreement(profiles)
     text = summarize(kept, tests, agreement, by_plate(scores))
-    with replaced(options.results / f"{DATA}.md") as part:
+    with replacing(options.results / f"{DATA}.md") as part:
         part.write_text(text, encoding="utf-8")
     print(text)
 

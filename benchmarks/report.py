@@ -20,6 +20,7 @@ from benchmarks.data.load import LOADERS
 from benchmarks.models.registry import NAIVE, ROSTER, Registered
 from benchmarks.run import RESULTS, cache_folder
 from benchmarks.studies.notes import read_notes, read_paragraphs
+from sklearn_csg2a._utils.files import replacing
 from sklearn_csg2a.evaluation.page import (
     Origin,
     as_html,
@@ -28,7 +29,6 @@ from sklearn_csg2a.evaluation.page import (
     make_report,
 )
 from sklearn_csg2a.evaluation.panels import make_panels, read_results
-from sklearn_csg2a.evaluation.store import replaced
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         **{name: picture.svg for name, picture in list_files(report)},
     }
     for name, text in texts.items():
-        with replaced(folder / name) as part:
+        with replacing(folder / name) as part:
             part.write_text(text, encoding="utf-8")
         print(folder / name)
     return 0

@@ -35,6 +35,8 @@ from benchmarks.models.pretraining import Pretraining, plan_pretraining, pretrai
 from benchmarks.run import RESULTS, cache_folder
 from benchmarks.studies.transfer_summary import summarize
 from sklearn_csg2a import DrugResponseRegressor
+from sklearn_csg2a._utils.files import replacing
+from sklearn_csg2a._utils.names import plain_spelling
 from sklearn_csg2a.datasets import load_gdsc, load_gdsc2, load_interactome
 from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.evaluation.evaluate import describe_fit, measure
@@ -51,7 +53,7 @@ from sklearn_csg2a.evaluation.results import (
     record_folds,
     save_predictions,
 )
-from sklearn_csg2a.evaluation.store import Table, replaced
+from sklearn_csg2a.evaluation.store import Table
 from sklearn_csg2a.evaluation.study import Study, is_stored
 from sklearn_csg2a.evaluation.tasks import Result, describe_versions
 from sklearn_csg2a.evaluation.workers import Processes
@@ -214,12 +216,8 @@ def match_cells(cells: pd.Series, names: pd.Series) -> pd.Series:
 
     `names` holds the name of each id. A name without an id stays.
     """
-
-    def bare(name: str) -> str:
-        return "".join(filter(str.isalnum, name)).casefold()
-
-    known = {bare(name): cell for cell, name in names.items()}
-    return cells.map(lambda name: known.get(bare(name), name))
+    known = {plain_spelling(name): cell for cell, name in names.items()}
+    return cells.map(lambda name: known.get(plain_spelling(name), name))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -249,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if status == 130:
         return status
     text = summarize(pd.DataFrame(table.read().values()))
-    with replaced(options.results / f"{DATA}.md") as part:
+    with replacing(options.results / f"{DATA}.md") as part:
         part.write_text(text, encoding="utf-8")
     print(text)
     return status

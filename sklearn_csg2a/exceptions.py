@@ -12,6 +12,7 @@ __all__ = [
     "InputError",
     "InterruptedFitWarning",
     "InvalidSmilesError",
+    "MissingDependencyError",
     "ModelFileError",
     "SlowPrecisionWarning",
     "UnknownCellLineError",
@@ -45,6 +46,10 @@ class ModelFileError(Csg2aError, ValueError):
 
 class DataFileError(InputError):
     """A data file is empty, truncated, damaged or of another kind."""
+
+
+class MissingDependencyError(Csg2aError, ImportError):
+    """An optional package is needed and not installed."""
 
 
 class CheckpointError(Csg2aError, ValueError):

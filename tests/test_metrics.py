@@ -273,6 +273,20 @@ def test_scorers_agree_with_their_measures(screen):
     assert result["test_within_cell"][0] == pytest.approx(within)
 
 
+def test_scorers_that_need_no_column_share_one_prediction(screen):
+    X, y = screen
+    calls = []
+
+    class CountingRegressor(ColumnRegressor):
+        def predict(self, X):
+            calls.append(len(X))
+            return super().predict(X)
+
+    plain = {name: SCORERS[name] for name in ("neg_rmse", "pearson", "spearman")}
+    cross_validate(CountingRegressor(), X, y, scoring=plain, cv=2)
+    assert len(calls) == 2  # one for each fold
+
+
 def test_constant_model_scores_zero_in_a_search(screen):
     X, y = screen
     for name, scorer in SCORERS.items():

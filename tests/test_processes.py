@@ -17,7 +17,7 @@ import torch
 
 from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a._utils.archive import read_archive
-from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.exceptions import InputError, MissingDependencyError
 from sklearn_csg2a.training.data import Batches, TreatmentDataset
 from sklearn_csg2a.training.processes import Processes, join_processes
 
@@ -96,7 +96,8 @@ def test_several_processes_need_an_integer_seed(random_state):
 
 def test_without_accelerate_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "accelerate", None)
-    with pytest.raises(InputError, match="needs the package accelerate: pip install"):
+    message = "needs the package accelerate: pip install"
+    with pytest.raises(MissingDependencyError, match=message):
         PerturbationRegressor(device="accelerate").fit(np.eye(8), np.eye(8))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from sklearn_csg2a._utils.names import plain_spelling
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.datasets import load_gdsc, load_gdsc2, load_interactome, load_nci60
 from sklearn_csg2a.preprocessing import RobustZScore
@@ -93,14 +94,12 @@ def select_nci60(nci60: Bunch) -> Bunch:
 
 def shared_lines(gdsc_cells: pd.DataFrame, nci60_cells: pd.DataFrame) -> set[str]:
     """Return the ids in GDSC of all lines of NCI-60: by mark, by id and by name."""
-
-    def bare(names: pd.Series) -> pd.Series:
-        return names.astype(str).str.replace("[^A-Za-z0-9]", "", regex=True).str.lower()
-
+    names = gdsc_cells["cell_line_name"].astype(str).map(plain_spelling)
+    others = nci60_cells["cell_line"].astype(str).map(plain_spelling)
     is_shared = (
         gdsc_cells["in_nci60"].astype(bool)
         | gdsc_cells["cell_line"].isin(nci60_cells["depmap_id"].dropna())
-        | bare(gdsc_cells["cell_line_name"]).isin(bare(nci60_cells["cell_line"]))
+        | names.isin(others)
     )
     return set(gdsc_cells["cell_line"][is_shared])
 

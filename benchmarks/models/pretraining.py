@@ -15,9 +15,9 @@ from sklearn.utils import Bunch
 
 from benchmarks.models import registry as models
 from sklearn_csg2a import PerturbationRegressor, save_model
+from sklearn_csg2a._utils.files import replacing
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.evaluation.configuration import hash_parts
-from sklearn_csg2a.evaluation.store import replaced
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def pretrain(plan: Pretraining, folder: Path) -> tuple[Path, dict[str, Any]]:
             "pretraining_profiles": len(plan.X),
             "pretraining_compounds": plan.n_compounds,
         }
-        with replaced(path) as part:
+        with replacing(path) as part:
             save_model(model, part)
-        with replaced(notes) as part:
+        with replacing(notes) as part:
             part.write_text(json.dumps(found), encoding="utf-8")
     return path, json.loads(notes.read_text(encoding="utf-8"))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["digest", "write_atomically"]
+__all__ = ["digest", "replacing", "write_atomically"]
 
 
 def digest(*arrays: np.ndarray) -> str:
@@ -21,20 +23,33 @@ def digest(*arrays: np.ndarray) -> str:
     return total.hexdigest()
 
 
-def write_atomically(target: Path, content: bytes) -> None:
-    """Write to a temporary file in the same folder, flush, then rename."""
+@contextmanager
+def replacing(target: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Give a path to write to, which becomes the target if all goes well.
+
+    It lies in the folder of the target, which is made, and ends in the same suffix.
+    Whoever stops in between leaves the target as it was. A durable one also survives
+    a power cut, which takes a few milliseconds.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    part = target.with_name(f".{target.stem}.{secrets.token_hex(8)}{target.suffix}")
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        yield part
+        if durable:
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+        part.replace(target)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
-    _flush_folder(target.parent)
+    if durable:
+        _flush_folder(target.parent)
+
+
+def write_atomically(target: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    with replacing(target) as part, part.open("xb") as file:
+        file.write(content)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 
+from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import Interval, RealNotInt, StrOptions
 from sklearn_csg2a.baselines._features import (
@@ -376,17 +377,12 @@ class GradientBoostingResponse(_TreeResponse):
 
     def _make_lightgbm(self, seed: int, n_rows: int) -> Any:
         """Return the unfitted LGBMRegressor with the same settings."""
-        try:
-            from lightgbm import LGBMRegressor
-        except ImportError as error:
-            msg = (
-                "library='lightgbm' needs the package lightgbm: "
-                "pip install 'sklearn_csg2a[boosting]'."
-            )
-            raise ImportError(msg) from error
+        lightgbm = import_optional(
+            "lightgbm", extra="boosting", purpose="library='lightgbm'"
+        )
         # LightGBM sets memory aside for all leaves: ask for no more than there can be.
         possible = min(max(n_rows // self.min_samples_leaf, 2), _MOST_LEAVES)
-        return LGBMRegressor(
+        return lightgbm.LGBMRegressor(
             n_estimators=self.max_iter,
             learning_rate=self.learning_rate,
             num_leaves=min(self.max_leaf_nodes or possible, possible),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import threading
 import zipfile
 import zlib
@@ -15,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_csg2a._utils.files import replacing
+
 if TYPE_CHECKING:
+    import os
     from collections.abc import Hashable, Mapping
 
 __all__ = ["ArrayStore", "MemoryCache", "content_hash"]
@@ -107,12 +108,6 @@ class ArrayStore:
 
     def store(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Write the arrays of a key atomically."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.directory, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, **{"key": np.asarray(key), **arrays})  # type: ignore[arg-type]
-            Path(name).replace(self.path(key))
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        # Not durable: an entry lost in a power cut is computed anew.
+        with replacing(self.path(key), durable=False) as part, part.open("xb") as file:
+            np.savez(file, **{"key": np.asarray(key), **arrays})  # type: ignore[arg-type]

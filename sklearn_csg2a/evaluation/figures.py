@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.evaluation.comparisons import Comparison
 from sklearn_csg2a.evaluation.panels import Panel
 from sklearn_csg2a.evaluation.statistics import RankTest, find_cliques, t_interval
@@ -78,9 +79,8 @@ def _drawn(draw: Callable[..., tuple[Figure, str, str]]) -> Callable[..., Pictur
 
     @wraps(draw)
     def make(*args: object) -> Picture:
-        from matplotlib import rc_context
-
-        with rc_context(STYLE):  # type: ignore[arg-type]
+        matplotlib = import_optional("matplotlib", extra="report", purpose="A figure")
+        with matplotlib.rc_context(STYLE):
             figure, caption, alt = draw(*args)
             return Picture(caption, alt, as_uri(figure))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from sklearn.utils import Bunch
 
+from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.evaluation import figures, tables, variants, words
 from sklearn_csg2a.evaluation.comparisons import compare_models, rank_models
 from sklearn_csg2a.evaluation.panels import Panel
@@ -229,12 +230,11 @@ def as_markdown(report: Report) -> str:
 
 def as_html(report: Report) -> str:
     """Write the report as one page that needs nothing from elsewhere."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+    jinja2 = import_optional("jinja2", extra="report", purpose="The page")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_csg2a._utils.files import replacing
 from sklearn_csg2a.evaluation.folds import Fold
-from sklearn_csg2a.evaluation.store import Table, replaced
+from sklearn_csg2a.evaluation.store import Table
 from sklearn_csg2a.evaluation.tasks import Result
 
 KEY = ("scheme", "n_splits", "fold", "model", "seed")
@@ -80,7 +81,7 @@ def save_predictions(folder: Path, result: Result) -> None:
     """Keep row positions, measured and predicted values of the test fold."""
     row = result.task.as_row()
     path = folder / row["data"] / predictions_path(row)
-    with replaced(path) as part, part.open("wb") as file:
+    with replacing(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **dict(result.arrays))  # type: ignore[arg-type]
 
 

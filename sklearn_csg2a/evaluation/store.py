@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from sklearn_csg2a._utils.files import replacing
 
 DIGITS = 6
 
@@ -64,29 +65,12 @@ class Table:
                 }
             ordered = [known[key] for key in sorted(known, key=_natural)]
             with (
-                replaced(self.path) as part,
+                replacing(self.path) as part,
                 part.open("w", newline="", encoding="utf-8") as lines,
             ):
                 writer = csv.DictWriter(lines, self.columns, lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(ordered)
-
-
-@contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """Give a path to write to, which becomes `path` if all goes well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
-    )
-    os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-        part.chmod(0o644)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager

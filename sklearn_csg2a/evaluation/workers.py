@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from joblib import Parallel, delayed, parallel_config
 
+from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.evaluation.tasks import Failure, Outcome, perform
 
 
@@ -111,9 +112,7 @@ def open_workers(
 
 def import_client() -> Callable[..., Any]:
     """Import Dask's client, which is optional."""
-    try:
-        from distributed import Client  # noqa: PLC0415 (optional)
-    except ImportError as error:
-        msg = 'The backend "dask" needs: pip install "sklearn_csg2a[distributed]"'
-        raise ImportError(msg) from error
-    return Client
+    distributed = import_optional(
+        "distributed", extra="distributed", purpose='The backend "dask"'
+    )
+    return distributed.Client

@@ -1,9 +1,30 @@
-"""Scorers for `scoring=`: callables (estimator, X, y) where greater is better."""
+"""Scorers for `scoring=`: callables (estimator, X, y) where greater is better.
+
+`neg_rmse_scorer` gives minus the root mean squared error, in the unit of y;
+`pearson_scorer` and `spearman_scorer` the correlation over all rows, 0 for constants;
+`profile_scorer` the mean correlation over the genes of a row. scikit-learn makes them
+of the measures; of several in one call, it predicts once for all.
+
+`within_drug_scorer` and `within_cell_scorer` read a column of X, which no scorer of
+scikit-learn's can, so they are callables of their own.
+
+Examples
+--------
+>>> from sklearn.dummy import DummyRegressor
+>>> from sklearn_csg2a.metrics import neg_rmse_scorer, pearson_scorer
+>>> model = DummyRegressor().fit([[0], [1]], [1.0, 3.0])
+>>> neg_rmse_scorer(model, [[0], [1]], [1.0, 3.0])
+-1.0
+>>> pearson_scorer(model, [[0], [1]], [1.0, 3.0])
+0.0
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+from sklearn.metrics import make_scorer
 
 from sklearn_csg2a.metrics._grouped import within_group_correlation
 from sklearn_csg2a.metrics._measures import (
@@ -14,117 +35,10 @@ from sklearn_csg2a.metrics._measures import (
 )
 from sklearn_csg2a.treatments._ids import COMPOUND, read_ids
 
-
-def neg_rmse_scorer(estimator: Any, X: Any, y: Any) -> float:
-    """Score a fitted estimator by minus its root mean squared error.
-
-    Parameters
-    ----------
-    estimator : object
-        Anything with `predict`.
-    X : DataFrame of shape (n_rows, n_columns)
-        Treatments.
-    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        Measured values.
-
-    Returns
-    -------
-    float
-        At most 0, in the unit of `y`.
-
-    Examples
-    --------
-    >>> from sklearn.dummy import DummyRegressor
-    >>> from sklearn_csg2a.metrics import neg_rmse_scorer
-    >>> model = DummyRegressor().fit([[0], [1]], [1.0, 3.0])
-    >>> neg_rmse_scorer(model, [[0], [1]], [1.0, 3.0])
-    -1.0
-    """
-    return -rmse(y, estimator.predict(X))
-
-
-def pearson_scorer(estimator: Any, X: Any, y: Any) -> float:
-    """Score a fitted estimator by Pearson's correlation; constants score 0.
-
-    Parameters
-    ----------
-    estimator : object
-        Anything with `predict`.
-    X : DataFrame of shape (n_rows, n_columns)
-        Treatments.
-    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        Measured values.
-
-    Returns
-    -------
-    float
-        Between -1 and 1.
-
-    Examples
-    --------
-    >>> from sklearn.dummy import DummyRegressor
-    >>> from sklearn_csg2a.metrics import pearson_scorer
-    >>> model = DummyRegressor().fit([[0], [1]], [1.0, 3.0])
-    >>> pearson_scorer(model, [[0], [1]], [1.0, 3.0])
-    0.0
-    """
-    return pearson(y, estimator.predict(X))
-
-
-def spearman_scorer(estimator: Any, X: Any, y: Any) -> float:
-    """Score a fitted estimator by Spearman's correlation; constants score 0.
-
-    Parameters
-    ----------
-    estimator : object
-        Anything with `predict`.
-    X : DataFrame of shape (n_rows, n_columns)
-        Treatments.
-    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        Measured values.
-
-    Returns
-    -------
-    float
-        Between -1 and 1.
-
-    Examples
-    --------
-    >>> from sklearn.dummy import DummyRegressor
-    >>> from sklearn_csg2a.metrics import spearman_scorer
-    >>> model = DummyRegressor().fit([[0], [1]], [1.0, 3.0])
-    >>> spearman_scorer(model, [[0], [1]], [1.0, 3.0])
-    0.0
-    """
-    return spearman(y, estimator.predict(X))
-
-
-def profile_scorer(estimator: Any, X: Any, y: Any) -> float:
-    """Score predicted profiles by the mean correlation over the genes of a row.
-
-    Parameters
-    ----------
-    estimator : object
-        Anything with `predict`.
-    X : DataFrame of shape (n_rows, n_columns)
-        Treatments.
-    y : array-like of shape (n_rows, n_genes)
-        Measured profiles.
-
-    Returns
-    -------
-    float
-        Between -1 and 1.
-
-    Examples
-    --------
-    >>> from sklearn.dummy import DummyRegressor
-    >>> from sklearn_csg2a.metrics import profile_scorer
-    >>> model = DummyRegressor().fit([[0], [1]], [[1.0, 2.0], [3.0, 4.0]])
-    >>> round(profile_scorer(model, [[0], [1]], [[1.0, 2.0], [3.0, 4.0]]), 6)
-    1.0
-    """
-    return profile_correlation(y, estimator.predict(X))
+neg_rmse_scorer = make_scorer(rmse, greater_is_better=False)
+pearson_scorer = make_scorer(pearson)
+spearman_scorer = make_scorer(spearman)
+profile_scorer = make_scorer(profile_correlation)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_consistent_length
 
+from sklearn_csg2a._utils.names import plain_spelling
 from sklearn_csg2a.chem import nearest_tanimoto
 from sklearn_csg2a.chem._identity import compound_relations
 from sklearn_csg2a.exceptions import InputError
@@ -192,18 +193,13 @@ def _alike(
     """Return cells of the two sets that differ in case or punctuation alone."""
     plain: dict[str, list[str]] = {}
     for name in _named(cells, np.unique(cells.codes[train])):
-        plain.setdefault(_bare(name), []).append(name)
+        plain.setdefault(plain_spelling(name), []).append(name)
     return tuple(
         (one, other)
         for other in _named(cells, np.unique(cells.codes[test]))
-        for one in plain.get(_bare(other), [])
+        for one in plain.get(plain_spelling(other), [])
         if one != other
     )
-
-
-def _bare(name: str) -> str:
-    """Keep the letters and digits of a name, in one case."""
-    return "".join(filter(str.isalnum, name)).casefold()
 
 
 def _shared_tissues(

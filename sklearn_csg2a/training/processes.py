@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
+from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.training.device import resolve_device
 
@@ -100,15 +101,10 @@ def join_processes(device: str | torch.device, random_state: object) -> Processe
     """Return the processes that train on a device; one, unless it is "accelerate"."""
     if device != "accelerate":
         return Processes(resolve_device(device))
-    try:
-        from accelerate import Accelerator
-    except ImportError as error:
-        msg = (
-            "device='accelerate' needs the package accelerate: "
-            "pip install 'sklearn_csg2a[distributed]'."
-        )
-        raise InputError(msg) from error
-    found = Accelerator()
+    accelerate = import_optional(
+        "accelerate", extra="distributed", purpose="device='accelerate'"
+    )
+    found = accelerate.Accelerator()
     assigned = found.device  # a CPU comes with a number, which says nothing
     processes = Processes(
         torch.device("cpu") if assigned.type == "cpu" else assigned,

@@ -27,7 +27,12 @@ from sklearn_csg2a.baselines import trees as classical
 from sklearn_csg2a.baselines.kernels import svr as svm
 from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
-from sklearn_csg2a.exceptions import GeneMismatchError, InputError, InvalidSmilesError
+from sklearn_csg2a.exceptions import (
+    GeneMismatchError,
+    InputError,
+    InvalidSmilesError,
+    MissingDependencyError,
+)
 
 # Small models, and a parameter of each to search over.
 MODELS = {
@@ -301,7 +306,7 @@ def test_lightgbm_reads_rows_in_single_precision(screen, monkeypatch):
 def test_lightgbm_is_a_package_that_the_error_names(screen, monkeypatch):
     X, y, expression = screen
     monkeypatch.setitem(sys.modules, "lightgbm", None)
-    with pytest.raises(ImportError, match=r"pip install 'sklearn_csg2a\[boosting\]'"):
+    with pytest.raises(MissingDependencyError, match=r"sklearn_csg2a\[boosting\]"):
         _make("lightgbm", expression).fit(X, y)
 
 

@@ -21,7 +21,12 @@ from sklearn_csg2a.datasets import (
     read_gctx_metadata,
     read_h5ad,
 )
-from sklearn_csg2a.exceptions import Csg2aError, DataFileError, InputError
+from sklearn_csg2a.exceptions import (
+    Csg2aError,
+    DataFileError,
+    InputError,
+    MissingDependencyError,
+)
 
 h5py = pytest.importorskip("h5py", reason="h5py is not installed")
 
@@ -354,7 +359,7 @@ def test_blocks_have_a_whole_number_of_profiles(size, gctx):
 
 def test_hdf5_files_need_a_package_that_the_error_names(gctx, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(ImportError, match=r"pip install 'sklearn_csg2a\[h5\]'"):
+    with pytest.raises(MissingDependencyError, match=r"sklearn_csg2a\[h5\]"):
         read_gctx(gctx)
 
 

@@ -110,7 +110,7 @@ def fetch_lincs(
         If the server has not got a file, or its checksum is not the published one.
     ConnectionError
         If the network fails again and again. What has come is kept.
-    ImportError
+    MissingDependencyError
         If h5py is not installed.
 
     Notes

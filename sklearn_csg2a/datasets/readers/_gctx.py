@@ -89,7 +89,7 @@ def read_gctx(
         If the file is empty, cut off, damaged or no GCTX file.
     InputError
         If a gene, profile or column asked for is not in the file.
-    ImportError
+    MissingDependencyError
         If h5py is not installed.
 
     See Also
@@ -144,7 +144,7 @@ def iter_gctx(
         If the file is empty, cut off, damaged or no GCTX file.
     InputError
         If a gene, profile or column asked for is not in the file.
-    ImportError
+    MissingDependencyError
         If h5py is not installed.
 
     Examples
@@ -183,7 +183,7 @@ def read_gctx_metadata(
         If the file is empty, cut off, damaged or no GCTX file.
     InputError
         If the file has no column `gene_names`.
-    ImportError
+    MissingDependencyError
         If h5py is not installed.
 
     Examples

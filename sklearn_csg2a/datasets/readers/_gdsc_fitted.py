@@ -106,7 +106,7 @@ def read_gdsc_fitted(
     InputError
         If `cell_line` or `drug` is no column of the sheet, or `compounds` does not
         fit.
-    ImportError
+    MissingDependencyError
         If the sheet is a workbook and openpyxl is not installed.
 
     Warns

@@ -91,7 +91,7 @@ def read_h5ad(
         If the file is empty, cut off, damaged or no h5ad file.
     InputError
         If a gene, profile, column or layer asked for is not in the file.
-    ImportError
+    MissingDependencyError
         If h5py is not installed.
 
     See Also
@@ -147,7 +147,7 @@ def iter_h5ad(
         If the file is empty, cut off, damaged or no h5ad file.
     InputError
         If a gene, profile, column or layer asked for is not in the file.
-    ImportError
+    MissingDependencyError
         If h5py is not installed.
 
     Examples

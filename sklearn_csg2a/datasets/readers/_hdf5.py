@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.datasets.readers._text import GZIP_MAGIC, decode_text, start_of_file
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
@@ -44,11 +45,7 @@ ReadRows = Callable[[int, int], np.ndarray]
 @contextmanager
 def open_hdf5(path: str | os.PathLike[str], expected: str) -> Iterator[Any]:
     """Open an HDF5 file for reading; say what was expected if that fails."""
-    try:
-        import h5py
-    except ImportError as error:
-        msg = f"Reading {path} needs the package h5py: pip install 'sklearn_csg2a[h5]'."
-        raise ImportError(msg) from error
+    h5py = import_optional("h5py", extra="h5", purpose=f"Reading {path}")
     if start_of_file(path, expected).startswith(GZIP_MAGIC):
         msg = f"{path} is packed by gzip; unpack it first (gunzip): {expected} is read."
         raise DataFileError(msg)

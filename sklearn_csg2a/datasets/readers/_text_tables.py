@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.datasets.readers._text import open_text, start_of_file
-from sklearn_csg2a.exceptions import DataFileError
+from sklearn_csg2a.exceptions import DataFileError, MissingDependencyError
 
 __all__ = [
     "find_column",
@@ -99,6 +100,10 @@ def read_text_table(path: str | os.PathLike[str], expected: str) -> pd.DataFrame
     """Read a table with all of its cells as text, empty ones missing."""
     try:
         if _is_workbook(path, expected):
+            import_optional(
+                "openpyxl",
+                purpose=f"Reading the workbook {path}, which could be saved as CSV,",
+            )
             table = pd.read_excel(path, dtype=str)
         else:
             with open_table(path, expected) as lines:
@@ -113,13 +118,7 @@ def read_text_table(path: str | os.PathLike[str], expected: str) -> pd.DataFrame
                     skipinitialspace=True,
                 )
             table = table.set_axis([*header, ""], axis=1)
-    except ImportError as error:
-        msg = (
-            f"Reading the workbook {path} needs the package openpyxl: pip install "
-            "openpyxl, or save it as CSV."
-        )
-        raise ImportError(msg) from error
-    except DataFileError:
+    except (DataFileError, MissingDependencyError):
         raise
     except _DAMAGE as error:
         msg = f"{path} cannot be read ({error}); {expected} was expected."

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
-import tempfile
 import time
 import warnings
 from dataclasses import asdict, dataclass
@@ -18,6 +16,7 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 
+from sklearn_csg2a._utils.files import replacing
 from sklearn_csg2a.chem._cache import content_hash
 from sklearn_csg2a.encoders.pretraining.masked_atoms import (
     AccuracyTable,
@@ -254,10 +253,8 @@ class MaskedAtomTraining:
             "losses": self.losses,
             "history": self.history,
         }
-        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
+        with replacing(self.folder / _CHECKPOINT) as part, part.open("xb") as file:
             torch.save(content, file)
-        Path(name).replace(self.folder / _CHECKPOINT)
 
     def resume(self) -> None:
         """Go on from the checkpoint, if there is one."""
@@ -289,9 +286,8 @@ class MaskedAtomTraining:
             "settings": json.dumps(asdict(self.settings)),
         }
         path = self.folder / _WEIGHTS
-        partial = path.with_suffix(".tmp")
-        save_file(weights, partial, metadata=metadata)
-        partial.replace(path)
+        with replacing(path) as part:
+            save_file(weights, part, metadata=metadata)
         return path
 
 
