@@ -196,7 +196,7 @@ def test_mean_effects_of_new_ids_are_zero_and_shrink():
     assert (shrunk.drug_effects.abs() < fit.drug_effects.abs()).all()
     with pytest.raises(InputError, match="shrinkage must not be negative"):
         fit_mean_effects(y, cell, drug, shrinkage=-1)
-    with pytest.raises(InputError, match="must be of one length"):
+    with pytest.raises(InputError, match="must have the same length"):
         fit_mean_effects(y, cell[:3], drug)
     with pytest.raises(InputError, match="missing in row 1"):
         fit_mean_effects(y, ["a", None, "b", "b"], drug)
@@ -218,8 +218,8 @@ def test_residual_correlation_removes_the_naive_model(values):
         ([1, np.nan], [1, 2], "y_true is not finite at row 1: nan"),
         ([1, 2], [np.inf, 2], "y_pred is not finite at row 0: inf"),
         ([[1, 2], [3, 4]], [[1, 2], [3, np.nan]], "y_pred .* at row 1, output 1: nan"),
-        ([1] * 9, [np.nan] * 9, r"row 4: nan; and 4 more\. Leave these rows out"),
-        (["a"], [1], "y_true must hold numbers"),
+        ([1] * 9, [np.nan] * 9, r"row 4: nan; and 4 more\. Remove these rows"),
+        (["a"], [1], "y_true must contain numbers"),
         ([], [], "with at least one row"),
     ],
 )

@@ -1,1 +1,1 @@
-"""What judges any regressor: folds, tasks, stored results, statistics, reports."""
+"""Evaluation of regressors: folds, tasks, stored results, statistics, reports."""

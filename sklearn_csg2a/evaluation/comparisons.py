@@ -1,4 +1,4 @@
-"""Which models are tested against each other, and what the tests give."""
+"""Which models are compared with each other, and the results of the tests."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from sklearn_csg2a.evaluation.statistics import (
     corrected_t_test,
 )
 
-# With fewer folds, mean ranks say too little.
+# With fewer folds, mean ranks are not informative.
 LEAST_FOLDS_FOR_RANKS = 7
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A model against another one on the folds that both have finished."""
+    """Comparison of a model with a reference on the folds that both have finished."""
 
     model: str
     reference: str
@@ -35,7 +35,7 @@ class Comparison:
 
     @property
     def is_better(self) -> bool:
-        """Whether the mean is better than that of the reference."""
+        """Whether the mean is better than the mean of the reference."""
         sign = -1 if MEASURES[self.measure].best == "lowest" else 1
         return sign * self.test.mean > 0
 
@@ -46,21 +46,21 @@ class Comparison:
 
 
 def compare_models(panel: Panel, measure: str) -> list[Comparison]:
-    """Test all pairs of interest on a measure; one family for Holm's correction.
+    """Test all pairs of interest on a measure, as one family for Holm's correction.
 
-    They are each model that is not naive against the best naive one, and these
-    models against each other.
+    Each model that is not naive is compared with the best naive model and with every
+    other model that is not naive.
     """
-    found = [_compare(panel, *pair, measure) for pair in _pairs(panel)]
-    adjusted = adjust_holm(np.array([comparison.test.p for comparison in found]))
+    comparisons = [_compare(panel, *pair, measure) for pair in _pairs(panel)]
+    adjusted = adjust_holm(np.array([comparison.test.p for comparison in comparisons]))
     return [
         replace(comparison, p_holm=float(p))
-        for comparison, p in zip(found, adjusted, strict=True)
+        for comparison, p in zip(comparisons, adjusted, strict=True)
     ]
 
 
 def _pairs(panel: Panel) -> Iterator[tuple[str, str]]:
-    """Yield model and reference."""
+    """Yield pairs of model and reference."""
     if panel.best_naive is not None:
         for model in panel.others:
             yield model, panel.best_naive
@@ -79,10 +79,9 @@ def _compare(panel: Panel, model: str, reference: str, measure: str) -> Comparis
 
 
 def rank_models(panel: Panel) -> tuple[list[str], RankTest] | None:
-    """Rank the best naive model and all others by RMSE, on the folds they share.
+    """Rank the best naive model and all others by RMSE, on their common folds.
 
-    Models of fewer folds than are needed are left out; None if less than three models
-    are left.
+    Models with too few folds are omitted; None if fewer than three models remain.
     """
     candidates = [*filter(None, [panel.best_naive]), *panel.others]
     finished = {model: set(panel.of_model(model).index) for model in candidates}

@@ -1,4 +1,4 @@
-"""What makes two configurations of a model the same: hashes of all that decides."""
+"""Hashes of model configurations: equal if all relevant parameters are equal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
-# What changes how a model is computed, and not the model.
+# Parameters that change how a model is computed, but not the model.
 _NOT_THE_MODEL = frozenset({"checkpoint", "device", "n_jobs", "precision", "verbose"})
 
 
@@ -37,10 +37,10 @@ def config_hash(
 ) -> str:
     """Hash the class of an estimator and all its parameters, tables included.
 
-    `added_later` names, for each class, parameters that it got when results of it were
-    stored already, each with the value at which it computes what it did before. At
-    this value, which need not be the default, a parameter is left out of the hash, and
-    those results stay valid.
+    `added_later` maps each class to parameters that were added after results had been
+    stored, with the value that gives the former behavior. At this value, which need not
+    be the default, a parameter is not part of the hash, so that stored results remain
+    valid.
     """
     described = _describe(estimator, added_later or {})
     return hash_parts(json.dumps(described, sort_keys=True))
@@ -61,15 +61,15 @@ def list_settings(
 
 
 def _describe(value: Any, added_later: Mapping[str, Mapping[str, Any]]) -> Any:
-    """Turn a parameter into something that JSON can hold and that tells it apart."""
+    """Convert a parameter to a JSON-serializable value that identifies it."""
     if isinstance(value, str) and Path(value).is_file():
         return _describe(Path(value), added_later)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, FrozenEstimator):
-        msg = "Give a pretrained model as the path of a file, which can be hashed."
+        msg = "Pass a pretrained model as the path of a file, which can be hashed."
         raise TypeError(msg)
-    if hasattr(value, "content"):  # an encoder that knows what decides its output
+    if hasattr(value, "content"):  # an encoder that lists what determines its output
         return {
             "class": type(value).__qualname__,
             **_describe(value.content(), added_later),
@@ -77,18 +77,18 @@ def _describe(value: Any, added_later: Mapping[str, Mapping[str, Any]]) -> Any:
     if hasattr(value, "get_params"):
         name_of_class = type(value).__qualname__
         as_before = added_later.get(name_of_class, {}).items()
-        found = {
+        parameters = {
             name: _describe(of_it, added_later)
             for name, of_it in value.get_params(deep=False).items()
             if name not in _NOT_THE_MODEL
         }
-        kept = {item for item in found if (item, found[item]) not in as_before}
-        return {"class": name_of_class, **{name: found[name] for name in kept}}
+        kept = {k: v for k, v in parameters.items() if (k, v) not in as_before}
+        return {"class": name_of_class, **kept}
     return _describe_content(value, added_later)
 
 
 def _describe_content(value: Any, added_later: Mapping[str, Mapping[str, Any]]) -> Any:
-    """Describe tables and files by the hash of what they hold."""
+    """Describe tables and files by the hash of their content."""
     if isinstance(value, Path):
         return hash_parts(np.frombuffer(value.read_bytes(), dtype=np.uint8))
     if isinstance(value, pd.DataFrame):

@@ -1,4 +1,4 @@
-"""Fit one model on one fold and judge it."""
+"""Fit one model on one fold and evaluate it."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ from sklearn_csg2a.metrics import (
     within_group_correlation,
 )
 
-TUNED = "_tuned"  # after the name of a model whose settings were chosen in the fold
+TUNED = "_tuned"  # suffix of models whose settings were chosen within the fold
 
 
 class Source(Protocol):
-    """Data and models as a worker finds them: small to send, the same everywhere."""
+    """Data and models by name, as loaded by a worker; small to pickle."""
 
     @property
     def name(self) -> str:
         """Name of the data set."""
 
     def load(self) -> Bunch:
-        """Return X, y, ids of the rows and a hash of all."""
+        """Return X, y, row ids and a hash of these."""
 
     def make(self, model: str, scheme: str, seed: int) -> BaseEstimator:
         """Make a model for a scheme."""
 
     def hash(self, estimator: BaseEstimator) -> str:
-        """Hash what decides a model."""
+        """Return the hash of the configuration of a model."""
 
     def describe(self, estimator: BaseEstimator) -> str:
-        """Write the settings of a model."""
+        """Return the settings of a model as text."""
 
     def draw_candidates(self, model: str, n_candidates: int) -> list[dict[str, Any]]:
-        """Return what each candidate of a search changes in a model."""
+        """Return the parameters that each candidate of a search changes."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,16 @@ class FoldTask:
     model: str
     seed: int
     hashes: dict[str, str]  # data_hash, split_hash, config_hash
-    changes: Mapping[str, Any] = field(default_factory=dict)  # parameters chosen
-    choice: Mapping[str, Any] = field(default_factory=dict)  # columns: how
+    changes: Mapping[str, Any] = field(default_factory=dict)  # chosen parameters
+    choice: Mapping[str, Any] = field(default_factory=dict)  # columns on the choice
 
     def as_row(self) -> dict[str, Any]:
-        """Return what is known before the model is fitted."""
+        """Return the columns that are known before the model is fitted."""
         ids = {"data": self.source.name, "model": self.model, "seed": self.seed}
         return {**ids, **self.fold.as_row(), **self.hashes}
 
     def __str__(self) -> str:
-        """Name the task in messages."""
+        """Name of the task, used in messages."""
         fold = f"{self.fold.scheme} fold {self.fold.index}"
         return f"{self.source.name} {fold} {self.model} seed {self.seed}"
 
@@ -87,7 +87,7 @@ def make_task(
     changes: Mapping[str, Any] | None = None,
     config_hash: str | None = None,
 ) -> FoldTask:
-    """Describe a task; its hashes say when a stored result is still valid."""
+    """Make a task; its hashes determine whether a stored result is still valid."""
     if config_hash is None:
         config_hash = source.hash(make_estimator(source, fold, model, seed, changes))
     hashes = {
@@ -105,9 +105,9 @@ def make_estimator(
     seed: int,
     changes: Mapping[str, Any] | None = None,
 ) -> BaseEstimator:
-    """Make a model for a fold, with changes of its parameters.
+    """Make a model for a fold, with changed parameters.
 
-    One that is stopped early is judged on the validation rows of a fold that has some.
+    Early stopping uses the validation rows of the fold, if it has any.
     """
     estimator = source.make(model.removesuffix(TUNED), fold.scheme, seed)
     estimator = estimator.set_params(**(changes or {}))
@@ -117,7 +117,7 @@ def make_estimator(
 
 
 def training_rows(estimator: BaseEstimator, fold: Fold) -> np.ndarray:
-    """Return the rows to fit on; last the validation rows, if it takes them."""
+    """Return the rows to fit on; the validation rows, if used, come last."""
     if isinstance(getattr(estimator, "validation", None), LastRows):
         return np.concatenate([fold.train, fold.valid])
     return fold.train
@@ -180,7 +180,7 @@ def measure(data: Bunch, fold: Fold, predicted: np.ndarray) -> dict[str, Any]:
 
 
 def _predict_naive(data: Bunch, fold: Fold, name: str) -> np.ndarray:
-    """Fit a naive model on the training rows; return its predictions, (n_test,)."""
+    """Fit a naive model to the training rows; return its predictions, (n_test,)."""
     model = NAIVE_MODELS[name]()
     model.fit(data.X.iloc[fold.train], data.y.iloc[fold.train])
     return np.asarray(model.predict(data.X.iloc[fold.test]), dtype=float)
@@ -191,14 +191,14 @@ def _within(
 ) -> tuple[float, int]:
     """Return the mean correlation within groups and the number of groups used."""
     try:
-        found = within_group_correlation(true, predicted, groups)
+        result = within_group_correlation(true, predicted, groups)
     except InputError:  # no group of this fold is large enough
         return float("nan"), 0
-    return found.mean, found.n_groups
+    return result.mean, result.n_groups
 
 
 def describe_fit(model: BaseEstimator) -> dict[str, Any]:
-    """Count what a network learned and how long it took; nothing for others."""
+    """Return number of parameters and epochs of a network; empty for other models."""
     net = getattr(model, "net_", None)
     if net is None:
         return {}

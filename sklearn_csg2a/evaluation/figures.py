@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
-# Drawn in this color, and written as the color of the text of the page.
+# Drawn in this color, which is replaced by the text color of the page.
 INK = "#010203"
 INK_STYLE = (
     "<style>svg{color:#1f2328}"
@@ -62,7 +62,7 @@ N_COLUMNS = 4
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as the page shows it."""
+    """A figure of the page."""
 
     caption: str
     alt: str
@@ -75,7 +75,7 @@ class Picture:
 
 
 def _drawn(draw: Callable[..., tuple[Figure, str, str]]) -> Callable[..., Picture]:
-    """Draw in the style of the report and turn the figure into a picture."""
+    """Draw in the style of the report and convert the figure to a picture."""
 
     @wraps(draw)
     def make(*args: object) -> Picture:
@@ -88,7 +88,7 @@ def _drawn(draw: Callable[..., tuple[Figure, str, str]]) -> Callable[..., Pictur
 
 
 def as_uri(figure: Figure) -> str:
-    """Write a figure as an SVG data URI, the same bytes for the same figure."""
+    """Encode a figure as an SVG data URI, with reproducible bytes."""
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(buffer, format="svg", metadata=nothing)
@@ -146,7 +146,7 @@ def _mark(
     interval: tuple[float, float, float],
     kind: str,
 ) -> None:
-    """Draw dots of folds, their mean and its interval in one line of a figure."""
+    """Draw the folds (dots), their mean and its interval in one row of a figure."""
     mean, low, high = interval
     color = COLORS[kind]
     if not np.isnan(low):
@@ -159,7 +159,7 @@ def _mark(
 def draw_ranks(
     panel: Panel, models: Sequence[str], test: RankTest
 ) -> tuple[Figure, str, str]:
-    """Draw mean ranks; a bar joins models that are not told apart."""
+    """Draw mean ranks; a bar joins models that are not significantly different."""
     order = np.argsort(test.ranks, kind="stable")
     ranks, names = test.ranks[order], [models[i] for i in order]
     cliques = find_cliques(ranks, test.critical_difference)
@@ -191,7 +191,8 @@ def draw_ranks(
     ax.set_ylim(-top - 0.4 * (n_left + 0.3), 1.35)
     caption = (
         f"Mean ranks by RMSE over {test.n_folds} folds, the best to the left. Models "
-        f"under one thick bar are not told apart (Nemenyi, 5 %); {LEGEND}."
+        "under one thick bar are not significantly different (Nemenyi, 5 %); "
+        f"{LEGEND}."
     )
     return figure, caption, f"Critical-difference diagram of {n_models} models"
 
@@ -301,7 +302,7 @@ def draw_compound_errors(
 def draw_effects(
     found: Sequence[tuple[Panel, Sequence[Effect]]],
 ) -> tuple[Figure, str, str]:
-    """Draw what variants of a model add to its RMSE, a panel for each scheme."""
+    """Draw the change in RMSE of the variants of a model, one panel per scheme."""
     present = {effect.model for _, effects in found for effect in effects}
     roster = found[0][0].roster
     models = [model for model in roster.variants if model in present]
@@ -331,9 +332,9 @@ def draw_effects(
     axes[0].set_ylim(len(models) - 0.5, -0.5)
     figure.supxlabel(f"RMSE minus that of {roster.whole} (right: worse)", fontsize=9)
     caption = (
-        f"What variants add to the RMSE of {roster.whole}: each fold (dots), mean "
-        "(bar) and its corrected 95 % interval (line), from two folds on; an arrow "
-        "where it goes beyond the panel. Each panel has a scale of its own."
+        f"RMSE of the variants minus that of {roster.whole}: each fold (dots), mean "
+        "(bar) and its corrected 95 % interval (line) if there are at least two folds; "
+        "an arrow where it extends beyond the panel. Scales differ between panels."
     )
     n_schemes = len({panel.scheme for panel, _ in found})
     alt = (
@@ -344,7 +345,7 @@ def draw_effects(
 
 
 def _view_of(effects: Sequence[Effect]) -> tuple[float, float]:
-    """Return limits that show 0, all folds, and of the intervals what is near them."""
+    """Return axis limits that include 0, all folds, and the intervals near them."""
     values = np.concatenate([[0.0], *(effect.differences for effect in effects)])
     low, high = float(values.min()), float(values.max())
     margin = 0.8 * (high - low) or 0.01
@@ -363,7 +364,7 @@ def _figure(figsize: tuple[float, float]) -> Figure:
 
 
 def _count_colors() -> ListedColormap:
-    """Return colors of counts, neither white nor black: seen on both pages."""
+    """Return colors of counts that are visible on light and dark pages."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
@@ -371,7 +372,7 @@ def _count_colors() -> ListedColormap:
 
 
 def _grid(n_panels: int, size: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure with so many square panels that share their axes."""
+    """Return a figure with `n_panels` square panels that share their axes."""
     n_columns = min(n_panels, N_COLUMNS)
     n_rows = -(-n_panels // n_columns)
     figure = _figure((0.8 + size * n_columns, 0.4 + (size + 0.3) * n_rows))

@@ -1,4 +1,4 @@
-"""Schemes of splitting, and the folds that all models share."""
+"""Split schemes, and the folds that are common to all models."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SPLITTERS: dict[str, type[BaseCrossValidator]] = {
     "disjoint": DisjointKFold,
 }
 
-# The protocol of published comparisons on GDSC2: of all pairs, drawn at random, 8 parts
-# train, 1 validates and 1 tests; "fold" k is the draw with seed k.
+# The protocol of published comparisons on GDSC2: a random split of all pairs into
+# training, validation and test, 8:1:1; "fold" k is the split with seed k.
 RANDOM_811 = "random811"
 SCHEMES = (*SPLITTERS, RANDOM_811)
 
-# What a model has to beat: the best that knows which ids are in the training set.
+# The naive model of each scheme: the best one given the ids of the training set.
 SPLIT_NAIVE = {
     "mixed": "MeanEffects",
     "cell": "DrugMean",
@@ -47,22 +47,22 @@ TUNING_SEED = 2
 
 
 class LastRows(BaseCrossValidator):
-    """Hold out the last rows: the validation rows of a fold that has its own.
+    """Hold out the last rows: the validation rows of a fold that has some.
 
-    Its name tells nothing of their number, which the hash of the fold covers.
+    The representation omits their number, which the hash of the fold covers.
     """
 
     def __init__(self, n_rows: int) -> None:
         self.n_rows = n_rows
 
     def __repr__(self) -> str:
-        """Say what is held out."""
+        """Describe what is held out."""
         return "validation rows of the fold"
 
     def split(
         self, X: Any, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Generate the one split: the first rows and the last ones."""
+        """Generate the only split: the first rows and the last rows."""
         rows = np.arange(len(X))
         yield rows[: -self.n_rows], rows[-self.n_rows :]
 
@@ -73,7 +73,7 @@ class LastRows(BaseCrossValidator):
 
 @dataclass(frozen=True)
 class Fold:
-    """One training and one test set; in some schemes, validation rows beside them."""
+    """One training and one test set and, in some schemes, validation rows."""
 
     scheme: str
     n_splits: int
@@ -84,7 +84,7 @@ class Fold:
     valid: np.ndarray | None = field(default=None, repr=False)  # (n_valid,)
 
     def as_row(self) -> dict[str, Any]:
-        """Return what the files of results say about the fold."""
+        """Return the columns that describe the fold in the result files."""
         return {
             "scheme": self.scheme,
             "n_splits": self.n_splits,
@@ -101,7 +101,7 @@ def make_folds(
 ) -> list[Fold]:
     """Split the data by each scheme; keep the first `n_folds` of `n_splits`.
 
-    Data with `splits` of their own, {scheme: (train, test)}, have one fold a scheme.
+    Data with predefined `splits`, {scheme: (train, test)}, have one fold per scheme.
     """
     return [
         fold
@@ -111,15 +111,15 @@ def make_folds(
 
 
 def list_schemes(data: Bunch) -> list[str]:
-    """Return the schemes that the data can be split by, without the random draws."""
+    """Return the schemes that the data can be split by, except for random811."""
     return list(data.get("splits", SPLITTERS))
 
 
 def inner_fold(data: Bunch, fold: Fold) -> Fold:
-    """Split the training rows of a fold as the scheme splits all rows, for tuning.
+    """Split the training rows of a fold by its scheme, for tuning.
 
-    Its test rows are those that candidates are judged on: the validation rows of a
-    fold that has some. No test row of the fold is in it.
+    Candidates are evaluated on its test rows, which are the validation rows of the
+    fold, if it has any. It contains no test row of the fold.
     """
     if fold.valid is not None:
         parts = fold.train, fold.valid, fold.valid
@@ -150,7 +150,7 @@ def _folds_of(data: Bunch, scheme: str, n_splits: int) -> Iterator[Fold]:
 def _make_fold(
     data: Bunch, scheme: str, n_splits: int, index: int, *parts: np.ndarray
 ) -> Fold:
-    """Put a fold together: training, test and, where there are some, valid rows."""
+    """Make a fold of training, test and, if given, validation rows."""
     return Fold(scheme, n_splits, index, hash_split(data.ids, *parts), *parts)
 
 
@@ -160,11 +160,10 @@ def hash_split(ids: np.ndarray, *parts: np.ndarray) -> str:
 
 
 def validation_splitter(scheme: str) -> BaseCrossValidator:
-    """Return what holds out validation rows as the scheme holds out test rows.
+    """Return a splitter that holds out validation rows by the scheme of the test rows.
 
-    A twentieth of the pairs is enough to choose an epoch by; of cells and compounds,
-    of which there are few, it takes a tenth. A fold with validation rows of its own
-    gives those to a network instead.
+    It holds out a twentieth of the pairs, or a tenth of the cells or compounds, of
+    which there are few. If a fold has validation rows, these are used instead.
     """
     if scheme in {"mixed", RANDOM_811}:
         return MixedKFold(20, random_state=VALIDATION_SEED)

@@ -1,4 +1,4 @@
-"""The naive ladder: what knows nothing but the ids of a row."""
+"""The naive models, which only use the ids of a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the report holds, and how it becomes Markdown and a page."""
+"""Content of the report, and its conversion to Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ class Notes:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the report takes what it says from."""
+    """The sources of the report."""
 
     data: str  # name of the data set
     predictions: Path
-    load: Callable[[], Bunch] | None = None  # the data set, to name its compounds
+    load: Callable[[], Bunch] | None = None  # the data set, for the names of compounds
     notes: Notes = field(default_factory=Notes)
 
 
 @dataclass
 class Section:
-    """What there is to say and show about one scheme, or about the variants."""
+    """Texts, tables and figures of one scheme, or of the variants."""
 
     anchor: str
     title: str
@@ -55,12 +55,12 @@ class Section:
     tables: list[tables.Table]
     pictures: list[figures.Picture] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-    has_files: bool = False  # whether the pictures are files that Markdown shows
+    has_files: bool = False  # whether the pictures are files, included in Markdown
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that the report says, before it is written in some form."""
+    """Content of the report, independent of its format."""
 
     data: str
     warnings: Sequence[str]
@@ -73,16 +73,16 @@ class Report:
 def make_report(
     panels: Sequence[Panel], warnings: Sequence[str], origin: Origin
 ) -> Report:
-    """Put together tables, words and figures."""
+    """Combine tables, texts and figures."""
     rows = pd.concat([part for p in panels for part in (p.rows, p.variants)])
-    shown = [panel for panel in panels if panel.models]
-    sections = [_make_section(panel, origin) for panel in shown]
+    panels_with_results = [panel for panel in panels if panel.models]
+    sections = [_make_section(panel, origin) for panel in panels_with_results]
     if any(len(panel.variants) for panel in panels):
         sections.append(_make_variants_section(panels))
     return Report(
         origin.data,
         warnings,
-        tables.make_overview(shown),
+        tables.make_overview(panels_with_results),
         sections,
         origin.notes,
         sorted(rows["versions"].unique()),
@@ -94,7 +94,7 @@ def _make_section(panel: Panel, origin: Origin) -> Section:
     errors = compare_models(panel, "rmse")
     correlations = compare_models(panel, panel.correlation)
     ranked = rank_models(panel)
-    found = [
+    optional_tables = [
         tables.make_measures(panel),
         tables.make_cost(panel),
         tables.make_all_folds(panel),
@@ -109,7 +109,7 @@ def _make_section(panel: Panel, origin: Origin) -> Section:
         panel.title,
         words.describe_folds(panel),
         list(words.say_findings(panel, errors, correlations)),
-        [table for table in found if table is not None],
+        [table for table in optional_tables if table is not None],
     )
     section.pictures.append(figures.draw_folds(panel, errors))
     if ranked is None:
@@ -122,38 +122,38 @@ def _make_section(panel: Panel, origin: Origin) -> Section:
 
 
 def _make_variants_section(panels: Sequence[Panel]) -> Section:
-    """Make the section of what is different without a part of a model."""
+    """Make the section about the variants of a model."""
     roster = panels[0].roster
     effects = [(panel, variants.compare_variants(panel)) for panel in panels]
-    found = [(panel, of_panel) for panel, of_panel in effects if of_panel]
+    compared = [(panel, of_panel) for panel, of_panel in effects if of_panel]
     section = Section(
         "variants",
-        f"What each part of {roster.title} does",
+        f"Effect of each part of {roster.title}",
         variants.say_lead(roster.whole),
-        [variants.say_effects(*of_panel) for of_panel in found],
+        [variants.say_effects(*of_panel) for of_panel in compared],
         [],
         remarks=[text for item in effects for text in variants.say_remarks(*item)],
         has_files=True,
     )
-    if found:
-        section.tables.append(variants.make_differences(found))
-        section.tables += [variants.make_tests(*of_panel) for of_panel in found]
-        section.pictures.append(figures.draw_effects(found))
+    if compared:
+        section.tables.append(variants.make_differences(compared))
+        section.tables += [variants.make_tests(*of_panel) for of_panel in compared]
+        section.pictures.append(figures.draw_effects(compared))
     return section
 
 
 def _add_predictions(section: Section, panel: Panel, origin: Origin) -> None:
-    """Add what the stored predictions show, or why there is nothing to show."""
-    found = read_predictions(origin.predictions / origin.data, panel)
-    shown = found.shown(panel)
-    section.remarks += _say_incomplete(found)
-    if not shown:
+    """Add figures of the stored predictions, or the reason why there are none."""
+    predictions = read_predictions(origin.predictions / origin.data, panel)
+    models = predictions.ordered(panel)
+    section.remarks += _say_incomplete(predictions)
+    if not models:
         section.remarks.append(
-            "No predictions of the models compared are stored here, so there are no "
-            "plots of predicted against measured values and none by compound."
+            "No predictions of the compared models are stored here, so there are no "
+            "plots of predicted against measured values or of errors by compound."
         )
         return
-    of_model = {model: found.of_model[model] for model in shown}
+    of_model = {model: predictions.of_model[model] for model in models}
     section.pictures.append(figures.draw_predicted(panel, of_model))
     data_hash = panel.rows["data_hash"].iloc[0]
     compounds, reason = read_compounds(origin.load, data_hash)
@@ -169,25 +169,26 @@ def _add_predictions(section: Section, panel: Panel, origin: Origin) -> None:
         section.findings += _say_worst(panel, scores, names)
 
 
-def _say_incomplete(found: Predictions) -> Iterator[str]:
-    """Name the models whose predictions are not stored for all folds compared."""
-    if found.of_model and found.incomplete:
-        names = ", ".join(f"{model} ({n})" for model, n in found.incomplete.items())
+def _say_incomplete(predictions: Predictions) -> Iterator[str]:
+    """List the models without stored predictions for all compared folds."""
+    if predictions.of_model and predictions.incomplete:
+        names = ", ".join(f"{m} ({n})" for m, n in predictions.incomplete.items())
         yield (
-            "Not in the plots of predictions, for want of stored predictions that fit "
-            f"the results (folds that have them in brackets): {names}."
+            "Not in the plots of predictions, because stored predictions that match "
+            f"the results are missing (number of folds that have them): {names}."
         )
 
 
 def _say_worst(
     panel: Panel, scores: dict[str, pd.DataFrame], names: pd.Series
 ) -> Iterator[str]:
-    """Name the compounds on which models are farthest behind the best naive one."""
+    """List the compounds with the largest excess error over the best naive model."""
     naive = scores[str(panel.best_naive)]["rmse"]
-    for model, found in scores.items():
+    for model, of_compounds in scores.items():
         if model == panel.best_naive:
             continue
-        behind = (found["rmse"] - naive).sort_values(ascending=False, kind="stable")
+        excess = of_compounds["rmse"] - naive
+        behind = excess.sort_values(ascending=False, kind="stable")
         worst = behind[behind > 0].head(N_WORST)
         text = (
             f"By compound, {model} has a lower RMSE than {panel.best_naive} for "
@@ -196,12 +197,12 @@ def _say_worst(
         if len(worst):
             named = zip(names.reindex(worst.index), worst, strict=True)
             listed = ", ".join(f"{name} ({gap:+.2f})" for name, gap in named)
-            text += f"; it is farthest behind for {listed}"
+            text += f"; the difference is largest for {listed}"
         yield text + "."
 
 
 def list_files(report: Report) -> Iterator[tuple[str, figures.Picture]]:
-    """Yield the pictures that Markdown shows, with the names of their files."""
+    """Yield the pictures included in Markdown, with their file names."""
     for section in report.sections:
         if section.has_files:
             for number, picture in enumerate(section.pictures, start=1):
@@ -209,7 +210,7 @@ def list_files(report: Report) -> Iterator[tuple[str, figures.Picture]]:
 
 
 def as_markdown(report: Report) -> str:
-    """Write the report in Markdown, with the figures of `list_files` alone."""
+    """Write the report in Markdown, with only the figures of `list_files`."""
     name_of = {picture: name for name, picture in list_files(report)}
     parts = [f"# {report.data}", *report.warnings]
     parts += ["## Overview", report.overview.as_markdown()]
@@ -229,7 +230,7 @@ def as_markdown(report: Report) -> str:
 
 
 def as_html(report: Report) -> str:
-    """Write the report as one page that needs nothing from elsewhere."""
+    """Write the report as one self-contained page."""
     jinja2 = import_optional("jinja2", extra="report", purpose="The page")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -244,9 +245,9 @@ def as_html(report: Report) -> str:
 
 
 def list_notes(report: Report) -> list[tuple[str, Sequence[str]]]:
-    """Return the titles and texts that follow the results; empty ones left out."""
+    """Return the titles and texts that follow the results, without empty ones."""
     every = [
-        ("What limits these data", report.notes.limits),
+        ("Limitations of these data", report.notes.limits),
         ("How the settings were chosen", report.notes.settings),
         ("Published numbers", report.notes.published),
         ("How to read the numbers", report.notes.methods),

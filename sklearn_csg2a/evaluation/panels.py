@@ -1,4 +1,4 @@
-"""The stored results as panels: one for each scheme, with the folds to compare on."""
+"""Stored results as panels: one per scheme, with the folds to compare on."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ TITLES = {
 
 
 class Measure(NamedTuple):
-    """How a column of the results is shown."""
+    """How a column of the results is displayed."""
 
     title: str
     digits: int
-    best: str | None  # "lowest", "highest" or None where no value is the best
+    best: str | None  # "lowest", "highest" or None if no value is the best
 
 
 MEASURES = {
@@ -43,7 +43,7 @@ MEASURES = {
     "n_parameters": Measure("parameters", 0, None),
 }
 
-# The correlation that the naive model of the split cannot reach.
+# The correlation that is 0 for the naive model of the split.
 OUT_OF_REACH = {
     "mixed": "residual_pearson",
     "random811": "residual_pearson",
@@ -58,17 +58,17 @@ NUMBERS = (*MEASURES, *SIZES, "n_splits", "fold", "seed")
 
 @dataclass(frozen=True)
 class Roster:
-    """Which models there are, in which order, and of which kind.
+    """The models, their order and their kinds.
 
     Parameters
     ----------
     kinds : mapping of str to str
         "classical", "network" or "average" of each model that is not naive.
     variants : mapping of str to str
-        Models that are `whole` with one thing changed: what is changed, in words that
-        go on from "with".
+        Models that differ from `whole` in one respect, with a description that can
+        follow the word "with".
     whole, title : str
-        The model that variants are compared with, and its name in headings.
+        The model that variants are compared with, and its title in headings.
     """
 
     kinds: Mapping[str, str] = field(default_factory=dict)
@@ -77,12 +77,12 @@ class Roster:
     title: str = ""
 
     def kind_of(self, model: str) -> str:
-        """Say what kind of model it is; a network, if nothing is known of it."""
+        """Return the kind of a model; "network" if it is not listed."""
         base = model.removesuffix(TUNED)
         return "naive" if base in NAIVE_MODELS else self.kinds.get(base, "network")
 
     def place_of(self, model: str) -> tuple[bool, int, str]:
-        """Order models: the naive ones first, then as `kinds` does, tuned ones last."""
+        """Return a sort key: naive models first, then by `kinds`, tuned ones last."""
         base = model.removesuffix(TUNED)
         known = [*NAIVE_MODELS, *self.kinds]
         return (
@@ -94,7 +94,7 @@ class Roster:
 
 @dataclass(frozen=True)
 class Panel:
-    """The results of one scheme; those of the variants of a model stand apart."""
+    """The results of one scheme; those of variants are separate."""
 
     roster: Roster = field(repr=False)
     scheme: str
@@ -102,21 +102,21 @@ class Panel:
     rows: pd.DataFrame  # as stored: one for each model, fold and seed
     variants: pd.DataFrame  # as stored, the rows of variants
     values: pd.DataFrame  # seeds averaged; the index is (model, fold)
-    folds: tuple[int, ...]  # those that models are compared on
+    folds: tuple[int, ...]  # the folds that models are compared on
 
     @property
     def title(self) -> str:
-        """Name the scheme in words."""
+        """Title of the scheme."""
         return TITLES.get(self.scheme, self.scheme)
 
     @property
     def name(self) -> str:
-        """Name the panel in headers of tables."""
+        """Name of the panel in table headers."""
         return self.title.partition(": ")[0]
 
     @property
     def models(self) -> list[str]:
-        """All models, the naive ladder first."""
+        """All models, the naive ones first."""
         return list(dict.fromkeys(self.values.index.get_level_values("model")))
 
     @property
@@ -131,15 +131,15 @@ class Panel:
 
     @property
     def correlation(self) -> str:
-        """The correlation that the naive model of the split cannot reach."""
+        """The correlation that is 0 for the naive model of the split."""
         return OUT_OF_REACH.get(self.scheme, "pearson")
 
     @property
     def test_to_train(self) -> float:
-        """Units that a fold tests per unit it trains on: the larger of two counts.
+        """Ratio of test to training units of a fold: the larger of two ratios.
 
-        Rows, and parts of the split: a fold of disjoint tests a tenth of cell lines and
-        compounds, which are far fewer rows.
+        Units are rows, or parts of the split: a disjoint fold tests a tenth of the cell
+        lines and compounds, but far fewer of the rows.
         """
         of_rows = float((self.rows["n_test"] / self.rows["n_train"]).mean())
         of_parts = 1 / max(self.n_splits - 1, 1)
@@ -147,12 +147,12 @@ class Panel:
 
     @property
     def best_naive(self) -> str | None:
-        """The naive model of the lowest RMSE, None where none has been run."""
-        found = [m for m in self.models if m in NAIVE_MODELS and self.is_complete(m)]
-        return min(found, key=self.mean_rmse, default=None)
+        """The naive model with the lowest RMSE; None if none has been run."""
+        naive = [m for m in self.models if m in NAIVE_MODELS and self.is_complete(m)]
+        return min(naive, key=self.mean_rmse, default=None)
 
     def kind_of(self, model: str) -> str:
-        """Say what kind of model it is: naive, classical, network or average."""
+        """Return the kind of a model: naive, classical, network or average."""
         return self.roster.kind_of(model)
 
     def of_model(self, model: str) -> pd.DataFrame:
@@ -160,16 +160,16 @@ class Panel:
         return pd.DataFrame(self.values.xs(model))
 
     def compared(self, model: str) -> pd.DataFrame:
-        """Return the folds of a model among those compared, indexed by fold."""
+        """Return the compared folds of a model, indexed by fold."""
         values = self.of_model(model)
         return values[values.index.isin(self.folds)]
 
     def is_complete(self, model: str) -> bool:
-        """Whether a model has finished all folds that are compared."""
+        """Whether a model has finished all compared folds."""
         return len(self.compared(model)) == len(self.folds)
 
     def mean_rmse(self, model: str) -> float:
-        """Return the mean RMSE over the folds compared."""
+        """Return the mean RMSE over the compared folds."""
         return float(self.compared(model)["rmse"].mean())
 
     def ranked(self) -> list[str]:
@@ -179,7 +179,7 @@ class Panel:
 
 
 def read_results(folder: Path, data: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read the results on the folds of the manifest; say what is left out."""
+    """Read the results on the folds of the manifest; also return warnings."""
     results = pd.DataFrame(results_table(folder, data).read().values())
     if results.empty:
         return results, []
@@ -193,17 +193,17 @@ def read_results(folder: Path, data: str) -> tuple[pd.DataFrame, list[str]]:
     notes = []
     if not valid.all():
         notes.append(
-            f"{(~valid).sum()} results are on folds that are no longer those of the "
-            "manifest, and left out."
+            f"{(~valid).sum()} results were omitted: their folds differ from those "
+            "of the manifest."
         )
     results = results[valid].copy()
     same = ["scheme", "n_splits", "model", "seed"]
     n_configs = results.groupby(same)["config_hash"].nunique()
     notes += [
-        f"{model} in {scheme}: folds with different settings of the model; run them "
-        "again before you rely on the means."
+        f"{model} in {scheme}: the settings of the model differ between folds; run "
+        "them again before you rely on the means."
         for scheme, _, model, _ in n_configs.index[n_configs > 1]
-        if not model.endswith(TUNED)  # which has settings of its own in each fold
+        if not model.endswith(TUNED)  # its settings are chosen in each fold
     ]
     for name in NUMBERS:
         results[name] = pd.to_numeric(results[name])
@@ -211,7 +211,7 @@ def read_results(folder: Path, data: str) -> tuple[pd.DataFrame, list[str]]:
 
 
 def make_panels(results: pd.DataFrame, roster: Roster) -> list[Panel]:
-    """Return a panel for each scheme and number of folds, in the order of TITLES."""
+    """Return one panel per scheme and number of folds, in the order of TITLES."""
     known = list(TITLES)
     schemes = sorted(
         results["scheme"].unique(),
@@ -223,7 +223,7 @@ def make_panels(results: pd.DataFrame, roster: Roster) -> list[Panel]:
 
 
 def _panels_of(results: pd.DataFrame, scheme: str, roster: Roster) -> Iterator[Panel]:
-    """Yield the panels of one scheme, one for each number of folds."""
+    """Yield the panels of one scheme, one per number of folds."""
     of_scheme = results[results["scheme"] == scheme]
     for n_splits in sorted(of_scheme["n_splits"].unique()):
         every = of_scheme[of_scheme["n_splits"] == n_splits]
@@ -242,13 +242,13 @@ def _panels_of(results: pd.DataFrame, scheme: str, roster: Roster) -> Iterator[P
 
 
 def choose_folds(finished: Mapping[str, frozenset[int]]) -> tuple[int, ...]:
-    """Choose the folds to compare on: those that the most results stand on.
+    """Choose the folds to compare on: those that cover the most results.
 
-    Of the sets of folds that some model has finished, and of what all models share,
-    it is the one where folds times models that have finished all of them is highest,
-    and the one of more models where two are equal. Naive models are fitted in
-    seconds: they set no limit to the choice unless there is no other model, but
-    folds that one of them lacks are not chosen.
+    Candidates are the sets of folds finished by a model, and the folds common to all
+    models. The chosen set has the largest product of its size and the number of models
+    that have finished all of it; ties go to the set with more models. Naive models take
+    seconds to fit, so they are only counted if there are no other models, but folds
+    that a naive model lacks are not chosen.
     """
     naive = [folds for model, folds in finished.items() if model in NAIVE_MODELS]
     others = [folds for model, folds in finished.items() if model not in NAIVE_MODELS]
@@ -257,11 +257,11 @@ def choose_folds(finished: Mapping[str, frozenset[int]]) -> tuple[int, ...]:
     candidates = {folds & allowed for folds in judged}
     candidates.add(frozenset.intersection(*judged) & allowed)
     candidates.discard(frozenset())
-    if not candidates:  # the naive models and the others share no fold
+    if not candidates:  # naive and other models have no fold in common
         candidates = set(judged)
 
     def weigh(folds: frozenset[int]) -> tuple[int, int, list[int]]:
-        n_models = sum(folds <= found for found in judged)
+        n_models = sum(folds <= finished_folds for finished_folds in judged)
         return n_models * len(folds), n_models, sorted(-fold for fold in folds)
 
     best: frozenset[int] = max(candidates, key=weigh)

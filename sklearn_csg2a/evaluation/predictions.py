@@ -1,4 +1,4 @@
-"""Stored predictions of test rows, and what they give per compound."""
+"""Stored predictions of test rows, and errors and correlations by compound."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions on the folds compared, of the models that have all of them."""
+    """Predictions on the compared folds, of the models that have all of them."""
 
     of_model: dict[str, pd.DataFrame] = field(repr=False)  # fold, row, y_true, y_pred
     incomplete: dict[str, int]  # model: number of folds with predictions
 
-    def shown(self, panel: Panel) -> list[str]:
+    def ordered(self, panel: Panel) -> list[str]:
         """Return the best naive model and all others, the lowest RMSE first."""
         return [
             model
@@ -38,27 +38,31 @@ class Predictions:
 
 
 def read_predictions(folder: Path, panel: Panel) -> Predictions:
-    """Read the predictions of the first seed; files that do not fit are not taken."""
-    found: dict[str, list[pd.DataFrame]] = {model: [] for model in panel.models}
+    """Read the predictions of the first seed; files that do not match are ignored."""
+    parts_of: dict[str, list[pd.DataFrame]] = {model: [] for model in panel.models}
     compared = panel.rows[panel.rows["fold"].isin(panel.folds)]
     first = compared.sort_values("seed").drop_duplicates(["model", "fold"])
     for row in first.to_dict("records"):
         values = _read(folder, row)
         if values is not None:
-            found[row["model"]].append(values)
+            parts_of[row["model"]].append(values)
     n_needed = len(panel.folds)
     return Predictions(
         {
             model: pd.concat(parts, ignore_index=True)
-            for model, parts in found.items()
+            for model, parts in parts_of.items()
             if len(parts) == n_needed
         },
-        {model: len(parts) for model, parts in found.items() if len(parts) < n_needed},
+        {
+            model: len(parts)
+            for model, parts in parts_of.items()
+            if len(parts) < n_needed
+        },
     )
 
 
 def _read(folder: Path, row: dict) -> pd.DataFrame | None:
-    """Read the predictions of one result; None if absent or of another result."""
+    """Read the predictions of one result; None if missing or of another result."""
     path = folder / predictions_path(row)
     if not path.is_file():
         return None
@@ -76,39 +80,39 @@ def read_compounds(
 ) -> tuple[pd.DataFrame | None, str]:
     """Return identity and name of the compound of each row of a data set.
 
-    None and the reason where the data set is not there or not the one of the results.
+    None and the reason if the data set is unavailable or not that of the results.
     """
     if load is None:
-        return None, "there is no loader of these data"
+        return None, "there is no loader for these data"
     try:
-        found = load()
+        data = load()
     except (OSError, ValueError) as error:
         return None, f"the data set cannot be read ({type(error).__name__})"
-    if found.hash != data_hash:
-        return None, "the data set is not the one that the results are of"
-    identity = compound_identities(found.X["smiles"])
-    name = found.X.get("drug", identity)
+    if data.hash != data_hash:
+        return None, "the data set differs from the one used for the results"
+    identity = compound_identities(data.X["smiles"])
+    name = data.X.get("drug", identity)
     return pd.DataFrame({"identity": identity, "name": np.asarray(name)}), ""
 
 
 def per_compound(predictions: pd.DataFrame, identity: np.ndarray) -> pd.DataFrame:
     """Return RMSE and correlation of each compound, indexed by its identity.
 
-    The RMSE is over all its rows; the correlation is the mean over the folds in which
-    it has at least three, NaN where there is no such fold.
+    The RMSE is over all rows of the compound; the correlation is the mean over the
+    folds with at least three of its rows, NaN if there is no such fold.
     """
-    found = predictions.assign(
+    rows = predictions.assign(
         identity=identity[predictions["row"]],
         squared=(predictions["y_true"] - predictions["y_pred"]) ** 2,
     )
-    errors = np.sqrt(found.groupby("identity")["squared"].mean())
-    correlations = [_correlate(of_fold) for _, of_fold in found.groupby("fold")]
+    errors = np.sqrt(rows.groupby("identity")["squared"].mean())
+    correlations = [_correlate(of_fold) for _, of_fold in rows.groupby("fold")]
     r = pd.concat(correlations).groupby(level=0).mean()
     return pd.DataFrame({"rmse": errors}).assign(r=r)
 
 
 def _correlate(rows: pd.DataFrame) -> pd.Series:
-    """Return the correlation of each compound of a fold; none if all are too small."""
+    """Return the correlation of each compound of a fold; empty if all are too small."""
     try:
         return within_group_correlation(
             rows["y_true"], rows["y_pred"], rows["identity"]

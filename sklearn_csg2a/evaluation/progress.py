@@ -1,4 +1,4 @@
-"""One line that says how far a run is and how long it will take."""
+"""A progress line with the remaining time of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn_csg2a.evaluation.tasks import Failure
 
 
 class Progress:
-    """Count tasks, and expect each model to take as long as it has taken so far."""
+    """Count tasks; estimate the remaining time from the mean time of each model."""
 
     def __init__(
         self,
@@ -33,24 +33,24 @@ class Progress:
                 self.seconds[row["model"]].append(float(row["fit_seconds"]))
 
     def show(self, result: Any) -> None:
-        """Count a task that has ended; a file gets a line of each, to be kept."""
+        """Count a finished task; one line per task if the output is a file."""
         self.pending.remove(result.task.model)
         if isinstance(result, Failure):
             self.say(f"{result.task} failed. {result.error}")
-            said = "failed"
+            status = "failed"
         else:
             if "fit_seconds" in result.row:
                 self.seconds[result.task.model].append(result.row["fit_seconds"])
-            said = describe(result.row)
+            status = describe(result.row)
         done = self.total - len(self.pending)
-        note = f"{self.time_left()}; {result.task}: {said}"
+        note = f"{self.time_left()}; {result.task}: {status}"
         if self.line.is_rewritten:
             self.line.update(done, note)
         else:
             self.say(f"{done}/{self.total}, {note}")
 
     def time_left(self) -> str:
-        """Return the time left in words."""
+        """Return the remaining time as text."""
         if not self.pending:
             return f"done in {_clock(monotonic() - self.start)}"
         means = {
@@ -61,18 +61,18 @@ class Progress:
         return f"{about} {_clock(known / min(self.jobs, len(self.pending)))} left"
 
     def say(self, message: str) -> None:
-        """Write a message on a line of its own."""
+        """Write a message on a separate line."""
         self.line.write_message(message)
 
     def finish(self, message: str | None = None) -> None:
-        """Leave the line, with a message below it."""
+        """End the line, and write a message below it."""
         self.line.close()
         if message is not None:
             self.say(message)
 
 
 def describe(row: Mapping[str, Any]) -> str:
-    """Say how good a model is; a candidate has no skill, and one may have diverged."""
+    """Describe the error of a model; a candidate has no skill and may have diverged."""
     if "rmse" not in row:
         return "diverged"
     skill = f", skill {row['skill']:+.3f}" if "skill" in row else ""
@@ -80,6 +80,6 @@ def describe(row: Mapping[str, Any]) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Write a time as h:mm:ss."""
+    """Format a time as h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

@@ -53,32 +53,32 @@ FOLD_COLUMNS = (*FOLD_KEY, "split_hash", "n_train", "n_test", "n_valid")
 
 
 def results_table(folder: Path, data: str) -> Table:
-    """Return the file of results of a data set."""
+    """Return the table of results of a data set."""
     return Table(folder / f"{data}.csv", KEY, COLUMNS)
 
 
 def folds_table(folder: Path, data: str) -> Table:
-    """Return the manifest: the folds of a data set, known by their hashes."""
+    """Return the manifest: the folds of a data set, identified by their hashes."""
     return Table(folder / f"{data}_folds.csv", FOLD_KEY, FOLD_COLUMNS)
 
 
 def record_folds(manifest: Table, folds: Iterable[Fold]) -> None:
-    """Enter the folds in the manifest; say where they are not what they were."""
+    """Add the folds to the manifest; report those that have changed."""
     rows = [fold.as_row() for fold in folds]
     known = manifest.read()
     for row in rows:
         before = known.get(manifest.key_of(row))
         if before is not None and before["split_hash"] != row["split_hash"]:
             sys.stderr.write(
-                f"{row['scheme']} fold {row['fold']} of {row['n_splits']} is not the "
-                f"fold in {manifest.path}: the data or the splitter has changed. "
+                f"{row['scheme']} fold {row['fold']} of {row['n_splits']} differs from "
+                f"the fold in {manifest.path}: the data or the splitter has changed. "
                 "Results on the former fold are no longer valid.\n"
             )
     manifest.add(rows)
 
 
 def save_predictions(folder: Path, result: Result) -> None:
-    """Keep row positions, measured and predicted values of the test fold."""
+    """Store row positions, measured and predicted values of the test fold."""
     row = result.task.as_row()
     path = folder / row["data"] / predictions_path(row)
     with replacing(path) as part, part.open("wb") as file:
@@ -86,7 +86,7 @@ def save_predictions(folder: Path, result: Result) -> None:
 
 
 def predictions_path(row: Mapping[str, Any]) -> str:
-    """Name the file with the predictions of a result."""
+    """Return the path of the predictions of a result."""
     return (
         f"{row['scheme']}-{row['n_splits']}-fold{row['fold']}-{row['model']}"
         f"-seed{row['seed']}-{row['config_hash'][:8]}.npz"

@@ -1,9 +1,9 @@
 """Statistics over folds: intervals, paired tests, ranks and critical differences.
 
 Folds of one cross-validation share training rows, so their results are not
-independent. The interval and the test correct for it as Nadeau and Bengio (Machine
-Learning 52, 2003) do: the variance of the mean is that of the folds times
-1 / n_folds + n_test / n_train, in place of 1 / n_folds.
+independent. The interval and the test are corrected as in Nadeau and Bengio (Machine
+Learning 52, 2003): the variance of the mean is that of the folds times
+1 / n_folds + n_test / n_train, instead of 1 / n_folds.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RankTest:
 def t_interval(values: np.ndarray, test_to_train: float = 0.0) -> tuple[float, float]:
     """Return the 95 % interval of the mean of (n_folds,); NaN below two folds.
 
-    `test_to_train` is n_test / n_train; 0 leaves the correction out.
+    `test_to_train` is n_test / n_train; 0 disables the correction.
     """
     if len(values) < 2:
         return float("nan"), float("nan")
@@ -73,7 +73,7 @@ def _error(values: np.ndarray, test_to_train: float) -> float:
 
 
 def adjust_holm(p_values: np.ndarray) -> np.ndarray:
-    """Adjust (n_tests,) p-values by Holm's method; NaN is no test and stays NaN."""
+    """Adjust (n_tests,) p-values by Holm's method; NaN values are ignored and kept."""
     p_values = np.asarray(p_values, dtype=float)
     adjusted = np.full(len(p_values), np.nan)
     tested = np.flatnonzero(~np.isnan(p_values))

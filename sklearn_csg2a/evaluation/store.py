@@ -1,4 +1,4 @@
-"""A CSV file with one row per key, which several processes may add to at once."""
+"""A CSV file with one row per key, to which several processes can write."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text, known by their key.
+    """Rows of text, identified by a key.
 
-    A change writes a new file beside the old one and puts it in its place, while
-    the folder is locked: a kill leaves the old file or the new one, never half of
-    one, and no process overwrites what another one has added.
+    Changes are written to a new file that replaces the old one atomically, while the
+    folder is locked: an interrupted process leaves either the old or the new file,
+    and no process overwrites rows added by another.
     """
 
     path: Path
@@ -32,7 +32,7 @@ class Table:
     columns: Sequence[str]
 
     def read(self) -> dict[Key, dict[str, str]]:
-        """Return the rows by key; none where there is no file yet."""
+        """Return the rows by key; empty if there is no file yet."""
         if not self.path.is_file():
             return {}
         with self.path.open(newline="", encoding="utf-8") as lines:
@@ -75,7 +75,7 @@ class Table:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out; the lock goes with the process, killed or not."""
+    """Lock a folder; the lock is released when the process ends, even if killed."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -85,7 +85,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _as_text(value: Any) -> str:
-    """Write a value; nothing for None and NaN."""
+    """Format a value; empty for None and NaN."""
     if value is None or value != value:  # noqa: PLR0124 (NaN differs from itself)
         return ""
     return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)

@@ -1,8 +1,8 @@
-"""A study: tasks that are done once, and written down as they come.
+"""A study: tasks that run once, with results stored as they arrive.
 
-A task says what decides its result by hashes. A stored result of the same task and
-hashes is kept and not made again; a study may be stopped at any moment and started
-again.
+The hashes of a task cover everything that determines its result. A stored result of
+the same task and hashes is reused, so a study can be interrupted at any time and
+restarted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sklearn_csg2a.evaluation.store import Key, Table
 from sklearn_csg2a.evaluation.tasks import Failure, Outcome, Result, Task
 from sklearn_csg2a.evaluation.workers import Workers
 
-STOPPED = "Stopped. Start again to go on: what was finished is kept."
+STOPPED = "Stopped. Finished results are stored: start again to continue."
 
 
 def is_valid(row: Mapping[str, str], hashes: Mapping[str, str]) -> bool:
@@ -31,14 +31,14 @@ def is_stored(
 
 
 class Study:
-    """Do tasks and write down what comes of them, as it comes.
+    """Run tasks and store their results as they arrive.
 
     Parameters
     ----------
     workers : Workers
-        Where tasks are done.
+        Where tasks are run.
     keep : callable
-        What to do with a result: store its row, and what else there is to keep.
+        Stores a result: its row, and its arrays if needed.
     """
 
     def __init__(self, workers: Workers, keep: Callable[[Result], None]) -> None:
@@ -47,16 +47,16 @@ class Study:
         self.n_failed = 0
 
     def start(self, tasks: Iterable[Task], stored: Iterable[Mapping[str, str]]) -> None:
-        """Say which tasks there will be; `stored` rows tell how long each takes."""
+        """Announce the tasks; the times in `stored` rows are used for estimates."""
         self.progress = Progress(tasks, stored, jobs=self.workers.n_jobs)
 
     def do(self, tasks: Sequence[Task]) -> None:
-        """Do tasks of any kind."""
+        """Run tasks of any kind."""
         for outcome in self.workers.run(tasks):
             self.record(outcome)
 
     def record(self, outcome: Outcome) -> None:
-        """Keep an outcome and show it."""
+        """Store an outcome and show it."""
         if isinstance(outcome, Failure):
             self.n_failed += 1
         else:
@@ -64,7 +64,7 @@ class Study:
         self.progress.show(outcome)
 
     def run(self, tasks: Sequence[Task], stored: Iterable[Mapping[str, str]]) -> int:
-        """Do tasks in order; return the exit status, 130 after Ctrl-C."""
+        """Run tasks in order; return the exit status, 130 after Ctrl-C."""
         self.start(tasks, stored)
         try:
             self.do(tasks)

@@ -13,7 +13,7 @@ from sklearn_csg2a.evaluation.panels import MEASURES, Panel
 from sklearn_csg2a.evaluation.statistics import RankTest, t_interval
 
 COST = ("fit_seconds", "n_parameters")
-DASH = "–"  # noqa: RUF001 (an en dash is what is meant)
+DASH = "–"  # noqa: RUF001 (en dash intended)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Table:
 
 
 def make_overview(panels: Sequence[Panel]) -> Table:
-    """Write models against schemes: RMSE and PCC, mean and sd over folds."""
+    """Make the table of models by schemes: RMSE and PCC, mean and sd over folds."""
     shown = ("rmse", "pearson")
     header = ["model", "kind"]
     for panel in panels:
@@ -80,9 +80,9 @@ def make_overview(panels: Sequence[Panel]) -> Table:
 
 
 def make_cell(panel: Panel, model: str, measure: str, best: set[str]) -> Cell:
-    """Write mean and sd over the folds compared; a dash where there are none.
+    """Format mean and sd over the compared folds; a dash if there are none.
 
-    A model that lacks some of these folds is shown on those that it has.
+    If a model lacks some of these folds, the others are used.
     """
     if model not in panel.models:
         return Cell(DASH)
@@ -111,7 +111,7 @@ def find_best(panel: Panel, measure: str) -> set[str]:
 
 
 def make_measures(panel: Panel) -> Table:
-    """Write all measures of one scheme."""
+    """Make the table of all measures of one scheme."""
     measures = [name for name in MEASURES if name not in COST]
     best = {measure: find_best(panel, measure) for measure in measures}
     rows = [
@@ -127,7 +127,7 @@ def make_measures(panel: Panel) -> Table:
 
 
 def make_cost(panel: Panel) -> Table:
-    """Write the interval of skill, and what it costs in time and parameters."""
+    """Make the table of the interval of skill, fit time and number of parameters."""
     rows = []
     for model in panel.models:
         values = panel.compared(model)
@@ -144,14 +144,13 @@ def make_cost(panel: Panel) -> Table:
     header = ["model", "kind", f"skill over {panel.own_naive}, 95 %"]
     header += [MEASURES[name].title for name in COST]
     caption = (
-        "Interval of skill over folds, time of a fit, number of parameters where it "
-        "is stored."
+        "Interval of skill over folds, time of a fit, number of parameters if stored."
     )
     return Table(caption, header, rows, 2)
 
 
 def make_all_folds(panel: Panel) -> Table | None:
-    """Write each model on all its folds, where some have more than are compared."""
+    """Make the table of all folds of each model, if some have more than compared."""
     more = [m for m in panel.models if set(panel.of_model(m).index) - set(panel.folds)]
     if not more:
         return None
@@ -168,14 +167,14 @@ def make_all_folds(panel: Panel) -> Table | None:
         for values in [panel.of_model(model)]
     ]
     caption = (
-        "Models with more folds than are compared, each on all of its own. Rows on "
-        "different folds cannot be compared: folds differ in difficulty."
+        "Models with more folds than are compared, each on all its folds. Rows on "
+        "different folds are not comparable: folds differ in difficulty."
     )
     return Table(caption, ["model", "folds", "RMSE", "PCC", "skill"], rows, 2)
 
 
 def make_tests(panel: Panel, comparisons: Sequence[Comparison]) -> Table | None:
-    """Write the paired tests of one measure against the best naive model."""
+    """Make the table of paired tests of a measure against the best naive model."""
     against = [item for item in comparisons if item.reference == panel.best_naive]
     if not against:
         return None
@@ -203,7 +202,7 @@ def make_tests(panel: Panel, comparisons: Sequence[Comparison]) -> Table | None:
 
 
 def make_pairs(panel: Panel, comparisons: Sequence[Comparison]) -> Table | None:
-    """Write the paired tests of one measure between models that are not naive."""
+    """Make the table of paired tests of a measure between other models."""
     found = {
         (item.model, item.reference): item
         for item in comparisons
@@ -225,7 +224,7 @@ def make_pairs(panel: Panel, comparisons: Sequence[Comparison]) -> Table | None:
 
 
 def _pair_cell(panel: Panel, item: Comparison | None) -> Cell:
-    """Write difference and p of a pair; nothing above the diagonal."""
+    """Format difference and p of a pair; empty above the diagonal."""
     if item is None:
         return Cell("")
     text = _write_difference(item)
@@ -237,13 +236,13 @@ def _pair_cell(panel: Panel, item: Comparison | None) -> Cell:
 
 
 def _write_difference(item: Comparison) -> str:
-    """Write the mean difference; a dash where no fold is shared."""
+    """Format the mean difference; a dash if there is no common fold."""
     mean, digits = item.test.mean, MEASURES[item.measure].digits
     return DASH if np.isnan(mean) else f"{mean:+.{digits}f}"
 
 
 def make_ranks(panel: Panel, models: Sequence[str], test: RankTest) -> Table:
-    """Write the mean ranks of models."""
+    """Make the table of mean ranks of models."""
     order = np.argsort(test.ranks, kind="stable")
     rows = [
         [Cell(models[i]), Cell(panel.kind_of(models[i])), Cell(f"{test.ranks[i]:.2f}")]
@@ -258,7 +257,7 @@ def make_ranks(panel: Panel, models: Sequence[str], test: RankTest) -> Table:
 
 
 def write_mean(values: pd.Series, digits: int) -> str:
-    """Write mean and standard deviation, the latter from two folds on."""
+    """Format mean and, for at least two folds, standard deviation."""
     if values.empty:
         return DASH
     mean = f"{round(values.mean(), digits) + 0.0:.{digits}f}"  # no -0.000
@@ -266,19 +265,19 @@ def write_mean(values: pd.Series, digits: int) -> str:
 
 
 def write_interval(low: float, high: float) -> str:
-    """Write an interval; a dash where there is none."""
+    """Format an interval; a dash if there is none."""
     return DASH if np.isnan(low) else f"{low:+.3f} to {high:+.3f}"
 
 
 def write_p(p: float) -> str:
-    """Write a p-value; a dash where there was no test."""
+    """Format a p-value; a dash if there was no test."""
     if np.isnan(p):
         return DASH
     return "< 0.001" if p < 0.001 else f"{p:.{2 if p >= 0.095 else 3}f}"
 
 
 def _write_count(values: pd.Series) -> str:
-    """Write the number of parameters; a range where folds differ."""
+    """Format the number of parameters; a range if folds differ."""
     found = values.dropna()
     if found.empty:
         return DASH
@@ -287,5 +286,5 @@ def _write_count(values: pd.Series) -> str:
 
 
 def _count(number: int, noun: str) -> str:
-    """Write a number of things."""
+    """Format a number with its noun."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,4 +1,4 @@
-"""Tasks: what can be computed here or elsewhere, and what comes of it."""
+"""Tasks, which can be run in any process, and their results."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from sklearn_csg2a._version import __version__
 
 
 class Task(Protocol):
-    """Something to compute, which can be sent to another process."""
+    """A computation that can be sent to another process."""
 
     @property
     def model(self) -> str:
-        """Name of the model; tasks of one model are expected to take alike."""
+        """Name of the model; tasks of one model are assumed to take similar times."""
 
     @property
     def hashes(self) -> Mapping[str, str]:
-        """What decides the result, by the columns of the table it is stored in."""
+        """Hashes of what determines the result, by column of the result table."""
 
     def as_row(self) -> dict[str, Any]:
-        """Return what is known before the task is done."""
+        """Return the columns that are known before the task runs."""
 
     def do(self) -> Result:
-        """Do the task."""
+        """Run the task."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a task: a row of its table, and arrays that may be kept."""
+    """Result of a task: a row of its table, and optional arrays."""
 
     task: Any
     row: dict[str, Any]
@@ -55,7 +55,7 @@ Outcome = Result | Failure
 
 
 def perform(task: Task, threads: int = 1) -> Outcome:
-    """Do a task. An error ends this one, not those that follow."""
+    """Run a task; an exception is returned as a failure."""
     try:
         with limited_threads(threads):
             return task.do()
@@ -65,7 +65,7 @@ def perform(task: Task, threads: int = 1) -> Outcome:
 
 @contextmanager
 def limited_threads(threads: int) -> Iterator[None]:
-    """Compute with so many threads, and put the former number back."""
+    """Set the number of threads temporarily."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -76,7 +76,7 @@ def limited_threads(threads: int) -> Iterator[None]:
 
 
 def describe_versions() -> str:
-    """Name the versions that a result depends on."""
+    """Return the versions that a result depends on."""
     return (
         f"sklearn_csg2a {__version__}, torch {torch.__version__}, "
         f"scikit-learn {sklearn.__version__}, numpy {np.__version__}, "

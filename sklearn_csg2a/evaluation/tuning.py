@@ -1,8 +1,8 @@
-"""An equal tuning budget: so many configurations of each model, judged in the fold.
+"""Tuning with an equal budget: the same number of configurations for each model.
 
-Every candidate is fitted to a part of a fold's training rows and judged on the others,
-split as the scheme splits all rows. The best one is then fitted to all training rows.
-No candidate sees a test row of the fold.
+Every candidate is fitted to a part of the training rows of a fold and evaluated on the
+others, split by the scheme of the fold. The best one is then fitted to all training
+rows. No candidate uses a test row of the fold.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Candidate:
-    """One configuration to judge in a fold. Its fold is the inner one."""
+    """One configuration to evaluate within a fold, on the inner fold."""
 
     task: FoldTask
     number: int
@@ -62,11 +62,11 @@ class Candidate:
 
     @property
     def hashes(self) -> dict[str, str]:
-        """Return what says whether a stored score is still valid."""
+        """Return the hashes that determine whether a stored score is still valid."""
         return self.task.hashes
 
     def as_row(self) -> dict[str, Any]:
-        """Return what is known before the model is fitted."""
+        """Return the columns that are known before the model is fitted."""
         fold = self.task.fold
         return {
             **self.task.as_row(),
@@ -77,14 +77,14 @@ class Candidate:
         }
 
     def __str__(self) -> str:
-        """Name the candidate in messages."""
+        """Name of the candidate, used in messages."""
         return f"{self.task} candidate {self.number}"
 
     def do(self) -> Result:
-        """Fit to the inner training rows and judge on the others.
+        """Fit to the inner training rows and evaluate on the others.
 
-        A loss that stops being finite is a property of the configuration, and kept as
-        the worst of scores; any other error is not, and the candidate is tried again.
+        A non-finite loss is a property of the configuration, and stored as the worst
+        possible score; after any other error, the candidate is tried again.
         """
         try:
             return Result(self, _score(self), {})
@@ -108,9 +108,9 @@ def plan_search(
     n_candidates: int,
     known: dict[Any, str],
 ) -> Search:
-    """Plan the search of a model in a fold and its inner one (`folds`).
+    """Plan the search for a model in a fold and its inner fold (`folds`).
 
-    `known` keeps the hashes of configurations, which are the same in all folds.
+    `known` caches the hashes of configurations, which are the same in all folds.
     """
     fold, inner = folds
     name = model + TUNED
@@ -124,7 +124,7 @@ def plan_search(
         "data_hash": source.load().hash,
         "split_hash": fold.split_hash,
         "config_hash": hash_parts(
-            inner.split_hash, *(one.hashes["config_hash"] for one in candidates)
+            inner.split_hash, *(item.hashes["config_hash"] for item in candidates)
         ),
     }
     task = FoldTask(source, fold, name, seed, hashes)
@@ -137,7 +137,7 @@ def make_inner_fold(source: Source, fold: Fold) -> Fold:
 
 
 def scores_table(folder: Any, data: str) -> Table:
-    """Return the file with the score of every candidate on a data set."""
+    """Return the table with the scores of all candidates on a data set."""
     return Table(folder / f"{data}_tuning.csv", KEY, COLUMNS)
 
 
@@ -153,19 +153,19 @@ def _score(candidate: Candidate) -> dict[str, Any]:
     if getattr(model, "interrupted_", False):
         raise KeyboardInterrupt
     predicted = np.asarray(model.predict(data.X.iloc[valid]), dtype=float)
-    found = rmse(data.y.iloc[valid].to_numpy(dtype=float), predicted)
-    return {**_row(candidate), "rmse": found, "fit_seconds": seconds}
+    error = rmse(data.y.iloc[valid].to_numpy(dtype=float), predicted)
+    return {**_row(candidate), "rmse": error, "fit_seconds": seconds}
 
 
 def _row(candidate: Candidate) -> dict[str, Any]:
-    """Return what every score says."""
+    """Return the columns common to all scores."""
     return {**candidate.as_row(), "versions": describe_versions()}
 
 
 def choose(search: Search, table: Table) -> FoldTask | Failure:
-    """Return the task of fitting the best candidate, once all of them are judged."""
+    """Return the task of fitting the best candidate, once all are evaluated."""
     stored = table.read()
-    rows = [stored.get(table.key_of(one.as_row())) for one in search.candidates]
+    rows = [stored.get(table.key_of(item.as_row())) for item in search.candidates]
     judged = [
         row
         for one, row in zip(search.candidates, rows, strict=True)
@@ -176,7 +176,7 @@ def choose(search: Search, table: Table) -> FoldTask | Failure:
         return Failure(
             search.task,
             f"{n_absent} of {len(search.candidates)} candidates have no score; start "
-            "again to try them once more.",
+            "again to retry them.",
         )
     errors = [float(row["rmse"] or "inf") for row in judged]
     best = int(np.argmin(errors))
@@ -195,5 +195,5 @@ def choose(search: Search, table: Table) -> FoldTask | Failure:
 
 
 def is_tunable(model: str) -> bool:
-    """Whether a model has settings to choose: all but the naive ones do."""
+    """Whether a model has settings to tune, which naive models have not."""
     return model not in NAIVE_MODELS

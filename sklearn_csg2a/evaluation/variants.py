@@ -1,6 +1,6 @@
-"""What each part of a model does: its variants against it, on the same folds and seeds.
+"""Variants of a model compared with it, on the same folds and seeds.
 
-A variant is that model with one thing changed; a `Roster` lists them.
+A variant differs from the model in one respect; a `Roster` lists them.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from sklearn_csg2a.evaluation.statistics import (
 )
 from sklearn_csg2a.evaluation.tables import DASH, Cell, Table, write_interval, write_p
 
-# What variants change on purpose, or is of no interest here.
+# Settings that variants change on purpose, or that are irrelevant here.
 MAY_DIFFER = {"attention", "compound_encoder", "random_state"}
 
 
 def say_lead(whole: str) -> str:
-    """Say what the section of the variants shows."""
+    """Return the introduction of the section on variants."""
     return (
-        f"Variants of {whole}, each with one thing changed and all settings as chosen "
-        f"for {whole} itself. They are in no table or figure above. Their RMSE minus "
-        f"that of {whole}, on the folds and seeds that both have: above 0, the variant "
-        "is worse. With few folds the intervals are wide, and what is not significant "
-        "may matter all the same."
+        f"Variants of {whole}, each with one change and all other settings as chosen "
+        f"for {whole}. They are not in the tables and figures above. Differences are "
+        f"the RMSE of the variant minus that of {whole}, on the folds and seeds that "
+        "both have: above 0, the variant is worse. With few folds the intervals are "
+        "wide, and a difference that is not significant may still be relevant."
     )
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A variant against the whole model on the folds and seeds that both have."""
+    """Comparison of a variant with the whole model, on common folds and seeds."""
 
     model: str
     rmse: pd.DataFrame = field(repr=False)  # columns "variant", "whole"; index: fold
@@ -58,7 +58,7 @@ class Effect:
 
     @property
     def is_the_same(self) -> bool:
-        """Whether nothing is different: here the whole model is what the variant is."""
+        """Whether there is no difference: the variant is the whole model here."""
         return not self.differences.any()
 
     @property
@@ -70,21 +70,21 @@ class Effect:
 def compare_variants(panel: Panel) -> list[Effect]:
     """Test the variants of a scheme against the whole model.
 
-    They are one family for Holm's correction.
+    The tests are one family for Holm's correction.
 
-    Those that share no fold and seed with it are left out; those that do not differ
-    from it at all are not tested.
+    Variants without a common fold and seed are omitted; variants that do not differ at
+    all are not tested.
     """
-    found = [
+    compared = [
         _compare(panel, model, pairs)
         for model in _stored_variants(panel)
         if len(pairs := _pair(panel, model))
     ]
-    p_values = [float("nan") if e.is_the_same else e.test.p for e in found]
+    p_values = [float("nan") if e.is_the_same else e.test.p for e in compared]
     adjusted = adjust_holm(np.array(p_values))
     return [
         replace(effect, p_holm=float(p))
-        for effect, p in zip(found, adjusted, strict=True)
+        for effect, p in zip(compared, adjusted, strict=True)
     ]
 
 
@@ -111,35 +111,35 @@ def _compare(panel: Panel, model: str, pairs: pd.DataFrame) -> Effect:
     return Effect(model, rmse, pairs["seed"].nunique(), test)
 
 
-def make_differences(found: Sequence[tuple[Panel, Sequence[Effect]]]) -> Table:
-    """Write variants against schemes: the mean difference in RMSE."""
-    roster = found[0][0].roster
-    of_panel = [{effect.model: effect for effect in effects} for _, effects in found]
-    whole = [_write_whole(panel, effects) for panel, effects in found]
-    rows = [[Cell(roster.whole), Cell("nothing changed: its RMSE"), *map(Cell, whole)]]
+def make_differences(compared: Sequence[tuple[Panel, Sequence[Effect]]]) -> Table:
+    """Make the table of variants by schemes: the mean difference in RMSE."""
+    roster = compared[0][0].roster
+    of_panel = [{effect.model: effect for effect in effects} for _, effects in compared]
+    whole = [_write_whole(panel, effects) for panel, effects in compared]
+    rows = [[Cell(roster.whole), Cell("no change: its RMSE"), *map(Cell, whole)]]
     rows += [
         [Cell(model), Cell(words), *(_effect_cell(e.get(model)) for e in of_panel)]
         for model, words in roster.variants.items()
         if any(model in effects for effects in of_panel)
     ]
-    header = ["model", "with", *(panel.name for panel, _ in found)]
+    header = ["model", "with", *(panel.name for panel, _ in compared)]
     caption = (
-        f"Mean difference in RMSE from {roster.whole}, and in how many of the folds "
-        "the variant is worse; bold where significant (Holm). In the first row the "
+        f"Mean difference in RMSE from {roster.whole}, and the number of folds in "
+        "which the variant is worse; bold if significant (Holm). The first row is the "
         f"RMSE of {roster.whole}, over all its seeds, on the folds of any variant."
     )
     return Table(caption, header, rows, 2)
 
 
 def _write_whole(panel: Panel, effects: Sequence[Effect]) -> str:
-    """Write the RMSE of the whole model, and on how many folds of its variants."""
+    """Format the RMSE of the whole model, and the number of folds of its variants."""
     folds = sorted({fold for effect in effects for fold in effect.rmse.index})
     mean = float(panel.of_model(panel.roster.whole).loc[folds, "rmse"].mean())
     return f"{mean:.3f} ({_count_folds(len(folds))})"
 
 
 def _effect_cell(effect: Effect | None) -> Cell:
-    """Write the mean difference and the folds; a dash where there is none."""
+    """Format the mean difference and the folds; a dash if there is none."""
     if effect is None:
         return Cell(DASH)
     n_folds = effect.test.n_folds
@@ -148,7 +148,7 @@ def _effect_cell(effect: Effect | None) -> Cell:
 
 
 def make_tests(panel: Panel, effects: Sequence[Effect]) -> Table:
-    """Write the tests of the variants of one scheme."""
+    """Make the table of tests of the variants of one scheme."""
     header = ["model", "with", "folds", "seeds", "RMSE"]
     header += [panel.roster.whole, "difference"]
     header += ["95 %", "worse in", "p", "p (Holm)"]
@@ -173,7 +173,7 @@ def make_tests(panel: Panel, effects: Sequence[Effect]) -> Table:
 
 
 def _test_cells(effect: Effect) -> list[Cell]:
-    """Write interval, folds and p; dashes where there is nothing to test."""
+    """Format interval, folds and p; dashes if there is no test."""
     test = effect.test
     if effect.is_the_same:
         test = replace(test, low=float("nan"), p=float("nan"))
@@ -186,7 +186,7 @@ def _test_cells(effect: Effect) -> list[Cell]:
 
 
 def say_effects(panel: Panel, effects: Sequence[Effect]) -> str:
-    """Say which variants are worse or better, and what the folds do not tell."""
+    """Report which variants are worse, better, not different, or not tested."""
     tested = [effect for effect in effects if not np.isnan(effect.p_holm)]
     verdicts = {
         "The error is significantly higher with": [
@@ -198,23 +198,23 @@ def say_effects(panel: Panel, effects: Sequence[Effect]) -> str:
         "The error is not significantly different with": [
             e for e in tested if not e.is_significant
         ],
-        "Not tested, for want of a second fold:": [
+        "Not tested, because there is only one fold:": [
             e for e in effects if np.isnan(e.p_holm) and not e.is_the_same
         ],
-        f"The very same model as {panel.roster.whole} here, with": [
+        f"Identical to {panel.roster.whole} in this scheme:": [
             e for e in effects if e.is_the_same
         ],
     }
-    said = " ".join(
-        f"{verdict} {', '.join(_say_effect(panel, one) for one in members)}."
+    text = " ".join(
+        f"{verdict} {', '.join(_say_effect(panel, effect) for effect in members)}."
         for verdict, members in verdicts.items()
         if members
     )
-    return f"{panel.name}: {said[0].lower()}{said[1:]}"
+    return f"{panel.name}: {text[0].lower()}{text[1:]}"
 
 
 def _say_effect(panel: Panel, effect: Effect) -> str:
-    """Name a variant, its mean difference, and the folds in which it is worse."""
+    """Describe a variant: its mean difference, and the folds in which it is worse."""
     words = panel.roster.variants[effect.model]
     if effect.is_the_same:
         return words
@@ -228,7 +228,7 @@ def _say_effect(panel: Panel, effect: Effect) -> str:
 
 
 def say_remarks(panel: Panel, effects: Sequence[Effect]) -> Iterator[str]:
-    """Say which variants are not compared, and which differ in more than one thing."""
+    """Report variants that are not compared, or differ in more than one setting."""
     whole, stored = panel.roster.whole, _stored_variants(panel)
     compared = {effect.model for effect in effects}
     missing = ", ".join(model for model in stored if model not in compared)
@@ -236,7 +236,8 @@ def say_remarks(panel: Panel, effects: Sequence[Effect]) -> Iterator[str]:
         yield f"{panel.name}: no results of {whole} to compare with those of {missing}."
     elif missing:
         yield (
-            f"{panel.name}: not compared, for sharing no fold and seed with {whole}: "
+            f"{panel.name}: not compared, because they share no fold and seed with "
+            f"{whole}: "
             f"{missing}."
         )
     for effect in effects:
@@ -250,16 +251,16 @@ def say_remarks(panel: Panel, effects: Sequence[Effect]) -> Iterator[str]:
 
 
 def _other_settings(pairs: pd.DataFrame) -> list[str]:
-    """Name the settings that differ though a variant has no part in them."""
-    found = set()
+    """Return the settings that differ although the variant does not change them."""
+    different = set()
     for variant, whole in zip(
         pairs["settings_variant"], pairs["settings_whole"], strict=True
     ):
-        one, other = (json.loads(text or "{}") for text in (variant, whole))
-        found |= {name for name in one | other if one.get(name) != other.get(name)}
-    return sorted(found - MAY_DIFFER)
+        first, second = (json.loads(text or "{}") for text in (variant, whole))
+        different |= {k for k in first | second if first.get(k) != second.get(k)}
+    return sorted(different - MAY_DIFFER)
 
 
 def _count_folds(number: int) -> str:
-    """Write a number of folds."""
+    """Format a number of folds."""
     return "1 fold" if number == 1 else f"{number} folds"

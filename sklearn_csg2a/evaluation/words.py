@@ -1,4 +1,4 @@
-"""What the numbers say, in words; also where a naive or a classical model wins."""
+"""Findings as text, including where a naive or classical model is best."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn_csg2a.evaluation.comparisons import LEAST_FOLDS_FOR_RANKS, Comparis
 from sklearn_csg2a.evaluation.panels import MEASURES, Panel
 from sklearn_csg2a.evaluation.tables import write_interval, write_p
 
-MOST_PAIRS_LISTED = 10  # of pairs that are not told apart; more are counted
+MOST_PAIRS_LISTED = 10  # more pairs without a significant difference are counted
 
 KINDS = {"naive": "a naive model", "classical": "a classical model"}
 
@@ -24,7 +24,7 @@ CORRELATIONS = (
 
 
 def describe_folds(panel: Panel) -> str:
-    """Say which folds are compared, and how many groups the correlations stand on."""
+    """Describe the compared folds and the number of groups of the correlations."""
     rows = panel.rows[panel.rows["fold"].isin(panel.folds)]
     sizes = rows.drop_duplicates("fold")[["n_test", "n_drugs", "n_cells"]].mean()
     seeds = panel.rows.groupby("model")["seed"].nunique()
@@ -42,14 +42,15 @@ def describe_folds(panel: Panel) -> str:
     tuned = panel.rows.groupby("model")["n_candidates"].max().dropna()
     if len(tuned):
         text += (
-            " Settings were chosen inside the training rows of each fold, of so many "
+            " Settings were chosen within the training rows of each fold; number of "
             f"candidates: {', '.join(f'{m} {n:.0f}' for m, n in tuned.items())}."
         )
     partial = [m for m in panel.models if not panel.is_complete(m)]
     if partial:
         text += (
-            f" Not compared, for lack of some of these folds: {', '.join(partial)}; "
-            "they are shown on the folds they have, with their number."
+            " Not compared, because some of these folds are missing: "
+            f"{', '.join(partial)}; their means are over the folds they have, whose "
+            "number is given."
         )
     return text
 
@@ -57,7 +58,7 @@ def describe_folds(panel: Panel) -> str:
 def say_findings(
     panel: Panel, errors: Sequence[Comparison], correlations: Sequence[Comparison]
 ) -> Iterator[str]:
-    """Say who wins, what is significant, and where naive models are ahead."""
+    """Report the best models, significance, and where naive models are better."""
     naive = panel.best_naive
     if naive is None:
         yield "No naive model has been run here: `--models naive` takes seconds."
@@ -72,7 +73,7 @@ def say_findings(
 
 
 def _say_lowest(panel: Panel, errors: Sequence[Comparison]) -> Iterator[str]:
-    """Name the model of the lowest RMSE, and the best network if it is not one."""
+    """Name the model with the lowest RMSE, and the best network if it is not one."""
     first = panel.ranked()[0]
     ranked = [model for model in panel.ranked() if panel.kind_of(model) != "average"]
     if panel.kind_of(first) == "average":
@@ -101,7 +102,7 @@ def _say_lowest(panel: Panel, errors: Sequence[Comparison]) -> Iterator[str]:
 
 
 def _say_own_naive(panel: Panel, naive: str) -> Iterator[str]:
-    """Say that the naive model of the split is not the best naive one."""
+    """Report if the naive model of the split is not the best naive model."""
     if panel.own_naive in panel.models and panel.is_complete(panel.own_naive):
         yield (
             f"Of the naive models {naive} has the lowest RMSE "
@@ -112,7 +113,7 @@ def _say_own_naive(panel: Panel, naive: str) -> Iterator[str]:
 
 
 def _say_comparison(item: Comparison) -> str:
-    """Say whether a model beats the best naive one."""
+    """Report whether a model is better than the best naive model."""
     if item.test.n_folds == 0:
         return f"{item.model} and {item.reference} have no fold in common."
     if not item.is_better:
@@ -130,7 +131,7 @@ def _say_comparison(item: Comparison) -> str:
 
 
 def _say_p(item: Comparison) -> str:
-    """Write the p-value of a comparison, or why there is none."""
+    """Format the p-value of a comparison, or the reason why there is none."""
     if np.isnan(item.p_holm):
         return "too few folds for a test"
     p = write_p(item.p_holm)
@@ -144,7 +145,7 @@ def _say_p(item: Comparison) -> str:
 def _say_correlations(
     panel: Panel, naive: str | None, correlations: Sequence[Comparison]
 ) -> Iterator[str]:
-    """Say where naive and classical models are ahead by some correlation."""
+    """Report correlations in which naive or classical models are better."""
     for measure in CORRELATIONS:
         yield from _say_correlation(panel, measure)
     level = [
@@ -160,7 +161,7 @@ def _say_correlations(
 
 
 def _say_correlation(panel: Panel, measure: str) -> Iterator[str]:
-    """Name the models that a naive one equals, and a classical winner."""
+    """Report models that are not above a naive one, and a classical winner."""
     means = {
         model: float(panel.compared(model)[measure].mean()) for model in panel.ranked()
     }
@@ -198,38 +199,39 @@ def _say_correlation(panel: Panel, measure: str) -> Iterator[str]:
 def _say_not_significant(
     errors: Sequence[Comparison], naive: str | None
 ) -> Iterator[str]:
-    """List the pairs that the folds do not tell apart, or count them if many."""
+    """List the pairs that are not significantly different, or count them if many."""
     tested = [item for item in errors if item.reference != naive]
     alike = [item for item in tested if item.p_holm >= 0.05]
     if len(alike) > MOST_PAIRS_LISTED:
         yield (
-            f"Not told apart by RMSE: {len(alike)} of {len(tested)} pairs of models; "
-            "their p (Holm) stand in the table of row minus column."
+            f"RMSE not significantly different: {len(alike)} of {len(tested)} pairs of "
+            "models; their p (Holm) are in the table of row minus column."
         )
     elif alike:
         pairs = "; ".join(
             f"{item.model} and {item.reference} ({write_p(item.p_holm)})"
             for item in alike
         )
-        yield f"Not told apart by RMSE (Holm's p in brackets): {pairs}."
+        yield f"RMSE not significantly different (Holm's p in parentheses): {pairs}."
 
 
 def say_why_no_ranks(panel: Panel) -> str:
-    """Say why there is no diagram of critical differences."""
+    """Return the reason why there is no critical-difference diagram."""
     n_folds = [len(panel.of_model(model)) for model in panel.others]
     enough = sum(n >= LEAST_FOLDS_FOR_RANKS for n in n_folds)
     return (
-        f"No ranking: it takes three models that share {LEAST_FOLDS_FOR_RANKS} folds, "
-        f"the best naive one among them; {enough} of the {len(n_folds)} that are not "
-        "naive have as many."
+        "No ranking: it requires three models with at least "
+        f"{LEAST_FOLDS_FOR_RANKS} common folds, including the best naive model; "
+        f"{enough} of the {len(n_folds)} models that are not naive have as many."
     )
 
 
 def say_left_out_of_ranks(panel: Panel, ranked: Sequence[str]) -> Iterator[str]:
-    """Name the models that have too few folds to be ranked."""
+    """List the models that have too few folds to be ranked."""
     left_out = [model for model in panel.others if model not in ranked]
     if left_out:
         names = ", ".join(f"{m} ({len(panel.of_model(m))})" for m in left_out)
         yield (
-            f"Not ranked, for having fewer than {LEAST_FOLDS_FOR_RANKS} folds: {names}."
+            "Not ranked, because they have fewer than "
+            f"{LEAST_FOLDS_FOR_RANKS} folds: {names}."
         )

@@ -1,6 +1,6 @@
-"""Where tasks are computed: in this process, in others, or on a Dask cluster.
+"""Where tasks run: in this process, in other processes, or on a Dask cluster.
 
-Workers compute and send back what they found. This process alone writes it down.
+Workers compute and return results; only this process writes files.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from sklearn_csg2a.evaluation.tasks import Failure, Outcome, perform
 
 
 class Workers(Protocol):
-    """Something that does tasks."""
+    """Interface of anything that runs tasks."""
 
     @property
     def n_jobs(self) -> int:
-        """How many tasks it does at once."""
+        """Number of tasks that run at the same time."""
 
     def run(self, tasks: Iterable[Any]) -> Iterator[Outcome]:
-        """Yield the outcomes as they come."""
+        """Yield the outcomes as they arrive."""
 
 
 @dataclass(frozen=True)
 class Processes:
-    """Processes of this machine; for one job, this process itself."""
+    """Processes of this machine; with one job, the current process."""
 
     n_jobs: int
     threads: int
 
     def run(self, tasks: Iterable[Any]) -> Iterator[Outcome]:
-        """Yield the outcomes as they come."""
+        """Yield the outcomes as they arrive."""
         if self.n_jobs == 1:
             for task in tasks:
                 yield perform(task, self.threads)
@@ -52,8 +52,8 @@ class Processes:
 class Cluster:
     """The workers of a Dask cluster.
 
-    Tasks go there through the client, not through joblib: joblib's Dask backend waits
-    for ever for a task whose worker died of it. Here it counts as failed.
+    Tasks are submitted by the client, not by joblib: joblib's Dask backend waits
+    forever for a task that killed its worker. Here such a task counts as failed.
     """
 
     client: Any
@@ -61,11 +61,11 @@ class Cluster:
 
     @property
     def n_jobs(self) -> int:
-        """How many tasks the workers do at once."""
+        """Number of tasks that the workers run at the same time."""
         return max(sum(self.client.nthreads().values()), 1)
 
     def run(self, tasks: Iterable[Any]) -> Iterator[Outcome]:
-        """Yield the outcomes as they come; two tasks a worker are under way."""
+        """Yield the outcomes as they arrive; two tasks per worker are pending."""
         from distributed import as_completed  # noqa: PLC0415 (optional)
 
         waiting = iter(tasks)
@@ -84,12 +84,12 @@ class Cluster:
             self.client.cancel(list(running))
 
     def _submit(self, task: Any) -> Any:
-        """Send a task; equal ones are done again."""
+        """Submit a task; equal tasks are not deduplicated."""
         return self.client.submit(perform, task, self.threads, pure=False)
 
 
 def _outcome(future: Any, task: Any) -> Outcome:
-    """Return what came of a future; one without a result has failed."""
+    """Return the outcome of a future; a failure if it has no result."""
     error = future.exception()
     if error is None:
         return future.result()
@@ -100,7 +100,7 @@ def _outcome(future: Any, task: Any) -> Outcome:
 def open_workers(
     jobs: int, threads: int, scheduler: str | None = None
 ) -> Iterator[Workers]:
-    """Give the processes of this machine, or the workers of a Dask scheduler."""
+    """Yield the processes of this machine, or the workers of a Dask scheduler."""
     if scheduler is None:
         yield Processes(jobs, threads)
         return
@@ -111,7 +111,7 @@ def open_workers(
 
 
 def import_client() -> Callable[..., Any]:
-    """Import Dask's client, which is optional."""
+    """Import the client of Dask, an optional dependency."""
     distributed = import_optional(
         "distributed", extra="distributed", purpose='The backend "dask"'
     )

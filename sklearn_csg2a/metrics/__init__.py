@@ -1,4 +1,4 @@
-"""Measures of predicted responses and profiles, and scorers made of them."""
+"""Metrics of predicted responses and profiles, and scorers based on them."""
 
 from sklearn_csg2a.metrics._effects import MeanEffectsFit, fit_mean_effects
 from sklearn_csg2a.metrics._grouped import (

@@ -1,4 +1,4 @@
-"""Checks of what the measures are given."""
+"""Input checks shared by the metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check_pair(
     if first.shape != second.shape:
         msg = (
             f"{names[0]} has the shape {first.shape} and {names[1]} the shape "
-            f"{second.shape}: they must hold the same rows and outputs."
+            f"{second.shape}: they must contain the same rows and outputs."
         )
         raise InputError(msg)
     return first, second
@@ -30,7 +30,7 @@ def as_finite(values: Any, name: str) -> NDArray[np.float64]:
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        msg = f"{name} must hold numbers: {error}."
+        msg = f"{name} must contain numbers: {error}."
         raise InputError(msg) from error
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -43,9 +43,9 @@ def as_finite(values: Any, name: str) -> NDArray[np.float64]:
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         labels = getattr(values, "index", None)
-        found = list_offenders(bad, lambda at: _place(array, tuple(at), labels))
+        places = list_offenders(bad, lambda at: _place(array, tuple(at), labels))
         msg = (
-            f"{name} is not finite at {found}. Leave these rows out of both arrays "
+            f"{name} is not finite at {places}. Remove these rows from both arrays "
             "before scoring."
         )
         raise InputError(msg)
@@ -53,7 +53,7 @@ def as_finite(values: Any, name: str) -> NDArray[np.float64]:
 
 
 def _place(array: NDArray[np.float64], where: tuple[int, ...], labels: Any) -> str:
-    """Name one value by its row, label and output."""
+    """Describe one value by its row, label and output."""
     row = f"row {where[0]}"
     if labels is not None and not callable(labels):
         row += f" (index {labels[where[0]]!r})"

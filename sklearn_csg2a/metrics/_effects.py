@@ -1,4 +1,4 @@
-"""Mean effects of cells and drugs: the naive model of a mixed split."""
+"""Additive cell and drug effects: the naive model of a mixed split."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class MeanEffectsFit:
     drug_effects: pd.Series
 
     def predict(self, cell: Any, drug: Any) -> NDArray[np.float64]:
-        """Predict rows; a cell or a drug that was not fitted has the effect 0.
+        """Predict rows; the effect of an unseen cell or drug is 0.
 
         Parameters
         ----------
@@ -60,11 +60,11 @@ def fit_mean_effects(
     y : array-like of shape (n,)
         Response of the training rows.
     cell, drug : array-like of shape (n,)
-        Ids of the training rows, compared as they are: two spellings of a compound
-        are two drugs here.
+        Ids of the training rows, compared as given: two spellings of a compound
+        are treated as two drugs.
     shrinkage : float, default=0.0
-        Ridge penalty: the number of rows of effect 0 that each effect is averaged
-        with.
+        Ridge penalty: each effect is shrunk towards 0 as if by this many additional
+        rows with effect 0.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def fit_mean_effects(
 
     See Also
     --------
-    residual_correlation : Correlation of what mean effects leave.
+    residual_correlation : Correlation of the residuals of mean effects.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def fit_mean_effects(
     drug_codes, drugs = pd.factorize(np.asarray(drug, dtype=object))
     if not response.shape == cell_codes.shape == drug_codes.shape:
         msg = (
-            "y, cell and drug must be of one length; got the shapes "
+            "y, cell and drug must have the same length; got the shapes "
             f"{response.shape}, {cell_codes.shape} and {drug_codes.shape}."
         )
         raise InputError(msg)
@@ -104,17 +104,17 @@ def fit_mean_effects(
         msg = f"shrinkage must not be negative; got {shrinkage!r}."
         raise InputError(msg)
     intercept = float(response.mean())
-    rest = response - intercept
+    centered = response - intercept
     cell_effects, drug_effects = np.zeros(len(cells)), np.zeros(len(drugs))
     cell_weight = np.bincount(cell_codes, minlength=len(cells)) + shrinkage
     drug_weight = np.bincount(drug_codes, minlength=len(drugs)) + shrinkage
-    scale = float(np.abs(rest).max())
+    scale = float(np.abs(centered).max())
     for _ in range(MAX_SWEEPS):
         before = drug_effects
-        left = rest - drug_effects[drug_codes]
-        cell_effects = np.bincount(cell_codes, left, len(cells)) / cell_weight
-        left = rest - cell_effects[cell_codes]
-        drug_effects = np.bincount(drug_codes, left, len(drugs)) / drug_weight
+        residual = centered - drug_effects[drug_codes]
+        cell_effects = np.bincount(cell_codes, residual, len(cells)) / cell_weight
+        residual = centered - cell_effects[cell_codes]
+        drug_effects = np.bincount(drug_codes, residual, len(drugs)) / drug_weight
         if np.abs(drug_effects - before).max() <= TOLERANCE * scale:
             break
     return MeanEffectsFit(

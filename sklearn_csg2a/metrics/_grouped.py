@@ -1,4 +1,4 @@
-"""Correlations that no naive model reaches: within groups, and of residuals."""
+"""Correlations that are 0 for naive models: within groups, and of residuals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ METHODS = ("pearson", "spearman")
 
 
 class WithinGroupCorrelation(NamedTuple):
-    """Mean correlation within groups, and how many groups it rests on.
+    """Mean correlation within groups, and the number of groups used.
 
     Attributes
     ----------
@@ -43,8 +43,8 @@ def within_group_correlation(
 ) -> WithinGroupCorrelation:
     """Compute the mean over groups of the correlation within the group.
 
-    Within drug, it cannot be reached by knowing how potent drugs are; within cell
-    line, not by knowing how sensitive lines are.
+    Within drug, differences in potency between drugs do not contribute; within cell
+    line, differences in sensitivity between cell lines do not.
 
     Parameters
     ----------
@@ -55,14 +55,14 @@ def within_group_correlation(
     method : {"pearson", "spearman"}, default="pearson"
         The correlation.
     min_rows : int, default=3
-        Smallest group that counts, at least 2.
+        Minimum number of rows of a group, at least 2.
 
     Returns
     -------
     WithinGroupCorrelation
-        `mean`, each group with the same weight; `n_groups`, the groups with at least
-        `min_rows` rows and a measured value that varies; `per_group`, a Series of
-        their correlations. A group with constant predictions counts as 0.
+        `mean`, all groups weighted equally; `n_groups`, the number of groups with at
+        least `min_rows` rows and non-constant measured values; `per_group`, a Series
+        of their correlations. A group with constant predictions counts as 0.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def within_group_correlation(
     if not usable.any():
         msg = (
             f"None of the {len(names)} groups has at least min_rows={min_rows} rows "
-            "and a measured value that varies: no correlation within groups can be "
+            "and non-constant measured values: no correlation within groups can be "
             "computed. Use a larger test set or a smaller min_rows."
         )
         raise InputError(msg)
@@ -108,7 +108,7 @@ def within_group_correlation(
 
 
 def residual_correlation(y_true: Any, y_pred: Any, naive_pred: Any) -> float:
-    """Correlate what the naive model leaves with what the model says about it.
+    """Correlate measured and predicted residuals of a naive model.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def residual_correlation(y_true: Any, y_pred: Any, naive_pred: Any) -> float:
     -------
     float
         Correlation of ``y_true - naive_pred`` with ``y_pred - naive_pred``, between -1
-        and 1. A model that repeats the naive one scores 0.
+        and 1. A model identical to the naive one scores 0.
 
     Raises
     ------
@@ -139,11 +139,11 @@ def residual_correlation(y_true: Any, y_pred: Any, naive_pred: Any) -> float:
     """
     true, pred = check_pair(y_true, y_pred)
     _, naive = check_pair(true, naive_pred, ("y_true", "naive_pred"))
-    says = pred - naive
+    added = pred - naive
     scale = max(np.abs(pred).max(), np.abs(naive).max())
-    if np.abs(says).max() <= RELATIVE_NOISE * scale:
+    if np.abs(added).max() <= RELATIVE_NOISE * scale:
         return 0.0
-    return pearson(true - naive, says)
+    return pearson(true - naive, added)
 
 
 def _group_codes(

@@ -1,4 +1,4 @@
-"""Measures over all rows, and over the genes of each row."""
+"""Metrics over all rows, and over the genes of each row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics._check import check_pair
 
-# A spread this small beside the values is rounding: it counts as constant.
+# A spread this small relative to the values is rounding error: treated as constant.
 RELATIVE_NOISE = 1e-12
 
 
@@ -21,12 +21,12 @@ def rmse(y_true: Any, y_pred: Any) -> float:
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n,) or (n, n_outputs)
-        Measured and predicted values, in one unit (ln uM for ln IC50).
+        Measured and predicted values, in the same unit (ln uM for ln IC50).
 
     Returns
     -------
     float
-        The error, in the unit of the values; over all outputs together.
+        The error over all outputs, in the unit of the values.
 
     Raises
     ------
@@ -44,12 +44,12 @@ def rmse(y_true: Any, y_pred: Any) -> float:
 
 
 def pearson(y_true: Any, y_pred: Any) -> float:
-    """Compute Pearson's correlation; 0 where one side is constant.
+    """Compute Pearson's correlation; 0 if either argument is constant.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n,) or (n, n_outputs)
-        Measured and predicted values. Several outputs are taken as one long vector;
+        Measured and predicted values. Multiple outputs are flattened;
         see `profile_correlation` for one correlation per row.
 
     Returns
@@ -75,17 +75,17 @@ def pearson(y_true: Any, y_pred: Any) -> float:
 
 
 def spearman(y_true: Any, y_pred: Any) -> float:
-    """Compute Spearman's rank correlation; 0 where one side is constant.
+    """Compute Spearman's rank correlation; 0 if either argument is constant.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n,) or (n, n_outputs)
-        Measured and predicted values. Several outputs are taken as one long vector.
+        Measured and predicted values. Multiple outputs are flattened.
 
     Returns
     -------
     float
-        Between -1 and 1; ties share their mean rank.
+        Between -1 and 1; ties get their mean rank.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def profile_correlation(Y_true: Any, Y_pred: Any) -> float:
     Raises
     ------
     InputError
-        If shapes differ, a value is not finite, or there is one gene only.
+        If shapes differ, a value is not finite, or there is only one gene.
 
     Examples
     --------
@@ -137,23 +137,24 @@ def profile_correlation(Y_true: Any, Y_pred: Any) -> float:
 
 
 def skill(y_true: Any, y_pred: Any, naive_pred: Any) -> float:
-    """Compute the share of the naive model's squared error that is explained.
+    """Compute the relative reduction of the naive model's squared error.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n,) or (n, n_outputs)
         Measured and predicted values.
     naive_pred : array-like of the same shape
-        Predictions of the naive model of the split: mean effects in a mixed split,
-        the drug's mean in a cell-blind one, the cell's mean in a drug-blind one, and
-        the overall mean in a disjoint one, all of the training rows.
+        Predictions of the naive model of the split, fitted to the training rows:
+        mean effects for a mixed split, the mean of the drug for a cell-blind one,
+        the mean of the cell for a drug-blind one, and the overall mean for a
+        disjoint one.
 
     Returns
     -------
     float
-        ``1 - MSE / MSE_naive``: 1 is perfect, 0 no better than the naive model, and
-        negative worse. If the naive model is perfect, 0 for another perfect one and
-        minus infinity otherwise.
+        ``1 - MSE / MSE_naive``: 1 is perfect, 0 is as good as the naive model, and
+        negative values are worse. If the naive model is perfect, 0 for a perfect
+        model and minus infinity otherwise.
 
     Raises
     ------
@@ -187,7 +188,7 @@ def correlate_rows(
 def center_rows(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give each row mean 0 and norm 1, and constant rows norm 0: (n, m)."""
     scale = np.abs(values).max(axis=1, keepdims=True)
-    scaled = values / np.where(scale > 0, scale, 1.0)  # no overflow when squared
+    scaled = values / np.where(scale > 0, scale, 1.0)  # avoids overflow when squared
     centered = scaled - scaled.mean(axis=1, keepdims=True)
     norm = np.linalg.norm(centered, axis=1, keepdims=True)
     is_constant = norm <= RELATIVE_NOISE * np.sqrt(values.shape[1])

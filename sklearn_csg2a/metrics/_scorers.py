@@ -1,12 +1,12 @@
 """Scorers for `scoring=`: callables (estimator, X, y) where greater is better.
 
-`neg_rmse_scorer` gives minus the root mean squared error, in the unit of y;
-`pearson_scorer` and `spearman_scorer` the correlation over all rows, 0 for constants;
-`profile_scorer` the mean correlation over the genes of a row. scikit-learn makes them
-of the measures; of several in one call, it predicts once for all.
+`neg_rmse_scorer` is minus the root mean squared error, in the unit of y;
+`pearson_scorer` and `spearman_scorer` are the correlation over all rows, 0 for constant
+predictions; `profile_scorer` is the mean over rows of the correlation over genes. They
+are made by `make_scorer`, so that several of them share the predictions.
 
-`within_drug_scorer` and `within_cell_scorer` read a column of X, which no scorer of
-scikit-learn's can, so they are callables of their own.
+`within_drug_scorer` and `within_cell_scorer` read a column of X, which `make_scorer`
+does not support, so they are separate callables.
 
 Examples
 --------
@@ -43,7 +43,7 @@ profile_scorer = make_scorer(profile_correlation)
 
 @dataclass(frozen=True)
 class WithinGroupScorer:
-    """Scorer of `within_group_scorer`, which documents it."""
+    """Scorer returned by `within_group_scorer`, where it is documented."""
 
     column: str
     method: str = "pearson"
@@ -71,12 +71,12 @@ def within_group_scorer(
     Parameters
     ----------
     column : str
-        Column of X with the group. If "smiles" is in its name, the spellings of one
-        compound are one group.
+        Column of X with the group. If its name contains "smiles", all spellings
+        of a compound form one group.
     method : {"pearson", "spearman"}, default="pearson"
         The correlation.
     min_rows : int, default=3
-        Smallest group that counts.
+        Minimum number of rows of a group.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def within_group_scorer(
 
     See Also
     --------
-    within_group_correlation : The measure, with the number of groups used.
+    within_group_correlation : The metric, with the number of groups used.
 
     Examples
     --------

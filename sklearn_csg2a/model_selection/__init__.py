@@ -1,4 +1,4 @@
-"""Splits that keep cells, compounds or pairs apart, and an audit of any split."""
+"""Splitters that hold out cells, compounds or pairs, and an audit of any split."""
 
 from sklearn_csg2a.model_selection._audit import audit_split
 from sklearn_csg2a.model_selection._clusters import ClusterBlindKFold

@@ -1,4 +1,4 @@
-"""Find what the training and the test set of any split share."""
+"""Find what the training and test sets of a split have in common."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def audit_split(
     drug: str = "smiles",
     tissue: str = "tissue",
 ) -> SplitAudit:
-    """Report what the training and the test set of a split share.
+    """Report what the training and test sets of a split have in common.
 
     Parameters
     ----------
@@ -47,23 +47,23 @@ def audit_split(
     train, test : array-like of int, or of bool of shape (n_rows,)
         Row positions, or masks, of the two sets.
     scheme : {"mixed", "cell", "drug", "disjoint", "tissue", "cluster"}
-        The promise to check: "mixed" forbids shared (cell, compound) pairs, "cell"
-        cell lines, "drug" and "cluster" compounds, "disjoint" both, "tissue" cell
-        lines and tissues. A shared row is always forbidden.
+        What must not be shared: (cell, compound) pairs for "mixed", cell lines for
+        "cell", compounds for "drug" and "cluster", both for "disjoint", cell lines
+        and tissues for "tissue". Shared rows are always forbidden.
     pretraining : DataFrame, default=None
-        What a pretrained part was trained on: one row per treatment, with the column
+        Training data of a pretrained model: one row per treatment, with the column
         of compounds, of cell lines, or both.
     strict : bool, default=False
-        Whether to raise when the promise is broken, or when the test set holds a
-        compound of the pretraining set.
+        Whether to raise an error if the split violates its scheme, or if the test
+        set contains a compound of the pretraining set.
     groups : DataFrame or array-like of shape (n_rows, 2), default=None
-        The ids, cell then drug, instead of the columns of X.
+        The ids (cell, drug), used instead of the columns of X.
     cell : str, default="cell_line"
         Column with the cell line.
     drug : str, default="smiles"
         Column with the compound.
     tissue : str, default="tissue"
-        Column with the tissue, read for the scheme "tissue" alone.
+        Column with the tissue, only read for the scheme "tissue".
 
     Returns
     -------
@@ -73,8 +73,8 @@ def audit_split(
     Raises
     ------
     InputError
-        If a set is not understood, or the promise is broken and `strict` is set. It
-        is a ValueError.
+        If the rows of a set are invalid, or if `strict` is True and the split
+        violates its scheme. It is a ValueError.
 
     See Also
     --------
@@ -131,7 +131,7 @@ def audit_split(
     )
     if strict and not audit.is_clean:
         msg = (
-            f"{OWNER}: the split breaks the promise of the scheme {scheme!r}: "
+            f"{OWNER}: the split violates the scheme {scheme!r}: "
             f"{'; '.join(audit.violations)}. Use the splitter of this scheme, or drop "
             "these rows."
         )
@@ -147,14 +147,16 @@ def read_rows(rows: Any, n_rows: int, name: str) -> NDArray[np.int64]:
     is_good = array.ndim == 1 and array.size > 0 and array.dtype.kind in "iu"
     if not is_good:
         msg = (
-            f"{OWNER}: {name} must hold row positions, or be a mask of {n_rows} rows, "
-            f"with at least one row; got dtype {array.dtype}, shape {array.shape}."
+            f"{OWNER}: {name} must contain row positions, or be a mask of {n_rows} "
+            f"rows, with at least one row; got dtype {array.dtype}, shape "
+            f"{array.shape}."
         )
         raise InputError(msg)
     if array.min() < 0 or array.max() >= n_rows:
         msg = (
-            f"{OWNER}: {name} holds row positions from {array.min()} to {array.max()}, "
-            f"and X has {n_rows} rows: they must be between 0 and {n_rows - 1}."
+            f"{OWNER}: {name} contains row positions from {array.min()} to "
+            f"{array.max()}, and X has {n_rows} rows: they must be between 0 and "
+            f"{n_rows - 1}."
         )
         raise InputError(msg)
     return array.astype(np.int64)
@@ -169,19 +171,19 @@ def _repeated(rows: NDArray[np.int64]) -> NDArray[np.int64]:
 def _shared(
     codes: NDArray[np.int64], train: NDArray[np.int64], test: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the codes that both sets hold."""
+    """Return the codes that occur in both sets."""
     return np.intersect1d(codes[train], codes[test])
 
 
 def _named(ids: Ids, codes: NDArray[np.int64]) -> tuple[str, ...]:
-    """Name ids by their text; compounds by their first spelling in the table."""
+    """Return the text of ids; for compounds, their first spelling in the table."""
     return tuple(ids.spellings[code][0] for code in codes)
 
 
 def _shared_pairs(
     cells: Ids, drugs: Ids, train: NDArray[np.int64], test: NDArray[np.int64]
 ) -> tuple[tuple[str, str], ...]:
-    """Return the (cell, compound) pairs that both sets hold."""
+    """Return the (cell, compound) pairs that occur in both sets."""
     keys, codes = pair_codes(cells, drugs)
     cell, drug = np.divmod(keys[_shared(codes, train, test)], drugs.count)
     return tuple(zip(_named(cells, cell), _named(drugs, drug), strict=True))
@@ -190,22 +192,22 @@ def _shared_pairs(
 def _alike(
     cells: Ids, train: NDArray[np.int64], test: NDArray[np.int64]
 ) -> tuple[tuple[str, str], ...]:
-    """Return cells of the two sets that differ in case or punctuation alone."""
+    """Return cells of the two sets that differ only in case or punctuation."""
     plain: dict[str, list[str]] = {}
     for name in _named(cells, np.unique(cells.codes[train])):
         plain.setdefault(plain_spelling(name), []).append(name)
     return tuple(
-        (one, other)
-        for other in _named(cells, np.unique(cells.codes[test]))
-        for one in plain.get(plain_spelling(other), [])
-        if one != other
+        (known, tested)
+        for tested in _named(cells, np.unique(cells.codes[test]))
+        for known in plain.get(plain_spelling(tested), [])
+        if known != tested
     )
 
 
 def _shared_tissues(
     X: Any, tissue: str, train: NDArray[np.int64], test: NDArray[np.int64]
 ) -> tuple[str, ...]:
-    """Return the tissues that both sets hold."""
+    """Return the tissues that occur in both sets."""
     ids = read_ids(X, None, column=tissue, what="tissue", owner=OWNER)
     return _named(ids, _shared(ids.codes, train, test))
 
@@ -213,7 +215,7 @@ def _shared_tissues(
 def _nearest(
     drugs: Ids, train: NDArray[np.int64], test: NDArray[np.int64]
 ) -> pd.Series:
-    """Compute the similarity of each test compound to the nearest known one."""
+    """Compute the similarity of each test compound to the nearest training compound."""
     known = _named(drugs, np.unique(drugs.codes[train]))
     tested = _named(drugs, np.unique(drugs.codes[test]))
     return pd.Series(
@@ -226,7 +228,7 @@ def _nearest(
 def _related(
     drugs: Ids, train: NDArray[np.int64], test: NDArray[np.int64]
 ) -> tuple[tuple[str, str], ...]:
-    """Return compounds of the two sets that are tautomers, or share a drug."""
+    """Return compounds of the two sets that are tautomers or have a drug in common."""
     known = np.unique(drugs.codes[train])
     named: dict[str, set[str]] = {}
     for name in _named(drugs, known):
@@ -243,7 +245,7 @@ def _related(
 
 
 def _merges(drugs: Ids) -> dict[str, tuple[str, ...]]:
-    """Return the identities that the table spells in several ways."""
+    """Return the identities that have several spellings in the table."""
     return {
         str(name): texts
         for name, texts in zip(drugs.names, drugs.spellings, strict=True)
@@ -260,7 +262,7 @@ def _pretraining_overlap(
     cell: str,
     drug: str,
 ) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-    """Return the compounds and the cells of the test set that pretraining saw."""
+    """Return the compounds and cells of the test set that were used in pretraining."""
     if pretraining is None:
         return None, None
     names = list(getattr(pretraining, "columns", ()))
@@ -278,7 +280,7 @@ def _pretraining_overlap(
         if known.is_smiles != drugs.is_smiles:
             msg = (
                 f"{OWNER}: {drugs.source} of X and column {drug_column!r} of "
-                "pretraining must both hold SMILES, or both names."
+                "pretraining must both contain SMILES, or both names."
             )
             raise InputError(msg)
         seen_drugs = _seen(drugs, known, test)
@@ -290,13 +292,13 @@ def _pretraining_overlap(
 
 
 def _distinct(pretraining: Any, column: str, what: str) -> Ids:
-    """Read the distinct ids of a column; rows without one are passed over."""
+    """Read the distinct ids of a column; rows with a missing id are skipped."""
     values = pd.Series(pd.unique(pd.Series(list(pretraining[column])).dropna()))
     frame = pd.DataFrame({column: values})
     return read_ids(frame, None, column=column, what=what, owner=f"{OWNER} pretraining")
 
 
 def _seen(ids: Ids, known: Ids, test: NDArray[np.int64]) -> tuple[str, ...]:
-    """Name the ids of the test set that are known."""
+    """Return the ids of the test set that are known."""
     tested = np.unique(ids.codes[test])
     return _named(ids, tested[np.isin(ids.names[tested], known.names)])

@@ -1,4 +1,4 @@
-"""What every splitter of this package shares."""
+"""Base class of the splitters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BaseIdKFold(BaseCrossValidator, metaclass=ABCMeta):
     A subclass writes `_row_folds`, one fold per row.
     """
 
-    # `groups` is routed without being asked for, as in scikit-learn's GroupKFold.
+    # `groups` is routed by default, as in scikit-learn's GroupKFold.
     __metadata_request__split: ClassVar[dict[str, bool]] = {"groups": True}
 
     @abstractmethod
@@ -35,17 +35,17 @@ class BaseIdKFold(BaseCrossValidator, metaclass=ABCMeta):
         self.random_state = random_state
 
     def _rng(self) -> np.random.RandomState | None:
-        """Make the generator of one split; None without a shuffle."""
+        """Return the random number generator of one split; None without shuffling."""
         return private_random_state(self.random_state) if self.shuffle else None
 
     @property
     def _owner(self) -> str:
-        """Name of the class, for messages."""
+        """Name of the class, used in messages."""
         return type(self).__name__
 
     @abstractmethod
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
-        """Give every row its fold: (n_rows,)."""
+        """Assign every row to a fold: (n_rows,)."""
 
     def split(
         self,
@@ -53,18 +53,18 @@ class BaseIdKFold(BaseCrossValidator, metaclass=ABCMeta):
         y: Any = None,
         groups: Any = None,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Generate the rows of the training and of the test set.
+        """Generate indices to split data into training and test set.
 
         Parameters
         ----------
         X : DataFrame of shape (n_rows, n_columns)
-            One row per treatment. Anything with a length is taken when `groups`
-            holds the ids.
+            One row per treatment. If `groups` contains the ids, only the length of X
+            is used.
         y : array-like of shape (n_rows,), default=None
             Only its length is checked.
         groups : array-like of shape (n_rows,) or (n_rows, 2), default=None
-            The ids, instead of the columns of X: an array for one id, a DataFrame
-            or an array with two columns, cell then drug, for two.
+            The ids, used instead of the columns of X: an array for one id, a
+            DataFrame or array with two columns (cell, drug) for two.
 
         Yields
         ------
@@ -76,7 +76,7 @@ class BaseIdKFold(BaseCrossValidator, metaclass=ABCMeta):
         Raises
         ------
         InputError
-            If a row has no id, a column is absent, or `n_splits` exceeds the number
+            If an id or a column is missing, or `n_splits` exceeds the number
             of groups. It is a ValueError.
         """
         check_consistent_length(X, y, groups)
@@ -96,7 +96,7 @@ class BaseIdKFold(BaseCrossValidator, metaclass=ABCMeta):
         Parameters
         ----------
         X, y, groups : object, default=None
-            Ignored, present for API compatibility.
+            Not used, present for API consistency.
 
         Returns
         -------

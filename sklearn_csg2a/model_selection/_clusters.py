@@ -1,4 +1,4 @@
-"""Hold out clusters of compounds: similar ones, scaffolds, or a column of labels."""
+"""Hold out clusters of compounds: by similarity, scaffold, or a column of labels."""
 
 from __future__ import annotations
 
@@ -22,25 +22,27 @@ STRUCTURAL = ("tanimoto", "scaffold")
 
 
 class ClusterBlindKFold(BaseIdKFold):
-    """K folds of clusters of compounds: the tested compounds look like no known one.
+    """K-fold over clusters of compounds: test and training compounds are dissimilar.
 
     Parameters
     ----------
     n_splits : int, default=10
         Number of folds, at least 2 and at most the number of clusters.
     by : {"tanimoto", "scaffold"} or str, default="tanimoto"
-        "tanimoto" joins compounds of similar fingerprints, "scaffold" those that share
-        a Murcko scaffold (a compound without rings is a cluster of its own). Any other
-        text names a column of X with cluster labels, such as a mechanism of action.
+        "tanimoto" groups compounds with similar fingerprints, "scaffold" those with the
+        same Murcko scaffold (a compound without rings is a cluster of its own). Any
+        other string is a column of X with cluster labels, such as a mechanism of
+        action.
     threshold : float, default=0.5
-        Tanimoto similarity, in (0, 1], from which on two compounds are joined.
+        Minimum Tanimoto similarity, in (0, 1], of two compounds in the same cluster.
     drug : str, default="smiles"
-        Column of X with the compound. With a column of labels it may be absent.
+        Column of X with the compound. Not needed if `by` is a column of labels.
     shuffle : bool, default=True
-        Whether folds are drawn at random. Without, they are blocks of the clusters.
+        Whether to assign clusters to folds at random. If False, folds are consecutive
+        blocks of clusters.
     random_state : int, RandomState instance or None, default=0
         Seed of the draw. An int gives the same folds in every call of `split`; None
-        draws anew in each. Without a shuffle it has no part.
+        draws new folds in each call. Ignored if `shuffle` is False.
 
     See Also
     --------
@@ -49,12 +51,11 @@ class ClusterBlindKFold(BaseIdKFold):
 
     Notes
     -----
-    `groups` holds SMILES, or the labels themselves when `by` is a column. Structures
-    are compared without salts, and clusters of similar compounds are joined until no
-    two compounds of different folds reach the threshold. A compound that carries two
-    labels joins their clusters, since it could not be held out otherwise. Folds hold
-    equal numbers of clusters, give or take one; clusters differ in size, so folds
-    differ in their number of rows.
+    `groups` contains SMILES, or the labels if `by` is a column. Structures are compared
+    without salts. Clusters are those of single linkage: no two compounds of different
+    folds reach the threshold. If a compound has two labels, their clusters are merged,
+    since it could not be held out otherwise. The numbers of clusters per fold differ by
+    at most one; clusters differ in size, so the numbers of rows vary more.
 
     Examples
     --------
@@ -88,7 +89,7 @@ class ClusterBlindKFold(BaseIdKFold):
         self.drug: str = drug
 
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
-        """Give every row the fold of its cluster: (n_rows,)."""
+        """Assign every row to the fold of its cluster: (n_rows,)."""
         if self.by in STRUCTURAL:
             drugs = self._read_drugs(X, groups)
             clusters = self._structural_clusters(drugs)[drugs.codes]
@@ -114,7 +115,7 @@ class ClusterBlindKFold(BaseIdKFold):
         if not drugs.is_smiles:
             msg = (
                 f"{self._owner}(by={self.by!r}) compares structures, and the drug ids "
-                f"in {drugs.source} are not SMILES. Name a column of SMILES with drug=."
+                f"in {drugs.source} are not SMILES. Pass a column of SMILES as drug=."
             )
             raise InputError(msg)
         texts = [text for spellings in drugs.spellings for text in spellings]
@@ -130,7 +131,7 @@ class ClusterBlindKFold(BaseIdKFold):
         return join(codes, np.unique(labels, return_inverse=True)[1])
 
     def _labelled_clusters(self, X: Any, groups: Any) -> NDArray[np.int64]:
-        """Read clusters from a column, joined where a compound has two: (n_rows,)."""
+        """Read clusters from a column, merged if a compound has two: (n_rows,)."""
         labels = read_ids(
             X,
             groups,
@@ -146,9 +147,9 @@ class ClusterBlindKFold(BaseIdKFold):
 
 
 def join(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give left codes the groups that form when pairs belong together: (n_left,).
+    """Return the connected component of every left code: (n_left,).
 
-    Groups are numbered by their smallest left code, so row order plays no part.
+    Components are numbered by their smallest left code, independent of row order.
     """
     n_left, n_right = int(left.max()) + 1, int(right.max()) + 1
     links = coo_matrix(

@@ -1,4 +1,4 @@
-"""Hold out cell lines and compounds at once."""
+"""Hold out cell lines and compounds at the same time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DESIGNS = ("diagonal", "grid")
 
 
 class DisjointKFold(BaseIdKFold):
-    """Folds whose test set shares neither a cell line nor a compound with training.
+    """K-fold in which test and training set share neither cell lines nor compounds.
 
     Parameters
     ----------
@@ -33,26 +33,27 @@ class DisjointKFold(BaseIdKFold):
     drug : str, default="smiles"
         Column of X with the compound.
     design : {"diagonal", "grid"}, default="diagonal"
-        "diagonal" makes `n_splits` splits: split k tests the cells of fold k on the
-        drugs of fold k. "grid" makes `n_splits ** 2`: every cell fold with every drug
-        fold, so that every row is tested once.
+        "diagonal" makes `n_splits` splits: split k tests the cells of fold k with the
+        drugs of fold k. "grid" makes `n_splits ** 2` splits, one for each combination
+        of a cell fold and a drug fold, so that every row is tested once.
     shuffle : bool, default=True
-        Whether folds are drawn at random. Without, they are blocks of the sorted ids.
+        Whether to shuffle the ids. If False, folds are blocks of the sorted ids.
     random_state : int, RandomState instance or None, default=0
         Seed of the draw. An int gives the same folds in every call of `split`; None
-        draws anew in each. Without a shuffle it has no part.
+        draws new folds in each call. Ignored if `shuffle` is False.
 
     See Also
     --------
     MixedKFold : Explains how drugs are compared.
-    train_valid_test_split : One split in three parts.
+    train_valid_test_split : One split into three parts.
 
     Notes
     -----
-    Rows with a tested cell line or a tested compound, but not both, are in neither
-    set: with ten folds 81 % of a full screen train and 1 % tests. `groups` holds two
-    ids per row, cell then drug. Folds hold equal numbers of cell lines and equal
-    numbers of drugs, give or take one, and do not depend on the order of the rows.
+    Rows with either a test cell line or a test compound, but not both, are in neither
+    set: with ten folds of a complete screen, 81 % of the rows are used for training and
+    1 % for testing. `groups` contains two ids per row (cell, drug). The numbers of cell
+    lines and of drugs per fold differ by at most one. Folds do not depend on the order
+    of the rows.
 
     Examples
     --------
@@ -99,7 +100,7 @@ class DisjointKFold(BaseIdKFold):
         Parameters
         ----------
         X, y, groups : object, default=None
-            Ignored, present for API compatibility.
+            Not used, present for API consistency.
 
         Returns
         -------
@@ -109,7 +110,7 @@ class DisjointKFold(BaseIdKFold):
         return self.n_splits**2 if self.design == "grid" else self.n_splits
 
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
-        """Give every row its cell fold and its drug fold: (n_rows, 2)."""
+        """Assign every row to a cell fold and a drug fold: (n_rows, 2)."""
         cells, drugs = read_cells_and_drugs(
             X, groups, cell=self.cell, drug=self.drug, owner=self._owner
         )
@@ -124,29 +125,29 @@ class DisjointKFold(BaseIdKFold):
         y: Any = None,
         groups: Any = None,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Generate the rows of the training and of the test set.
+        """Generate indices to split data into training and test set.
 
         Parameters
         ----------
         X : DataFrame of shape (n_rows, n_columns)
-            One row per treatment. Anything with a length is taken when `groups`
-            holds the ids.
+            One row per treatment. If `groups` contains the ids, only the length of X
+            is used.
         y : array-like of shape (n_rows,), default=None
             Only its length is checked.
         groups : DataFrame or array-like of shape (n_rows, 2), default=None
-            The ids, cell then drug, instead of the columns of X.
+            The ids (cell, drug), used instead of the columns of X.
 
         Yields
         ------
         train : ndarray of shape (n_train,)
-            Rows with neither a tested cell line nor a tested compound, ascending.
+            Rows with neither a test cell line nor a test compound, ascending.
         test : ndarray of shape (n_test,)
-            Rows with a tested cell line and a tested compound, ascending.
+            Rows with a test cell line and a test compound, ascending.
 
         Raises
         ------
         InputError
-            If a row has no id, a column is absent, `n_splits` exceeds the number of
+            If an id or a column is missing, `n_splits` exceeds the number of
             cell lines or of compounds, or a set would be empty. It is a ValueError.
         """
         check_consistent_length(X, y, groups)
@@ -171,7 +172,7 @@ class DisjointKFold(BaseIdKFold):
         drug_folds: NDArray[np.int64],
         blocks: list[tuple[int, int]],
     ) -> None:
-        """Refuse a draw in which a training or a test set is empty."""
+        """Raise an error if a training or test set is empty."""
         n_rows = np.zeros((self.n_splits, self.n_splits), dtype=np.int64)
         np.add.at(n_rows, (cell_folds, drug_folds), 1)
         per_cell, per_drug = n_rows.sum(axis=1), n_rows.sum(axis=0)
@@ -179,13 +180,13 @@ class DisjointKFold(BaseIdKFold):
         for i, j in blocks:
             n_train = n_rows.sum() - per_cell[i] - per_drug[j] + n_rows[i, j]
             if n_rows[i, j] == 0:
-                empty.append(f"cell fold {i} x drug fold {j}: no row to test")
+                empty.append(f"cell fold {i} x drug fold {j}: no test rows")
             elif n_train == 0:
-                empty.append(f"cell fold {i} x drug fold {j}: no row to train on")
+                empty.append(f"cell fold {i} x drug fold {j}: no training rows")
         if empty:
             msg = (
                 f"{self._owner}(n_splits={self.n_splits}, design={self.design!r}) "
-                f"leaves a set empty, {list_offenders(empty)}. The screen has too few "
+                f"gives empty sets: {list_offenders(empty)}. The screen has too few "
                 "pairs for so many folds: use fewer splits or another random_state."
             )
             raise InputError(msg)

@@ -1,4 +1,4 @@
-"""Assign ids to folds, so that a fold depends on the ids and the seed alone."""
+"""Assign ids to folds that depend only on the ids and the seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT_SEED = 0  # of the splitters
 
 
 def check_fold_params(n_splits: Any, shuffle: Any, random_state: Any) -> None:
-    """Refuse the settings that scikit-learn's own splitters refuse."""
+    """Validate parameters as scikit-learn's splitters do."""
     if not isinstance(n_splits, numbers.Integral) or isinstance(n_splits, bool):
         msg = (
             "The number of folds must be of Integral type. "
@@ -35,16 +35,16 @@ def check_fold_params(n_splits: Any, shuffle: Any, random_state: Any) -> None:
     if not isinstance(shuffle, bool):
         msg = f"shuffle must be True or False; got {shuffle!r}"
         raise TypeError(msg)
-    if not shuffle and not _is_no_choice(random_state):
+    if not shuffle and not _may_be_default(random_state):
         msg = (
             f"Setting a random_state has no effect since shuffle is False; got "
-            f"{random_state!r}. Leave it out, or set shuffle=True."
+            f"{random_state!r}. Remove random_state, or set shuffle=True."
         )
         raise InputError(msg)
 
 
-def _is_no_choice(random_state: Any) -> bool:
-    """Whether a seed may be the default, which says nothing of what a user wants."""
+def _may_be_default(random_state: Any) -> bool:
+    """Whether a seed may be the default, so that the user may not have set it."""
     return random_state is None or (
         isinstance(random_state, numbers.Integral) and random_state == DEFAULT_SEED
     )
@@ -53,7 +53,7 @@ def _is_no_choice(random_state: Any) -> bool:
 def spread(
     n_items: int, n_parts: int, rng: np.random.RandomState | None
 ) -> NDArray[np.int64]:
-    """Deal items to parts whose sizes differ by one at most: (n_items,)."""
+    """Assign items to parts whose sizes differ by at most one: (n_items,)."""
     parts = np.empty(n_items, dtype=np.int64)
     order = np.arange(n_items) if rng is None else rng.permutation(n_items)
     parts[order] = np.arange(n_items) * n_parts // max(n_items, 1)
@@ -63,7 +63,7 @@ def spread(
 def fold_of_ids(
     ids: Ids, n_splits: int, rng: np.random.RandomState | None
 ) -> NDArray[np.int64]:
-    """Give every id a fold: (n_ids,)."""
+    """Assign every id to a fold: (n_ids,)."""
     if n_splits > ids.count:
         msg = (
             f"Cannot have number of splits n_splits={n_splits} greater than the number "
@@ -84,7 +84,7 @@ def pair_codes(cells: Ids, drugs: Ids) -> tuple[NDArray[np.int64], NDArray[np.in
 def fold_of_pairs(
     cells: Ids, drugs: Ids, n_splits: int, rng: np.random.RandomState | None
 ) -> NDArray[np.int64]:
-    """Give every row the fold of its (cell, drug) pair: (n_rows,)."""
+    """Assign every row to the fold of its (cell, drug) pair: (n_rows,)."""
     keys, codes = pair_codes(cells, drugs)
     if n_splits > len(keys):
         msg = (
@@ -94,8 +94,8 @@ def fold_of_pairs(
         raise InputError(msg)
     if rng is not None:
         return spread(len(keys), n_splits, rng)[codes]
-    # Without a shuffle, walk the diagonals of the cell x drug table: blocks of the
-    # sorted pairs would hold whole cells, and strides of them whole drugs.
+    # Without shuffling, folds are diagonals of the cell x drug table: blocks of the
+    # sorted pairs would hold out whole cells, and strides whole drugs.
     cell, drug = np.divmod(keys, drugs.count)
     order = np.argsort((cell + drug) % n_splits, kind="stable")
     folds = np.empty(len(keys), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What an audit of a split finds, as text and as a table."""
+"""Result of the audit of a split, as text and as a table."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FORBIDDEN = {
 
 @dataclass(frozen=True)
 class SplitAudit:
-    """What a split shares, as returned by `audit_split`.
+    """What training and test set share, as returned by `audit_split`.
 
-    `str(audit)` is a report to read and `audit.to_frame()` a table.
+    `str(audit)` is a text report and `audit.to_frame()` a table.
 
     Attributes
     ----------
     scheme : str
-        The scheme the split was judged by.
+        The scheme that the split was checked against.
     n_train, n_test : int
         Rows of the two sets.
     shared_rows : ndarray of int
@@ -43,27 +43,27 @@ class SplitAudit:
     shared_cells : tuple of str
         Cell lines in both sets.
     alike_cells : tuple of (str, str)
-        Cell lines of training and test that differ in case or punctuation alone
-        ("MCF-7", "MCF7"): perhaps the same line. Reported, never a violation.
+        Cell lines of training and test that differ only in case or punctuation
+        ("MCF-7", "MCF7"): possibly the same line. Never counted as a violation.
     shared_compounds : tuple of str
-        Compounds in both sets, compared by identity, each shown in one spelling.
+        Compounds in both sets, compared by identity, each in one spelling.
     related_compounds : tuple of (str, str)
-        Compounds of training and test that are no one compound and yet related:
-        tautomers in a wider sense than the identity joins, or mixtures with a drug in
-        common. Reported, never a violation.
+        Compounds of training and test that differ but are related: tautomers that
+        `compound_identity` does not merge, or mixtures with a drug in common. Never
+        counted as a violation.
     shared_tissues : tuple of str
-        Tissues in both sets; looked up for the scheme "tissue" alone.
+        Tissues in both sets; only for the scheme "tissue".
     nearest_tanimoto : Series of shape (n_test_compounds,) or None
         Similarity of every test compound to the nearest training compound, indexed by
-        SMILES; None where drug ids are not SMILES.
+        SMILES; None if the drug ids are not SMILES.
     merges : dict of str to tuple of str
-        Identities that the table spells in several ways, with the spellings.
+        Identities with several spellings in the table, and these spellings.
     pretraining_compounds : tuple of str or None
-        Test compounds that pretraining has seen; None if not asked.
+        Test compounds used in pretraining; None if `pretraining` was not given.
     pretraining_cells : tuple of str or None
-        Test cell lines that pretraining has seen; None if not asked.
+        Test cell lines used in pretraining; None if `pretraining` was not given.
     violations : tuple of str
-        What the scheme forbids and the split does, in words.
+        Descriptions of all violations of the scheme.
     """
 
     scheme: str
@@ -84,14 +84,14 @@ class SplitAudit:
 
     @property
     def max_tanimoto(self) -> float:
-        """Similarity of the most similar test compound; NaN where not known."""
+        """Maximum similarity of a test compound to a training compound, or NaN."""
         if self.nearest_tanimoto is None:
             return float("nan")
         return float(self.nearest_tanimoto.max())
 
     @property
     def violations(self) -> tuple[str, ...]:
-        """What the scheme forbids and the split does, in words."""
+        """Descriptions of all violations of the scheme."""
         return tuple(
             f"{check['count']} {check['what']} (e.g. {check['examples']})"
             for check in self.to_frame().to_dict("records")
@@ -100,7 +100,7 @@ class SplitAudit:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the split keeps the promise of its scheme."""
+        """Whether the split does not violate its scheme."""
         return not self.violations
 
     def to_frame(self) -> pd.DataFrame:
@@ -109,22 +109,22 @@ class SplitAudit:
         Returns
         -------
         DataFrame of shape (n_checks, 4)
-            Indexed by the check: `what` in words, `count`, whether the scheme has it
-            `forbidden`, and up to five `examples`.
+            Indexed by the check: `what` is checked, the `count`, whether it is
+            `forbidden` by the scheme, and up to five `examples`.
         """
         found: dict[str, tuple[str, Any]] = {
             "rows": ("rows in training and test", self.shared_rows.tolist()),
             "repeats": ("rows repeated within a set", self.repeated_rows.tolist()),
             "pairs": ("(cell, compound) pairs in both sets", self.shared_pairs),
             "cells": ("cell lines in both sets", self.shared_cells),
-            "alike cells": ("cell lines of nearly one name", self.alike_cells),
+            "alike cells": ("cell lines with nearly the same name", self.alike_cells),
             "compounds": ("compounds in both sets", self.shared_compounds),
             "related compounds": (
                 "compounds with a tautomer or a mixture in the other set",
                 self.related_compounds,
             ),
             "tissues": ("tissues in both sets", self.shared_tissues),
-            "merges": ("compounds spelled in several ways", self.merges.values()),
+            "merges": ("compounds with several spellings", self.merges.values()),
         }
         if self.pretraining_compounds is not None:
             found["pretraining compounds"] = (
@@ -139,7 +139,7 @@ class SplitAudit:
         forbidden = {*FORBIDDEN[self.scheme], "pretraining compounds"}
         return pd.DataFrame(
             [
-                (what, len(items), name in forbidden, list_offenders(_shown(items)))
+                (what, len(items), name in forbidden, list_offenders(_as_text(items)))
                 for name, (what, items) in found.items()
             ],
             columns=["what", "count", "forbidden", "examples"],
@@ -156,8 +156,8 @@ class SplitAudit:
             count, forbidden = check["count"], check["forbidden"]
             if count or forbidden:
                 mark = "!" if count and forbidden else " "
-                shown = f": {check['examples']}" if count else ""
-                lines.append(f"{mark} {count} {check['what']}{shown}")
+                examples = f": {check['examples']}" if count else ""
+                lines.append(f"{mark} {count} {check['what']}{examples}")
         if self.nearest_tanimoto is not None:
             low, median, high = self.nearest_tanimoto.quantile([0.1, 0.5, 0.9])
             lines.append(
@@ -168,8 +168,8 @@ class SplitAudit:
         return "\n".join(lines)
 
 
-def _shown(items: Iterable[Any]) -> list[str]:
-    """Write findings as text: tuples with a bar between their parts."""
+def _as_text(items: Iterable[Any]) -> list[str]:
+    """Format findings as text: the parts of tuples are separated by a bar."""
     return [
         " | ".join(map(str, item)) if isinstance(item, tuple) else str(item)
         for item in items

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class MixedKFold(BaseIdKFold):
-    """K folds of (cell, drug) pairs: cells and drugs are known, the pair is new.
+    """K-fold over (cell, drug) pairs: cells and drugs are known, the pairs are new.
 
-    Replicates of a pair (several doses, times or repeated measurements) share a fold,
-    also where the compound is spelled differently.
+    Replicates of a pair (several doses, times or repeated measurements) are in the same
+    fold, even if the compound is spelled differently.
 
     Parameters
     ----------
@@ -32,31 +32,31 @@ class MixedKFold(BaseIdKFold):
     drug : str, default="smiles"
         Column of X with the compound.
     shuffle : bool, default=True
-        Whether folds are drawn at random. Without, they are always the same: the
-        diagonals of the table of sorted cells and drugs.
+        Whether to shuffle the pairs. If False, folds are the diagonals of the table of
+        sorted cells and drugs.
     random_state : int, RandomState instance or None, default=0
         Seed of the draw. An int gives the same folds in every call of `split`; None
-        draws anew in each. Without a shuffle it has no part.
+        draws new folds in each call. Ignored if `shuffle` is False.
 
     See Also
     --------
     CellBlindKFold : Hold out cell lines.
     DrugBlindKFold : Hold out compounds.
-    DisjointKFold : Hold out both at once.
-    audit_split : Report what a split shares.
+    DisjointKFold : Hold out both at the same time.
+    audit_split : Report what training and test set have in common.
 
     Notes
     -----
-    The fold of a pair depends on the set of pairs and on `random_state`, never on the
-    order of the rows. Folds hold equal numbers of pairs, give or take one.
+    The fold of a pair depends on the set of pairs and on `random_state`, not on the
+    order of the rows. The numbers of pairs per fold differ by at most one.
 
-    Drugs are compared by :func:`~sklearn_csg2a.chem.compound_identity`, so that salts,
-    atom order, stereo marks and the bonds of a metal make no new drug. This holds
-    when all drug ids, from the column or from `groups`, are SMILES. When some are not,
-    a column with "smiles" in its name raises an error that names them; any other
-    source is read as plain names, compared as text (with a warning where nine in ten
-    are SMILES, since that looks like a slip of the pen). Names that all happen to be
-    SMILES, such as "CN" and "NC", are read as compounds: at worst they share a fold.
+    Drugs are compared by :func:`~sklearn_csg2a.chem.compound_identity`, which ignores
+    salts, atom order, stereo marks and the bonds of a metal. This requires that all
+    drug ids, from the column or from `groups`, are SMILES. If some are not, a column
+    with "smiles" in its name raises an error that lists them; any other source is read
+    as plain names, compared as text (with a warning if nine in ten are SMILES, as the
+    others are probably typos). Names that all happen to be valid SMILES, such as "CN"
+    and "NC", are read as compounds: at worst they are in the same fold.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class MixedKFold(BaseIdKFold):
         self.drug = drug
 
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
-        """Give every row the fold of its pair: (n_rows,)."""
+        """Assign every row to the fold of its pair: (n_rows,)."""
         cells, drugs = read_cells_and_drugs(
             X, groups, cell=self.cell, drug=self.drug, owner=self._owner
         )
@@ -97,7 +97,7 @@ class MixedKFold(BaseIdKFold):
 
 
 class CellBlindKFold(BaseIdKFold):
-    """K folds of cell lines: no cell line of the test set is in the training set.
+    """K-fold over cell lines: no cell line of the test set is in the training set.
 
     Parameters
     ----------
@@ -106,21 +106,21 @@ class CellBlindKFold(BaseIdKFold):
     cell : str, default="cell_line"
         Column of X with the cell line.
     shuffle : bool, default=True
-        Whether folds are drawn at random. Without, they are blocks of the sorted ids.
+        Whether to shuffle the ids. If False, folds are blocks of the sorted ids.
     random_state : int, RandomState instance or None, default=0
         Seed of the draw. An int gives the same folds in every call of `split`; None
-        draws anew in each. Without a shuffle it has no part.
+        draws new folds in each call. Ignored if `shuffle` is False.
 
     See Also
     --------
     TissueBlindKFold : Hold out whole tissues.
-    DisjointKFold : Hold out cell lines and compounds at once.
+    DisjointKFold : Hold out cell lines and compounds at the same time.
 
     Notes
     -----
     The fold of a cell line depends on the set of cell lines and on `random_state`,
-    never on the order or the number of their rows. Folds hold equal numbers of cell
-    lines, give or take one.
+    not on the order or the number of their rows. The numbers of cell lines per fold
+    differ by at most one.
 
     Examples
     --------
@@ -145,7 +145,7 @@ class CellBlindKFold(BaseIdKFold):
         self.cell = cell
 
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
-        """Give every row the fold of its cell line: (n_rows,)."""
+        """Assign every row to the fold of its cell line: (n_rows,)."""
         cells = read_ids(
             X, groups, column=self.cell, what="cell line", owner=self._owner
         )
@@ -153,7 +153,7 @@ class CellBlindKFold(BaseIdKFold):
 
 
 class DrugBlindKFold(BaseIdKFold):
-    """K folds of compounds: no compound of the test set is in the training set.
+    """K-fold over compounds: no compound of the test set is in the training set.
 
     Parameters
     ----------
@@ -162,10 +162,10 @@ class DrugBlindKFold(BaseIdKFold):
     drug : str, default="smiles"
         Column of X with the compound.
     shuffle : bool, default=True
-        Whether folds are drawn at random. Without, they are blocks of the sorted ids.
+        Whether to shuffle the ids. If False, folds are blocks of the sorted ids.
     random_state : int, RandomState instance or None, default=0
         Seed of the draw. An int gives the same folds in every call of `split`; None
-        draws anew in each. Without a shuffle it has no part.
+        draws new folds in each call. Ignored if `shuffle` is False.
 
     See Also
     --------
@@ -174,10 +174,10 @@ class DrugBlindKFold(BaseIdKFold):
 
     Notes
     -----
-    Two spellings of one compound are one drug; see `MixedKFold` for the rule, and for
-    ids that are names. The fold of a drug depends on the set of drugs and on
-    `random_state`, never on the order or the number of their rows. Folds hold equal
-    numbers of drugs, give or take one.
+    Different spellings of a compound count as one drug; see `MixedKFold` for the rule,
+    and for ids that are names. The fold of a drug depends on the set of drugs and on
+    `random_state`, not on the order or the number of their rows. The numbers of drugs
+    per fold differ by at most one.
 
     Examples
     --------
@@ -203,7 +203,7 @@ class DrugBlindKFold(BaseIdKFold):
         self.drug = drug
 
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
-        """Give every row the fold of its compound: (n_rows,)."""
+        """Assign every row to the fold of its compound: (n_rows,)."""
         drugs = read_ids(
             X, groups, column=self.drug, what=COMPOUND, position=1, owner=self._owner
         )
@@ -211,7 +211,7 @@ class DrugBlindKFold(BaseIdKFold):
 
 
 class TissueBlindKFold(BaseIdKFold):
-    """K folds of tissues: no tissue of the test set is in the training set.
+    """K-fold over tissues: no tissue of the test set is in the training set.
 
     Parameters
     ----------
@@ -220,10 +220,10 @@ class TissueBlindKFold(BaseIdKFold):
     tissue : str, default="tissue"
         Column of X with the tissue of the cell line.
     shuffle : bool, default=True
-        Whether folds are drawn at random. Without, they are blocks of the sorted ids.
+        Whether to shuffle the ids. If False, folds are blocks of the sorted ids.
     random_state : int, RandomState instance or None, default=0
         Seed of the draw. An int gives the same folds in every call of `split`; None
-        draws anew in each. Without a shuffle it has no part.
+        draws new folds in each call. Ignored if `shuffle` is False.
 
     See Also
     --------
@@ -231,8 +231,8 @@ class TissueBlindKFold(BaseIdKFold):
 
     Notes
     -----
-    Folds hold equal numbers of tissues, give or take one; tissues differ in size, so
-    folds differ in their number of rows. `groups` is an array with the tissues.
+    The numbers of tissues per fold differ by at most one; tissues differ in size, so
+    the numbers of rows vary more. `groups` is an array with the tissues.
 
     Examples
     --------
@@ -258,7 +258,7 @@ class TissueBlindKFold(BaseIdKFold):
         self.tissue = tissue
 
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
-        """Give every row the fold of its tissue: (n_rows,)."""
+        """Assign every row to the fold of its tissue: (n_rows,)."""
         tissues = read_ids(
             X,
             groups,

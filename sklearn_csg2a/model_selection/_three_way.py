@@ -1,4 +1,4 @@
-"""One split in three parts: training, validation and test."""
+"""One split into three parts: training, validation and test."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ def train_valid_test_split(
     cell: str = "cell_line",
     drug: str = "smiles",
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Split rows in training, validation and test, all with the same novelty.
+    """Split rows into training, validation and test set, by one scheme.
 
     Parameters
     ----------
     X : DataFrame of shape (n_rows, n_columns)
         One row per treatment.
     scheme : {"mixed", "cell", "drug", "disjoint"}, default="mixed"
-        What no two of the three parts share: pairs, cell lines, compounds, or neither
-        cell lines nor compounds.
+        What no two of the three parts share: pairs, cell lines, compounds, or both
+        cell lines and compounds.
     sizes : sequence of three floats, default=(0.8, 0.1, 0.1)
-        Shares of the pairs, cell lines or compounds; positive, with the sum 1.
+        Fractions of the pairs, cell lines or compounds; positive, with sum 1.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw. An int gives the same parts in every call.
     groups : array-like of shape (n_rows,) or (n_rows, 2), default=None
-        The ids, instead of the columns of X: an array for "cell" and "drug", a
-        DataFrame or an array with two columns, cell then drug, for the others.
+        The ids, used instead of the columns of X: an array for "cell" and "drug", a
+        DataFrame or array with two columns (cell, drug) for the others.
     cell : str, default="cell_line"
         Column of X with the cell line.
     drug : str, default="smiles"
@@ -65,8 +65,8 @@ def train_valid_test_split(
     Raises
     ------
     InputError
-        If a row has no id, a column is absent, `sizes` or `scheme` is not understood,
-        or a part would be empty. It is a ValueError.
+        If an id or a column is missing, `sizes` or `scheme` is invalid, or a part
+        would be empty. It is a ValueError.
 
     See Also
     --------
@@ -74,9 +74,10 @@ def train_valid_test_split(
 
     Notes
     -----
-    In the disjoint scheme cell lines and compounds are both cut by `sizes`, and part k
-    holds the rows with a cell line and a compound of part k. All other rows are in no
-    part: of a full screen 64 % train, 1 % validates and 1 % tests by default.
+    In the disjoint scheme, cell lines and compounds are both split by `sizes`, and part
+    k consists of the rows with a cell line and a compound of part k. All other rows are
+    omitted: by default, 64 % of a complete screen are used for training, 1 % for
+    validation and 1 % for testing.
 
     Examples
     --------
@@ -116,7 +117,7 @@ def train_valid_test_split(
     for name, rows in zip(PARTS, (train, valid, test), strict=True):
         if len(rows) == 0:
             msg = (
-                f"The {name} set of the {scheme} scheme has no row: the screen has too "
+                f"The {name} set of the {scheme} scheme is empty: the screen has too "
                 "few pairs. Use other sizes or another random_state."
             )
             raise InputError(msg)
@@ -124,7 +125,7 @@ def train_valid_test_split(
 
 
 def _check_sizes(sizes: Sequence[float]) -> NDArray[np.float64]:
-    """Return the three shares, refused unless positive with the sum 1."""
+    """Validate the three fractions: positive, with sum 1."""
     try:
         shares = np.asarray(sizes, dtype=np.float64)
     except (TypeError, ValueError):
@@ -133,7 +134,7 @@ def _check_sizes(sizes: Sequence[float]) -> NDArray[np.float64]:
         shares.shape == (3,) and np.all(shares > 0) and np.isclose(shares.sum(), 1)
     )
     if not is_good:
-        msg = f"sizes must be three positive numbers with the sum 1; got {sizes!r}."
+        msg = f"sizes must be three positive numbers with sum 1; got {sizes!r}."
         raise InputError(msg)
     return shares
 
@@ -141,7 +142,7 @@ def _check_sizes(sizes: Sequence[float]) -> NDArray[np.float64]:
 def _cut(
     n_ids: int, shares: NDArray[np.float64], rng: np.random.RandomState, what: str
 ) -> NDArray[np.int64]:
-    """Give every id a part: (n_ids,), each part with at least one."""
+    """Assign every id to a part: (n_ids,), at least one id per part."""
     if n_ids < len(PARTS):
         msg = f"Three parts need at least 3 {what}; there are {n_ids}."
         raise InputError(msg)

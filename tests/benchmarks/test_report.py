@@ -1,4 +1,4 @@
-"""The report says what the numbers say, and its page stands on its own."""
+"""The report agrees with the numbers, and its page is self-contained."""
 
 from __future__ import annotations
 
@@ -171,8 +171,8 @@ def test_pairs_that_are_not_told_apart_are_listed(store):
     store.add({**errors, "csg2a_on_factors": [1.0, 1.1]})
     text, _ = store.report()
     assert (
-        "Not told apart by RMSE (Holm's p in brackets): csg2a_on_factors and csg2a ("
-        in text
+        "RMSE not significantly different (Holm's p in parentheses): "
+        "csg2a_on_factors and csg2a (" in text
     )
     pairs = _table(text, "Row minus column in RMSE")
     assert pairs[0] == ["", "csg2a"]
@@ -183,7 +183,7 @@ def test_pairs_that_are_not_told_apart_are_counted_where_they_are_many(store):
     networks = ["GraphDRP", "DRPreter", "DeepTTA", "PathDNN", "Precily", "csg2a"]
     store.add({"MeanEffects": [1.4, 1.5], **{name: [1.0, 1.1] for name in networks}})
     text, _ = store.report()
-    assert "Not told apart by RMSE: 15 of 15 pairs of models" in text
+    assert "RMSE not significantly different: 15 of 15 pairs of models" in text
     assert "GraphDRP and DRPreter" not in text
 
 
@@ -228,7 +228,7 @@ def test_cell_with_fewer_folds_says_how_many_and_is_not_the_best(store):
     cells = {row[0]: row[2] for row in _table(text, "## Overview")[:5]}
     assert cells["SVM"] == "0.100 (1 fold)"
     assert cells["csg2a"].startswith("**1.1")
-    assert "Not compared, for lack of some of these folds: SVM" in text
+    assert "Not compared, because some of these folds are missing: SVM" in text
 
 
 def test_model_without_folds_in_a_scheme_shows_a_dash(store):
@@ -251,7 +251,7 @@ def test_naive_models_come_first(store):
 def test_ranking_takes_seven_folds(store):
     errors = {"MeanEffects": 1.2, "csg2a_on_factors": 0.9, "csg2a": 1.0}
     store.add({model: _around(mean, 6) for model, mean in errors.items()})
-    assert "No ranking: it takes three models" in store.report()[0]
+    assert "No ranking: it requires three models" in store.report()[0]
     store.add({model: _around(mean, 7) for model, mean in errors.items()})
     store.add({"SVM": _around(1.1, 3)})
     text, page = store.report()
@@ -263,7 +263,7 @@ def test_ranking_takes_seven_folds(store):
 def test_missing_predictions_are_said_to_be(store):
     store.add({"csg2a": [1.0], "MeanEffects": [1.2]})
     text, page = store.report()
-    assert "No predictions of the models compared are stored here" in text
+    assert "No predictions of the compared models are stored here" in text
     assert page.count("<img") == 1
 
 
@@ -279,7 +279,7 @@ def test_predictions_of_another_result_are_not_taken(store):
     rows = store.add({"csg2a": [0.5], "MeanEffects": [1.0]})
     store.add_predictions([{**rows[0], "rmse": 0.7}, rows[1]])
     text, _ = store.report()
-    assert "stored predictions that fit the results" in text
+    assert "stored predictions that match the results" in text
     assert "csg2a (0)" in text
 
 
@@ -361,7 +361,7 @@ def test_tuned_model_is_of_its_kind_and_may_have_settings_of_its_own(store):
         row.update(n_candidates=20, config_hash=f"{row['fold']}" * 8)
     results_module.results_table(store.folder, "screen").add(rows)
     text, _ = store.report()
-    assert "of so many candidates: SVM_tuned 20." in text
+    assert "number of candidates: SVM_tuned 20." in text
     assert "A CLASSICAL MODEL WINS: SVM_tuned" in text
     assert "different settings" not in text
     names = [row[0] for row in _table(text, "## Overview")[2:6]]
@@ -391,7 +391,7 @@ def test_units_of_a_fold_are_rows_or_parts_whichever_are_more(store):
         ({"a": range(2), "MeanEffects": range(2, 4)}, range(2)),
     ],
 )
-def test_folds_that_most_results_stand_on_are_compared(finished, expected):
+def test_folds_that_cover_the_most_results_are_compared(finished, expected):
     folds = {model: frozenset(of_model) for model, of_model in finished.items()}
     assert report_data.choose_folds(folds) == tuple(expected)
 

@@ -24,7 +24,7 @@ variants = pytest.importorskip("sklearn_csg2a.evaluation.variants")
 WHOLE = [1.0, 1.1, 1.2, 1.3]
 SHUFFLED = [2.0, 2.11, 2.19, 2.3]
 NAIVE = [1.4, 1.5, 1.6, 1.7]
-TITLE = "What each part of CSG2A does"
+TITLE = "Effect of each part of CSG2A"
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +84,7 @@ def _report(tmp_path, *results):
 
 
 def _split(text):
-    """Split Markdown into what stands before the variants and their section."""
+    """Split Markdown into the part before the variants and their section."""
     before, _, rest = text.partition(f"## {TITLE}\n")
     return before, rest.partition("\n## ")[0]
 
@@ -102,7 +102,7 @@ def test_variants_are_the_ablations_and_the_encoders():
     assert set(models.VARIANTS) <= set(models.MODELS)
 
 
-def test_variants_stand_in_their_own_section_alone(tmp_path):
+def test_variants_are_only_in_their_own_section(tmp_path):
     errors = {"csg2a": WHOLE, "csg2a_off": SHUFFLED, "csg2a_mat": WHOLE}
     others = {"csg2a_on_factors": WHOLE, "csg2a_and_kernel": WHOLE}
     text, html = _report(tmp_path, _results({**errors, **others, "MeanEffects": NAIVE}))
@@ -149,7 +149,7 @@ def test_interval_and_p_are_of_the_corrected_test_and_holm_over_the_variants():
     assert [effect.is_significant for effect in effects] == [False, True]
 
 
-def test_significant_and_other_differences_are_told_apart_in_words(tmp_path):
+def test_significant_and_other_differences_are_listed_separately(tmp_path):
     errors = {
         "csg2a": WHOLE,
         "csg2a_off": [1.01, 1.08, 1.21, 1.31],
@@ -166,9 +166,9 @@ def test_significant_and_other_differences_are_told_apart_in_words(tmp_path):
         r"kept \(-0\.500, worse in 0 of 4 folds, p < 0\.001\)\. "
         r"The error is not significantly different with attention off \(\+0\.003, "
         r"worse in 3 of 4 folds\)\. "
-        r"Not tested, for want of a second fold: attention as in the paper "
+        r"Not tested, because there is only one fold: attention as in the paper "
         r"\(-0\.130\)\. "
-        r"The very same model as csg2a here, with compounds as Morgan fingerprints\.",
+        r"Identical to csg2a in this scheme: compounds as Morgan fingerprints\.",
         section,
     )
 
@@ -216,8 +216,8 @@ def test_variant_without_a_shared_fold_or_seed_is_a_remark(tmp_path):
     second = _results({"csg2a_mat": [1.0]}, seed=1)
     _, section = _split(_report(tmp_path, first, second)[0])
     assert (
-        "Mixed: not compared, for sharing no fold and seed with csg2a: csg2a_off, "
-        "csg2a_mat." in section
+        "Mixed: not compared, because they share no fold and seed with csg2a: "
+        "csg2a_off, csg2a_mat." in section
     )
 
 

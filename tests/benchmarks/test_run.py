@@ -146,11 +146,11 @@ def test_changed_folds_are_noticed_and_run_again(
     monkeypatch.setattr("sklearn_csg2a.evaluation.folds.TEST_SEED", 7)
     capsys.readouterr()
     benchmark(*arguments)
-    assert "mixed fold 0 of 10 is not the fold in" in capsys.readouterr().err
+    assert "mixed fold 0 of 10 differs from the fold in" in capsys.readouterr().err
     assert counted.n_fits == 2
     results, notes = report_data.read_results(benchmark.folder, "screen")
     assert list(results["model"]) == ["counted"]
-    assert notes[0].startswith("1 results are on folds that are no longer")
+    assert notes[0].startswith("1 results were omitted: their folds differ")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit("killed")])

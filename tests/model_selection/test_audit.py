@@ -1,4 +1,4 @@
-"""The audit finds what a split shares, and says it in words and numbers."""
+"""The audit finds what training and test set share, as text and numbers."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def test_own_splitters_pass_their_audit(scheme, screen):
         ("cluster", "5 compounds in both sets"),
     ],
 )
-def test_strict_audit_raises_on_a_broken_promise(scheme, found, screen):
+def test_strict_audit_raises_on_a_violation(scheme, found, screen):
     doubled = pd.concat([screen, screen])
     train, test = np.arange(36), np.arange(36, 72)
     audit = audit_split(doubled, train, test, scheme=scheme)
     assert not audit.is_clean
     assert any(one.startswith(found) for one in audit.violations)
     assert f"! {found}" in str(audit)
-    with pytest.raises(InputError, match=f"promise of the scheme '{scheme}'") as error:
+    with pytest.raises(InputError, match=f"violates the scheme '{scheme}'") as error:
         audit_split(doubled, train, test, scheme=scheme, strict=True)
     assert found in str(error.value)
 
@@ -189,7 +189,7 @@ def test_drug_names_have_no_tanimoto():
     audit = audit_split(X, [0], [1], scheme="drug", drug="drug", strict=True)
     assert audit.nearest_tanimoto is None
     assert np.isnan(audit.max_tanimoto)
-    with pytest.raises(InputError, match="must both hold SMILES, or both names"):
+    with pytest.raises(InputError, match="must both contain SMILES, or both names"):
         audit_split(
             X,
             [0],
@@ -204,8 +204,8 @@ def test_drug_names_have_no_tanimoto():
     ("train", "text"),
     [
         ([], "with at least one row"),
-        ([0.5], "must hold row positions"),
-        ([[0]], "must hold row positions"),
+        ([0.5], "must contain row positions"),
+        ([[0]], "must contain row positions"),
         ([True, False], "a mask of 36 rows"),
         ([36], "must be between 0 and 35"),
         ([-1], "must be between 0 and 35"),

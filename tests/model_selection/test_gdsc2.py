@@ -33,7 +33,7 @@ def screen(data_home):
 
 
 @pytest.mark.parametrize("scheme", SPLITTERS)
-def test_first_fold_of_gdsc2_keeps_its_promise(scheme, screen):
+def test_first_fold_of_gdsc2_does_not_violate_its_scheme(scheme, screen):
     splits = list(SPLITTERS[scheme].split(screen))
     sizes = [len(test) for _, test in splits]
     assert max(sizes) < 1.5 * min(sizes)

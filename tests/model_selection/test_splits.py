@@ -158,7 +158,7 @@ def test_every_row_is_tested_once(cls, shuffle, screen):
     ("cls", "n_groups"), [(MixedKFold, 36), (CellBlindKFold, 6), (DrugBlindKFold, 6)]
 )
 @pytest.mark.parametrize("n_splits", [2, 3, 4, 5])
-def test_folds_hold_equal_numbers_of_groups(cls, n_groups, n_splits, screen):
+def test_folds_have_equal_numbers_of_groups(cls, n_groups, n_splits, screen):
     sizes = np.bincount(_test_fold(cls(n_splits, random_state=1), screen))
     per_group = len(screen) // n_groups
     assert set(sizes // per_group) <= {n_groups // n_splits, -(-n_groups // n_splits)}
@@ -385,7 +385,7 @@ def test_empty_disjoint_sets_are_refused_before_the_first_split():
     X = pd.DataFrame({"cell_line": list("abc"), "smiles": ["CCO", "CCN", "CCC"]})
     for design in ("diagonal", "grid"):
         cv = DisjointKFold(3, design=design, random_state=1)
-        with pytest.raises(InputError, match=r"no row to test.*use fewer splits"):
+        with pytest.raises(InputError, match=r"no test rows.*use fewer splits"):
             next(cv.split(X))
 
 

@@ -94,7 +94,7 @@ def test_smallest_screen_gives_every_part_one_cell():
     "sizes", [(0.8, 0.2), (0.8, 0.1, 0.2), (0.9, 0.1, 0.0), "big", 1, (0.5, None, 0.5)]
 )
 def test_bad_sizes_are_refused(sizes, screen):
-    with pytest.raises(InputError, match="three positive numbers with the sum 1"):
+    with pytest.raises(InputError, match="three positive numbers with sum 1"):
         train_valid_test_split(screen, sizes=sizes)
 
 
@@ -112,5 +112,5 @@ def test_too_few_groups_and_empty_parts_are_refused():
     X = pd.DataFrame({"cell_line": list("abc"), "smiles": ["CCO", "CCN", "CCC"]})
     with pytest.raises(InputError, match="Three parts need at least 3 compounds"):
         train_valid_test_split(X.iloc[:2], "drug")
-    with pytest.raises(InputError, match="set of the disjoint scheme has no row"):
+    with pytest.raises(InputError, match="set of the disjoint scheme is empty"):
         train_valid_test_split(X, "disjoint", random_state=1)
