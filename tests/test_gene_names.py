@@ -7,13 +7,6 @@ import pandas as pd
 import pytest
 
 from sklearn_csg2a.baselines import PairwiseKernelRidge
-from sklearn_csg2a.datasets import (
-    load_gdsc,
-    load_gdsc2,
-    load_lincs,
-    load_nci60,
-    load_tcga,
-)
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments._dates import is_date
 from sklearn_csg2a.treatments._gene_names import check_gene_names
@@ -135,17 +128,3 @@ def test_a_fit_names_the_columns_that_are_no_genes():
     model = model.set_params(expression=expression[genes]).fit(X, rng.normal(size=16))
     # The genes are known now: other columns are not read.
     assert model.set_params(expression=expression).predict(X).shape == (16,)
-
-
-@pytest.mark.parametrize(
-    "load", [load_gdsc, load_gdsc2, load_lincs, load_nci60, load_tcga]
-)
-def test_tables_of_the_loaders_pass(load, data_home):
-    tables = [
-        table
-        for table in load(data_home=data_home).values()
-        if isinstance(table, pd.DataFrame) and table.shape[1] > 100
-    ]
-    assert tables
-    for table in tables:
-        check(table)

@@ -105,9 +105,8 @@ def _is_constant(node, value):
     return isinstance(node, ast.Constant) and node.value is value
 
 
-@pytest.fixture(params=list(FILES))
-def module(request):
-    return request.param
+def _place(module, node):
+    return f"{module}, line {node.lineno}"
 
 
 def test_every_part_of_the_package_has_a_layer():
@@ -115,18 +114,16 @@ def test_every_part_of_the_package_has_a_layer():
     assert parts == set(RANK), f"{sorted(parts ^ set(RANK))}"
 
 
-def test_imports_point_to_the_room_itself_or_to_lines_above(module):
+def test_imports_point_to_the_room_itself_or_to_lines_above():
     """Imports for annotations alone count, too."""
-    if module == PACKAGE.name:
-        return
-    part = _part(module)
     wrong = [
-        f"line {line}: {imported}"
+        f"{module}, line {line}: {imported}"
+        for module in set(FILES) - {PACKAGE.name}
         for imported, line in _own_imports(module)
-        if _part(imported) != part
-        and RANK.get(_part(imported), len(LAYERS)) >= RANK[part]
+        if _part(imported) != _part(module)
+        and RANK.get(_part(imported), len(LAYERS)) >= RANK[_part(module)]
     ]
-    assert not wrong, f"{module} imports from a line below its own: {wrong}"
+    assert wrong == []
 
 
 def test_modules_do_not_import_each_other_in_a_circle():
@@ -138,92 +135,116 @@ def test_modules_do_not_import_each_other_in_a_circle():
         pytest.fail(f"circle of imports: {' -> '.join(error.args[1])}")
 
 
-def test_modules_are_looked_up_by_name_in_few_places_only(module):
+def test_modules_are_looked_up_by_name_in_few_places_only():
     """What is looked up by a string is invisible to the two tests above."""
-    names = {ast.unparse(call.func).split(".")[-1] for call in _calls(TREES[module])}
-    if names & {"import_module", "__import__"}:
-        assert module in LOOK_UP
-
-
-def test_packages_stay_in_the_parts_that_own_them(module):
-    part = _part(module)
     wrong = [
-        f"line {line}: {imported}"
-        for imported, line in _imports(TREES[module])
-        if part not in ONLY_IN.get(imported.split(".")[0], {part})
-        or part in NOT_IN.get(imported.split(".")[0], ())
+        _place(module, call)
+        for module in set(FILES) - LOOK_UP
+        for call in _calls(TREES[module])
+        if ast.unparse(call.func).split(".")[-1] in {"import_module", "__import__"}
     ]
-    assert not wrong, f"{module} must not import these: {wrong}"
+    assert wrong == []
 
 
-def test_matplotlib_is_imported_only_when_something_is_drawn(module):
-    at_import = [
-        node
-        for node in TREES[module].body
+def test_packages_stay_in_the_parts_that_own_them():
+    wrong = [
+        f"{module}, line {line}: {imported}"
+        for module, tree in TREES.items()
+        for imported, line in _imports(tree)
+        if _part(module) not in ONLY_IN.get(imported.split(".")[0], {_part(module)})
+        or _part(module) in NOT_IN.get(imported.split(".")[0], ())
+    ]
+    assert wrong == []
+
+
+def test_matplotlib_is_imported_only_when_something_is_drawn():
+    wrong = [
+        f"{module}, line {line}: {imported}"
+        for module, tree in TREES.items()
+        for node in tree.body
         if isinstance(node, ast.Import | ast.ImportFrom)
+        for imported, line in _imports(ast.Module(body=[node], type_ignores=[]))
+        if imported.split(".")[0] == "matplotlib"
     ]
-    names = {
-        imported.split(".")[0]
-        for node in at_import
-        for imported, _ in _imports(ast.Module(body=[node], type_ignores=[]))
-    }
-    assert "matplotlib" not in names, f"{module} needs matplotlib to be imported"
+    assert wrong == []
 
 
-def test_imports_are_absolute(module):
+def test_imports_are_absolute():
     relative = [
-        node.lineno
-        for node in ast.walk(TREES[module])
+        _place(module, node)
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.level
     ]
-    assert not relative, f"{module}: relative imports in lines {relative}"
+    assert relative == []
 
 
-def test_init_files_only_re_export_and_name_what_they_export(module):
-    if FILES[module].name != "__init__.py":
-        return
-    body = TREES[module].body
+def _exports(body, module):
+    """Return what an `__init__` file names as exported, and what it imports."""
     exported, imported = None, set()
     for node in body:
+        where = _place(module, node)
         if isinstance(node, ast.ImportFrom):
             if node.module != "__future__":
                 imported |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            assert ast.unparse(node.value.func) == "attach", f"line {node.lineno}"
+            assert ast.unparse(node.value.func) == "attach", where
         elif isinstance(node, ast.Assign) and node.targets[0].id == "__all__":
             exported = ast.literal_eval(node.value)
         elif isinstance(node, ast.If):  # for type checkers; loaded on first use
-            assert ast.unparse(node.test) == "TYPE_CHECKING"
+            assert ast.unparse(node.test) == "TYPE_CHECKING", where
             imported |= {a.name for inner in node.body for a in inner.names}
         else:
-            assert isinstance(node, ast.Expr), f"{module}: code in line {node.lineno}"
-            assert isinstance(node.value, ast.Constant), f"line {node.lineno}"
-    tools = {"TYPE_CHECKING", "attach"} - set(exported or ())
-    assert sorted(exported or ()) == sorted(imported - tools)
+            assert isinstance(node, ast.Expr), f"{where}: code"
+            assert isinstance(node.value, ast.Constant), where
+    return set(exported or ()), imported
 
 
-def test_weights_and_arrays_are_never_read_as_pickles(module):
-    for call in _calls(TREES[module]):
-        keywords = {word.arg: word.value for word in call.keywords}
-        where = f"{module}, line {call.lineno}"
-        assert not _is_constant(keywords.get("allow_pickle"), value=True), where
-        assert not _is_constant(keywords.get("weights_only"), value=False), where
-        if ast.unparse(call.func) == "torch.load":
-            assert _is_constant(keywords.get("weights_only"), value=True), where
-        assert ast.unparse(call.func) not in RUNS_CODE_OF_FILES, where
+def test_init_files_only_re_export_and_name_what_they_export():
+    inits = [name for name, path in FILES.items() if path.name == "__init__.py"]
+    assert inits
+    for module in inits:
+        exported, imported = _exports(TREES[module].body, module)
+        tools = {"TYPE_CHECKING", "attach"} - exported
+        assert exported == imported - tools, module
 
 
-def test_readers_of_pickles_are_not_imported_by_name(module):
+def test_weights_and_arrays_are_never_read_as_pickles():
+    wrong = []
+    for module, tree in TREES.items():
+        for call in _calls(tree):
+            keywords = {word.arg: word.value for word in call.keywords}
+            weights_only = keywords.get("weights_only")
+            if (
+                _is_constant(keywords.get("allow_pickle"), value=True)
+                or _is_constant(weights_only, value=False)
+                or ast.unparse(call.func) in RUNS_CODE_OF_FILES
+                or (
+                    ast.unparse(call.func) == "torch.load"
+                    and not _is_constant(weights_only, value=True)
+                )
+            ):
+                wrong.append(_place(module, call))
+    assert wrong == []
+
+
+def test_readers_of_pickles_are_not_imported_by_name():
     """The check above knows them by their full names."""
-    named = {
-        f"{node.module}.{alias.name}"
-        for node in ast.walk(TREES[module])
+    wrong = [
+        _place(module, node)
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
+        if f"{node.module}.{alias.name}" in RUNS_CODE_OF_FILES | {"torch.load"}
+    ]
+    assert wrong == []
+
+
+def test_files_are_short_enough_to_read_in_one_go():
+    lines = {
+        module: len(path.read_text("utf-8").splitlines())
+        for module, path in FILES.items()
     }
-    assert not named & (RUNS_CODE_OF_FILES | {"torch.load"})
-
-
-def test_files_are_short_enough_to_read_in_one_go(module):
-    lines = len(FILES[module].read_text("utf-8").splitlines())
-    assert lines <= MAX_LINES, f"{module} has {lines} lines: one concept a file?"
+    long = {module: n for module, n in lines.items() if n > MAX_LINES}
+    assert long == {}, "one concept a file?"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import warnings
 
@@ -20,14 +19,7 @@ from sklearn_csg2a.baselines import (
     RandomForestResponse,
     SVMResponse,
 )
-from sklearn_csg2a.datasets import (
-    load_gdsc,
-    load_gdsc2,
-    load_lincs,
-    load_nci60,
-    load_tcga,
-    make_screen,
-)
+from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.exceptions import (
     InputError,
     InvalidSmilesError,
@@ -551,32 +543,6 @@ def test_an_entry_of_an_array_of_another_type_is_refused_by_name(value):
 
 
 # Data that are used rightly
-
-
-def _data_home():
-    named = os.environ.get("SKLEARN_CSG2A_DATA")
-    here = pathlib.Path(__file__).resolve().parents[1].parent / "shared" / "data"
-    return pathlib.Path(named) if named else here
-
-
-@pytest.mark.parametrize("load", [load_gdsc, load_gdsc2, load_nci60, load_tcga])
-def test_public_screens_are_read_without_a_warning(load):
-    if not _data_home().is_dir():
-        pytest.skip("needs the public data, see SKLEARN_CSG2A_DATA")
-    data = load(data_home=_data_home())
-    treatments = silent(lambda: read_treatments(data.X, expression=data.expression))
-    silent(lambda: read_response(data.y, treatments))
-    silent(lambda: read_identifiers(data.X))
-    by_drug = pd.Series(np.asarray(data.y, float)).groupby(treatments.compound_index)
-    for _, values in by_drug:
-        silent(lambda values=values: read_response(values, len(values)))
-
-
-def test_public_profiles_are_read_without_a_warning():
-    if not _data_home().is_dir():
-        pytest.skip("needs the public data, see SKLEARN_CSG2A_DATA")
-    data = load_lincs(data_home=_data_home())
-    silent(lambda: read_treatments(data.X, expression=data.expression))
 
 
 def test_a_simulated_screen_is_read_without_a_warning():

@@ -15,7 +15,7 @@ from sklearn_csg2a import (
     save_model,
 )
 from sklearn_csg2a.baselines import GraphDRP, PairwiseKernelRidge, RandomForestResponse
-from sklearn_csg2a.datasets import load_gdsc, load_gdsc2, load_nci60, load_tcga
+from sklearn_csg2a.datasets import load_gdsc, load_gdsc2, load_tcga
 from sklearn_csg2a.exceptions import ExpressionScaleWarning
 from sklearn_csg2a.treatments import read_treatments
 from sklearn_csg2a.treatments._scale import measure_scale, warn_other_scale
@@ -202,29 +202,6 @@ class Ranks:
 
     def transform(self, X):
         return X.argsort(axis=1).argsort(axis=1) / X.shape[1]
-
-
-SLOW = pytest.mark.slow  # a large table to read
-
-
-@pytest.mark.parametrize(
-    "load", [load_gdsc, load_gdsc2, load_tcga, pytest.param(load_nci60, marks=SLOW)]
-)
-def test_cells_of_one_table_are_on_one_scale(load, data_home):
-    data = load(data_home=data_home)
-    tables = [
-        table
-        for name, table in data.items()
-        if isinstance(table, pd.DataFrame) and "expression" in name
-    ]
-    rng = np.random.default_rng(0)
-    for table in tables:
-        order = rng.permutation(len(table))
-        for n_training in (5, len(table) // 2):
-            training = table.iloc[order[:n_training]]
-            rest = table.iloc[order[n_training:]]
-            assert not warned(training, rest)
-            assert not warned(training, rest.iloc[:1])
 
 
 @pytest.mark.parametrize(

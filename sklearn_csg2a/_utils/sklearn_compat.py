@@ -14,9 +14,12 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_params,
 )
+from sklearn.utils._pprint import _EstimatorPrettyPrinter
 from sklearn.utils.validation import _num_samples, validate_data
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sklearn.base import BaseEstimator
 
 __all__ = [
@@ -27,6 +30,7 @@ __all__ = [
     "StrOptions",
     "fit_context",
     "num_samples",
+    "print_nested_as",
     "safe_indexing",
     "validate_params",
     "validate_plain",
@@ -44,3 +48,16 @@ def validate_plain(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
     left to `read_treatments`, which names the row and the column.
     """
     validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
+
+
+def print_nested_as(method: Callable[..., str], stand_in: Callable[[Any], Any]) -> None:
+    """Let estimators with this `__repr__` print as what stands in for them.
+
+    scikit-learn asks the outermost estimator alone for its text, and prints those in
+    a pipeline or an ensemble by their parameters.
+    """
+
+    def print_stand_in(printer: Any, estimator: Any, *place: Any) -> None:
+        printer._format(stand_in(estimator), *place)  # noqa: SLF001
+
+    _EstimatorPrettyPrinter._dispatch[method] = print_stand_in  # noqa: SLF001

@@ -30,6 +30,7 @@ __all__ = ["GradientBoostingResponse", "RandomForestResponse"]
 
 _ROWS_AT_ONCE = 8192
 _MOST_LEAVES = 131_072  # of a tree of LightGBM
+_ROWS_OF_A_THREAD = 2000  # fewer are not shared out: the threads would wait
 _POOL_MEGABYTES = 1024  # of the histograms that LightGBM keeps
 
 
@@ -270,9 +271,10 @@ class GradientBoostingResponse(_TreeResponse):
         quarter of the time. It is an optional package:
         ``pip install 'sklearn_csg2a[boosting]'``.
     n_jobs : int, default=None
-        Threads of LightGBM; -1 takes all processors. None leaves their number to
-        OpenMP (all processors, or `OMP_NUM_THREADS`), as scikit-learn's trees always
-        do. Their number may change the last digits of a sum.
+        Threads of LightGBM; -1 takes all processors. None takes one thread for fewer
+        than 2,000 rows, and above leaves their number to OpenMP (all processors, or
+        `OMP_NUM_THREADS`), as scikit-learn's trees always do. Their number may change
+        the last digits of a sum.
 
     Attributes
     ----------
@@ -382,6 +384,8 @@ class GradientBoostingResponse(_TreeResponse):
         )
         # LightGBM sets memory aside for all leaves: ask for no more than there can be.
         possible = min(max(n_rows // self.min_samples_leaf, 2), _MOST_LEAVES)
+        as_openmp_decides = 0
+        default = 1 if n_rows < _ROWS_OF_A_THREAD else as_openmp_decides
         return lightgbm.LGBMRegressor(
             n_estimators=self.max_iter,
             learning_rate=self.learning_rate,
@@ -390,7 +394,7 @@ class GradientBoostingResponse(_TreeResponse):
             feature_fraction_bynode=float(self.max_features),
             reg_lambda=self.l2_regularization,
             random_state=seed,
-            n_jobs=0 if self.n_jobs is None else self.n_jobs,  # 0: as OpenMP decides
+            n_jobs=default if self.n_jobs is None else self.n_jobs,
             deterministic=True,
             force_row_wise=True,
             histogram_pool_size=_POOL_MEGABYTES,

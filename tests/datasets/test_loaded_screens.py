@@ -1,0 +1,87 @@
+"""Public screens that are used rightly raise no error and no warning."""
+
+from __future__ import annotations
+
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_csg2a.datasets import (
+    load_gdsc,
+    load_gdsc2,
+    load_lincs,
+    load_nci60,
+    load_tcga,
+)
+from sklearn_csg2a.treatments import read_identifiers, read_response, read_treatments
+from sklearn_csg2a.treatments._gene_names import check_gene_names
+from sklearn_csg2a.treatments._scale import measure_scale, warn_other_scale
+
+LOADERS = [load_gdsc, load_gdsc2, load_lincs, load_nci60, load_tcga]
+
+
+@pytest.fixture(scope="module", params=LOADERS, ids=lambda load: load.__name__)
+def data(request, data_home):
+    """One screen at a time, which takes a while to load and is not changed."""
+    return request.param(data_home=data_home)
+
+
+@pytest.fixture(autouse=True)
+def _warnings_are_errors():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def _tables(data):
+    return {
+        name: table for name, table in data.items() if isinstance(table, pd.DataFrame)
+    }
+
+
+def test_their_tables_have_names_of_genes(data):
+    tables = [table for table in _tables(data).values() if table.shape[1] > 100]
+    assert tables
+    for table in tables:
+        check_gene_names(table.columns, table, "expression")
+
+
+def test_their_cells_are_on_one_scale(data):
+    rng = np.random.default_rng(0)
+    for name, table in _tables(data).items():
+        if "expression" not in name:
+            continue
+        order = rng.permutation(len(table))
+        for n_training in (5, len(table) // 2):
+            training = read_treatments(table.iloc[order[:n_training]].to_numpy())
+            model = SimpleNamespace(_expression_scale=measure_scale(training))
+            rest = table.iloc[order[n_training:]].to_numpy()
+            warn_other_scale(model, read_treatments(rest))
+            warn_other_scale(model, read_treatments(rest[:1]))
+
+
+def _read(X, y, expression):
+    """Read all rows with their responses, then the responses of each compound."""
+    treatments = read_treatments(X, expression=expression)
+    read_identifiers(X)
+    if y is None:  # profiles alone
+        return
+    read_response(y, treatments)
+    by_drug = pd.Series(np.asarray(y, float)).groupby(treatments.compound_index)
+    for _, values in by_drug:
+        read_response(values, len(values))
+
+
+def test_rows_and_responses_of_a_tenth_of_their_compounds_are_read(data):
+    some = pd.factorize(data.X["smiles"])[0] % 10 == 0
+    assert 0.01 < some.mean() < 0.5
+    y = data.y[some] if "y" in data else None
+    _read(data.X[some], y, data.expression)
+
+
+@pytest.mark.slow
+def test_all_their_rows_and_responses_are_read(data):
+    _read(data.X, data.get("y"), data.expression)

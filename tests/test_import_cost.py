@@ -1,0 +1,37 @@
+"""Importing a part of the package does not import what the part does not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import sys
+import {module}
+
+print(*sorted({{"torch", "skorch", "rdkit", "matplotlib"}} & set(sys.modules)))
+"""
+
+
+def imported_with(module):
+    """Return the large packages that a fresh process has after an import."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(module=module)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "part", ["metrics", "model_selection", "preprocessing", "datasets", "treatments"]
+)
+def test_parts_without_networks_import_no_network_library(part):
+    assert not imported_with(f"sklearn_csg2a.{part}") & {"torch", "skorch"}
+
+
+def test_the_package_alone_imports_nothing_large():
+    assert imported_with("sklearn_csg2a") == set()
