@@ -104,9 +104,13 @@ def describe_differences(values: np.ndarray) -> dict[str, float]:
 
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
     """Return the 95 % percentile interval of the mean over compounds."""
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(len(values), size=(N_BOOTSTRAP, len(values)))
-    low, high = np.quantile(values[drawn].mean(axis=1), [0.025, 0.975])
+    low, high = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=N_BOOTSTRAP,
+        method="percentile",
+        random_state=np.random.default_rng(0),
+    ).confidence_interval
     return float(low), float(high)
 
 

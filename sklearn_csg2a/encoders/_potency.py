@@ -17,6 +17,7 @@ from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.chem._similarity import tanimoto_matrix
 from sklearn_csg2a.encoders._base import read_smiles
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.metrics import fit_mean_effects
 from sklearn_csg2a.nn.threads import steady_threads
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
 __all__ = ["PotencyEncoder"]
-
-_ROUNDS = 100  # between the effects of compounds and assays, at most
-_TOLERANCE = 1e-6  # of the spread of the responses
 
 
 class PotencyEncoder(SharesTables, TransformerMixin, BaseEstimator):
@@ -226,22 +224,10 @@ def _refuse(places: Iterable[str], what: str) -> None:
 def _compound_effects(values: np.ndarray) -> np.ndarray:
     """Fit an effect of each compound and each assay: those of compounds, (n,).
 
-    By least squares on what was measured, one side after the other.
+    By least squares on what was measured. The level belongs to the compounds: the
+    effects of the assays have the mean 0.
     """
-    known = ~np.isnan(values)
-    filled = np.where(known, values, 0.0)
-    n_of_compound = known.sum(axis=1)
-    n_of_assay = np.maximum(known.sum(axis=0), 1)
-    goal = _TOLERANCE * float(values[known].std())
-    of_assay = np.zeros(values.shape[1])
-    of_compound = filled.sum(axis=1) / n_of_compound
-    for _ in range(_ROUNDS):
-        left = np.where(known, values - of_compound[:, None], 0.0)
-        of_assay = left.sum(axis=0) / n_of_assay
-        of_assay -= of_assay.mean()  # the level belongs to the compounds
-        before = of_compound
-        left = np.where(known, values - of_assay, 0.0)
-        of_compound = left.sum(axis=1) / n_of_compound
-        if np.abs(of_compound - before).max() <= goal:
-            break
-    return of_compound
+    compound, assay = np.nonzero(~np.isnan(values))
+    fit = fit_mean_effects(values[compound, assay], cell=assay, drug=compound)
+    of_compound = fit.drug_effects.reindex(range(len(values))).to_numpy()
+    return np.asarray(fit.intercept + fit.cell_effects.mean() + of_compound)

@@ -4,6 +4,11 @@ Folds of one cross-validation share training rows, so their results are not
 independent. The interval and the test are corrected as in Nadeau and Bengio (Machine
 Learning 52, 2003): the variance of the mean is that of the folds times
 1 / n_folds + n_test / n_train, instead of 1 / n_folds.
+
+Friedman's test, ranks and quantiles are SciPy's. Holm's adjustment and Nemenyi's
+critical difference are a few lines each and stay here: statsmodels adjusts to the same
+numbers, but counts a missing p-value as a test, and scikit-posthocs gives p-values
+without the critical difference.
 """
 
 from __future__ import annotations

@@ -18,6 +18,13 @@ def test_holm_adjusts_by_hand():
     np.testing.assert_allclose(found, [0.04, 0.03, 0.04])
 
 
+def test_holm_adjusts_as_statsmodels_does():
+    """Expected: statsmodels 0.15.0, multipletests(p, method="holm")."""
+    p_values = np.array([0.216, 0.001, 0.041, 0.008, 0.039, 0.942, 0.042])
+    expected = [0.432, 0.007, 0.195, 0.048, 0.195, 0.942, 0.195]
+    np.testing.assert_allclose(statistics.adjust_holm(p_values), expected, rtol=1e-12)
+
+
 def test_holm_keeps_the_order_and_never_lowers():
     p_values = np.random.default_rng(0).uniform(size=20)
     found = statistics.adjust_holm(p_values)

@@ -102,7 +102,9 @@ def _fit_two_factors(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Solve the ridge normal equations exactly, eliminating the longer factor.
 
-    What is left to solve is dense in the shorter factor and the intercept.
+    What is left to solve is dense in the shorter factor and the intercept. Unlike
+    `metrics.fit_mean_effects`, it fits the intercept together with the shrunken
+    effects, and many outputs at once, such as the genes of a profile.
     """
     few, n_few = fewer
     more, n_more = longer
