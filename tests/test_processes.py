@@ -258,4 +258,4 @@ def test_a_finished_checkpoint_of_two_processes_gives_their_model(results):
 def test_processes_with_different_data_are_told_so(results):
     for one in (results.first, results.second):
         assert "not all processes have the same rows" in one["error"]
-        assert "other than process 0 are 1." in one["error"]
+        assert "those that differ from process 0 are 1." in one["error"]

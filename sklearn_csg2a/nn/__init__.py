@@ -1,4 +1,4 @@
-"""The networks, in plain torch; nothing here knows tables or estimators."""
+"""The networks, in plain torch; independent of tables and estimators."""
 
 from __future__ import annotations
 

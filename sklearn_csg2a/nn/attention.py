@@ -15,14 +15,13 @@ FORMS = ("paper", "gated", "released", "off")
 
 
 class GeneGeneAttention(nn.Module):
-    r"""First layer of CSG2A: weights made of gene-gene attention.
+    r"""First layer of CSG2A, whose weights are gene-gene attention.
 
     With basal expression :math:`g`, chemical condition :math:`D` and
     :math:`Q = \mathrm{diag}(g) W_{gene} + \mathrm{diag}(D) W_{comp}`, the
-    attention is :math:`A = Q Q^T / \sqrt{h} + A_{PPI}`. It is never built to
-    apply it: :math:`A g` needs only products with the thin matrices
-    :math:`W` (genes, hidden) and one sparse product that is shared by all
-    conditions of a cell.
+    attention is :math:`A = Q Q^T / \sqrt{h} + A_{PPI}`. The matrix is not built to
+    apply it: :math:`A g` only needs products with the thin matrices :math:`W`
+    (genes, hidden) and one sparse product that all conditions of a cell share.
 
     Parameters
     ----------
@@ -32,14 +31,14 @@ class GeneGeneAttention(nn.Module):
         Width h of a gene's query vector.
     form : {"paper", "gated", "released", "off"}
         ``"paper"``: the matrix-vector product ``A g``. ``"gated"``: ``g + D`` plus
-        ``A g`` times a learned gate per gene, zero at first. ``"released"``: the
+        ``A g`` times a learned gate per gene, initially zero. ``"released"``: the
         row-sum gate ``g * A.sum(1)`` of the published code. ``"off"``:
         ``g + D``, no attention.
     interactome : tuple of (rows, columns, values)
-        Entries of the symmetric adjacency, the diagonal included.
+        Entries of the symmetric adjacency, including the diagonal.
     init_scale : float, default=0.1
-        Standard deviation of the initial `w_gene` and `w_comp`. The paper does
-        not state one; at 1 the learned scores drown the interactome.
+        Standard deviation of the initial `w_gene` and `w_comp`. The paper does not
+        state it; at 1 the learned scores dominate the interactome.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class GeneGeneAttention(nn.Module):
 
     @property
     def multiplies(self) -> bool:
-        """Whether expression is multiplied by A, not by its row sums or not at all."""
+        """Whether expression is multiplied by A, rather than by its row sums."""
         return self.form in {"paper", "gated"}
 
     def adjacency(self) -> Tensor:
@@ -84,10 +83,10 @@ class GeneGeneAttention(nn.Module):
         return dense
 
     def interactome_term(self, basal: Tensor) -> Tensor:
-        """Return A_PPI g for each cell, or its stand-in in the other forms.
+        """Return A_PPI g for each cell, or its equivalent in the other forms.
 
-        It depends on the cell alone and not on any parameter, so callers
-        compute it once per data set. `basal` is (cells, genes).
+        It depends only on the cell and on no parameter, so callers compute it once per
+        data set. `basal` is (cells, genes).
         """
         if not self.multiplies:
             return basal.new_zeros(len(basal), 0)
@@ -101,7 +100,7 @@ class GeneGeneAttention(nn.Module):
         return torch.sparse.mm(sparse, basal.T).T.contiguous()  # (cells, genes)
 
     def cell_scores(self, basal: Tensor) -> Tensor:
-        """Return the part of the scores that a cell alone decides: (cells, hidden)."""
+        """Return the part of the scores that depends on the cell: (cells, hidden)."""
         if self.multiplies:
             return dense(basal.square(), self.w_gene.T)
         if self.form == "released":
@@ -109,7 +108,7 @@ class GeneGeneAttention(nn.Module):
         return basal.new_zeros(len(basal), 0)
 
     def condition_scores(self, condition: Tensor) -> Tensor:
-        """Return the part that a condition alone decides: (conditions, hidden)."""
+        """Return the part that depends on the condition: (conditions, hidden)."""
         if self.form == "released":
             return dense(condition, self.w_comp.T)
         return condition.new_zeros(len(condition), 0)
@@ -125,8 +124,8 @@ class GeneGeneAttention(nn.Module):
         """Apply the attention to gathered rows.
 
         All inputs are (rows, ...): `basal` and `condition` (rows, genes),
-        `interactome_term` (rows, genes) where A g is taken, the scores
-        (rows, hidden). Returns (rows, genes).
+        `interactome_term` (rows, genes) if A g is computed, the scores (rows, hidden).
+        Returns (rows, genes).
         """
         if self.form == "off":
             return basal + condition
@@ -147,7 +146,7 @@ class GeneGeneAttention(nn.Module):
         return basal * (learned + self.degree)
 
     def queries(self, basal: Tensor, condition: Tensor) -> Tensor:
-        """Return Q (rows, genes, hidden) for the rows asked."""
+        """Return Q (rows, genes, hidden) for the given rows."""
         return basal.unsqueeze(-1) * self.w_gene + condition.unsqueeze(-1) * self.w_comp
 
     def matrix(self, basal: Tensor, condition: Tensor) -> Tensor:
@@ -157,7 +156,7 @@ class GeneGeneAttention(nn.Module):
         return learned + self.adjacency()
 
     def score_sum(self, basal: Tensor, condition: Tensor) -> Tensor:
-        """Sum Q Q^T / sqrt(h) over the rows, (genes, genes), none built alone."""
+        """Sum Q Q^T / sqrt(h) over the rows in one product, (genes, genes)."""
         queries = self.queries(basal, condition).transpose(0, 1)  # (genes, rows, h)
         flat = queries.reshape(len(queries), -1)  # (genes, rows * hidden)
         return flat @ flat.T / math.sqrt(self.hidden_dim)

@@ -1,4 +1,4 @@
-"""What a network takes: treatments with each cell and condition once."""
+"""Input of a network: treatments, with each cell and condition once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["TreatmentBatch"]
 
 @dataclass
 class TreatmentBatch:
-    """Some treatments, with each of their cells and conditions once.
+    """A batch of treatments, with each of their cells and conditions once.
 
     A condition is a distinct (compound, dose, time).
     """
@@ -25,11 +25,11 @@ class TreatmentBatch:
     compound: Tensor | MoleculeBatch  # (conditions, compound_dim), or to be encoded
     dose: Tensor  # (conditions,) uM
     time: Tensor  # (conditions,) hours
-    cell_counts: Tensor  # (cells,) rows of each cell in the batch
+    cell_counts: Tensor  # (cells,) number of rows of each cell
     condition_counts: Tensor  # (conditions,)
     cell_index: Tensor  # (rows,) into the cells of the batch
     condition_index: Tensor  # (rows,)
-    encoded_conditions: Tensor | None  # (conditions, genes) where encoded before
+    encoded_conditions: Tensor | None  # (conditions, genes) if already encoded
 
     def __len__(self) -> int:
         return len(self.cell_index)

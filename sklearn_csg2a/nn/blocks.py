@@ -1,4 +1,4 @@
-"""Parts of a network on blocks of rows, which several threads may share."""
+"""Evaluation of parts of a network on blocks of rows, in several threads."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ if TYPE_CHECKING:
 
 __all__ = ["apply_by_rows", "apply_in_blocks", "may_cut"]
 
-_COST = 2**9  # multiplications that take as long as what is done to an element
+_COST = 2**9  # multiplications that take as long as the operations per element
 
 
 def apply_by_rows(
     function: Callable[..., Tensor], *rows: Tensor, shared: Iterable[Tensor] = ()
 ) -> Tensor:
-    """Return ``function(*rows)``, which treats each row (rows, ...) on its own.
+    """Return ``function(*rows)``, which processes rows (rows, ...) independently.
 
-    In training on a CPU, large rows are cut into blocks; see :func:`apply_in_blocks`.
+    In training on a CPU, large inputs are split into blocks; see
+    :func:`apply_in_blocks`.
     """
-    widest = max(one.numel() for one in rows)
+    widest = max(tensor.numel() for tensor in rows)
     n_blocks = count_blocks(_COST * widest)
     if n_blocks < 2 or not may_cut(rows[0]):
         return function(*rows)
     size = -(-len(rows[0]) // n_blocks)
-    columns = [one.split(size) for one in rows]
+    columns = [tensor.split(size) for tensor in rows]
     return torch.cat(apply_in_blocks(function, *columns, shared=shared))
 
 
@@ -39,12 +40,12 @@ def apply_in_blocks(
     *columns: Sequence[Tensor],
     shared: Iterable[Tensor] = (),
 ) -> list[Tensor]:
-    """Return ``function`` of the first tensors of all columns, of the second, ...
+    """Return ``function`` of the first tensors of all columns, the second, ...
 
-    In training on a CPU, threads that are free take blocks, forward and backward. The
-    bits do not depend on how many there are: gradients of `shared`, which are all
-    other tensors with a gradient that `function` uses, are added in the order of the
-    blocks. What `function` draws at random has to come in a column.
+    In training on a CPU, idle threads process blocks, forward and backward. The result
+    does not depend on the number of threads, to the last bit: gradients of `shared`,
+    which must list all other tensors with a gradient that `function` uses, are added in
+    the order of the blocks. Random numbers for `function` must be passed as a column.
     """
     blocks = list(zip(*columns, strict=True))
     if len(blocks) < 2 or not may_cut(blocks[0][0]):
@@ -55,7 +56,7 @@ def apply_in_blocks(
 
 
 def may_cut(x: Tensor) -> bool:
-    """Whether blocks that are computed by other threads come to the same."""
+    """Whether other threads compute the same values for a block."""
     return (
         x.device.type == "cpu"
         and torch.is_grad_enabled()
@@ -65,7 +66,7 @@ def may_cut(x: Tensor) -> bool:
 
 
 class _Blocks(torch.autograd.Function):
-    """A function of blocks; each has a graph of its own, which its backward runs."""
+    """A function of blocks, each with a separate graph for its backward pass."""
 
     @staticmethod
     def forward(
@@ -99,24 +100,28 @@ class _Blocks(torch.autograd.Function):
         def run(k: int) -> list[Tensor | None]:
             return _differentiate(outputs[k], [*blocks[k], *shared], gradients[k])
 
-        found = map_blocks(run, len(blocks))
+        gradients_of_blocks = map_blocks(run, len(blocks))
         n_columns = len(blocks[0])
-        of_parts = [one for block in found for one in block[:n_columns]]
-        of_shared = zip(*(block[n_columns:] for block in found), strict=True)
+        of_parts = [part for block in gradients_of_blocks for part in block[:n_columns]]
+        of_shared = zip(
+            *(block[n_columns:] for block in gradients_of_blocks), strict=True
+        )
         return None, None, None, *of_parts, *(_add(parts) for parts in of_shared)
 
 
 def _differentiate(
     output: Tensor, inputs: Sequence[Tensor], gradient: Tensor
 ) -> list[Tensor | None]:
-    """Return the gradients of the inputs, None where there is none."""
-    wanted = [one for one in inputs if one.requires_grad]
-    found = iter(torch.autograd.grad(output, wanted, gradient, allow_unused=True))
-    return [next(found) if one.requires_grad else None for one in inputs]
+    """Return the gradients of the inputs, None if there is none."""
+    differentiable = [tensor for tensor in inputs if tensor.requires_grad]
+    gradients = iter(
+        torch.autograd.grad(output, differentiable, gradient, allow_unused=True)
+    )
+    return [next(gradients) if tensor.requires_grad else None for tensor in inputs]
 
 
 def _add(parts: Iterable[Tensor | None]) -> Tensor | None:
-    """Add what there is, in this order; the first tensor is used up."""
+    """Add the tensors that are not None, in order and into the first one."""
     total = None
     for part in parts:
         total = part if total is None else total if part is None else total.add_(part)

@@ -30,17 +30,17 @@ class ChemicalConditionEncoder(nn.Module):
     Parameters
     ----------
     compound_dim : int
-        Width of the compound's encoding; 0 where there is no compound.
+        Width of the compound's encoding; 0 without compounds.
     n_genes : int
         Width of the output.
     dropout : float
-        Probability that a value of the output is zeroed in training.
+        Probability that an output value is zeroed in training.
 
     Attributes
     ----------
     mat : MAT or None
-        Encodes molecules that come as graphs; set while it is trained along. Each
-        molecule goes through it once per batch, whatever its doses and times.
+        Encodes molecules given as graphs; set while it is trained with the network.
+        Each molecule is encoded once per batch, whatever its doses and times.
     """
 
     mat: MAT | None

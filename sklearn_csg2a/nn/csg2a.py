@@ -19,14 +19,14 @@ __all__ = ["CSG2A", "CellTerms"]
 
 
 class CellInputs(NamedTuple):
-    """What the network sees of each cell."""
+    """Input of the network for each cell."""
 
     basal: Tensor  # (cells, genes)
     interactome_term: Tensor  # (cells, genes), A_PPI g; (cells, 0) if unused
 
 
 class CellTerms(NamedTuple):
-    """What the attention needs of each cell, computed once per cell."""
+    """Terms of the attention, computed once per cell."""
 
     basal: Tensor  # (cells, genes)
     interactome_term: Tensor  # (cells, genes), A_PPI g; (cells, 0) if unused
@@ -42,25 +42,25 @@ class CSG2A(nn.Module):
 
     ``y = W dropout(ReLU(LayerNorm(A g)))`` with A from
     :class:`~sklearn_csg2a.nn.attention.GeneGeneAttention` and W without bias. The
-    network predicts centred values; ``location + scale * y`` are their units, kept
-    as buffers for who transfers the network.
+    network predicts centred values; ``location + scale * y`` converts them to the
+    original unit. Both are buffers, for transfer of the network.
 
     Parameters
     ----------
     n_genes, n_outputs : int
-        Genes in, values out (the same number when every gene is predicted).
+        Number of input genes and of outputs (equal if every gene is predicted).
     compound_dim : int
         Width of a compound's encoding.
     interactome : tuple of (rows, columns, values)
-        Entries of the adjacency, the diagonal included.
+        Entries of the adjacency, including the diagonal.
     hidden_dim : int, default=64
         Width of the attention's queries.
     attention : {"paper", "gated", "released", "off"}, default="paper"
         See :class:`~sklearn_csg2a.nn.attention.GeneGeneAttention`.
     dropout : float, default=0.1
-        In the condition encoder and before the last layer.
+        Dropout in the condition encoder and before the last layer.
     gene_dropout : float, default=0.0
-        Probability that a gene of a cell is hidden from the network in training.
+        Probability that a gene of a cell is masked in training.
     """
 
     def __init__(
@@ -96,10 +96,10 @@ class CSG2A(nn.Module):
         )
 
     def hide_genes(self, batch: TreatmentBatch, dropout: Dropout) -> CellInputs:
-        """Return the cells' expression and A_PPI g, some genes hidden in training.
+        """Return the cells' expression and A_PPI g, some genes masked in training.
 
-        One mask per cell and batch. It acts on a linear layer as a ridge penalty of
-        p / (1 - p) times the spread of each gene does.
+        One mask per cell and batch. On a linear layer it acts as a ridge penalty of p /
+        (1 - p) times the variance of each gene.
         """
         if not dropout.training or dropout.p == 0:
             return CellInputs(batch.basal, batch.interactome_term)
@@ -117,7 +117,7 @@ class CSG2A(nn.Module):
         cell_index: Tensor,
         condition_index: Tensor,
     ) -> Tensor:
-        """Return what the last layer acts on, (rows, genes).
+        """Return the input of the last layer, (rows, genes).
 
         `conditions` is (conditions, genes), the indices (rows,).
         """

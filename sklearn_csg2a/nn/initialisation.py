@@ -1,4 +1,4 @@
-"""First weights from a seed, without a trace in torch's own random state."""
+"""Initial weights from a seed, without changing torch's global random state."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _GLOBAL_GENERATOR_LOCK = threading.RLock()
 
 @contextmanager
 def seeded_initialisation(seed: int) -> Iterator[None]:
-    """Let torch's modules initialise themselves from `seed`, then restore.
+    """Initialise torch modules from `seed`, then restore the random state.
 
-    Modules draw their first weights from torch's process-wide CPU generator;
-    a lock keeps fits in parallel threads apart while it is borrowed.
+    Modules draw their initial weights from torch's global CPU generator; a lock
+    separates fits in parallel threads.
     """
     with _GLOBAL_GENERATOR_LOCK:
         state = torch.default_generator.get_state()

@@ -28,10 +28,10 @@ _NARROW = 16
 def dense(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``x @ weight.T + bias``, each row independent of its position.
 
-    For fewer than 16 outputs a CPU's matrix product takes another code path for
-    some rows than for others, and the last bit of a row then depends on where in
-    the block it stands. Such products are padded to 16 outputs. Under autocast
-    the products alone run in lower precision; the result has the type of `x`.
+    For fewer than 16 outputs, a CPU's matrix product uses different code paths for
+    different rows, so the last bit of a row depends on its position in the block. Such
+    products are padded to 16 outputs. Under autocast only the products run in lower
+    precision; the result has the dtype of `x`.
     """
     n_outputs = len(weight)
     if n_outputs >= _NARROW:
@@ -52,11 +52,11 @@ class Dense(nn.Linear):
 class Dropout(nn.Module):
     """Zero elements at random, drawing from a private generator.
 
-    Torch's own dropout draws from the process-wide generator, which makes fits
-    in parallel threads depend on each other. Here the generator is handed in by
-    :func:`set_dropout_generator`; without one the layer refuses to train. The
-    probability is rounded to a 65,536th and four elements share one 64-bit
-    draw, which is four times faster on a CPU than a draw per element.
+    Torch's dropout draws from the global generator, so that fits in parallel threads
+    affect each other. Here the generator is set by :func:`set_dropout_generator`;
+    without one, training raises an error. The probability is rounded to a multiple of
+    1/65,536 and four elements share one 64-bit draw, which is four times faster on a
+    CPU than a draw per element.
 
     Parameters
     ----------
@@ -71,17 +71,17 @@ class Dropout(nn.Module):
         self.generator: torch.Generator | None = None
 
     def forward(self, x: Tensor, drawn: Tensor | None = None) -> Tensor:
-        """Return `x` with elements dropped (training) or as it is.
+        """Return `x` with elements dropped in training, else unchanged.
 
-        What decides is drawn now where it has not been.
+        The mask is drawn here unless it is given.
         """
         return self.drop(x, self.draw(x.shape, x.device) if drawn is None else drawn)
 
     def draw(self, shape: Sequence[int], device: torch.device) -> Tensor:
-        """Draw what decides which elements stay; of size 0 where all of them do.
+        """Draw random numbers for the mask; of size 0 if nothing is dropped.
 
-        Apart from :meth:`drop`, so that one draw serves the blocks of a tensor. Rows
-        are the first axis of `shape`, and of what is returned.
+        Separate from :meth:`drop`, so that all blocks of a tensor share one draw. Rows
+        are the first axis of `shape` and of the result.
         """
         if not self.training or self._threshold == 0:
             return torch.empty(*shape[:1], 0, device=device)
@@ -94,24 +94,23 @@ class Dropout(nn.Module):
         return draws.view(torch.int16)[:n].view(*shape)
 
     def drop(self, x: Tensor, drawn: Tensor) -> Tensor:
-        """Return `x` with the elements dropped that a draw of its shape says."""
+        """Return `x` with elements dropped according to a draw."""
         if drawn.shape != x.shape:
             return x
         keep = drawn >= self._threshold - _BITS // 2
         return x * keep.to(x.dtype).mul_(_BITS / (_BITS - self._threshold))
 
     def extra_repr(self) -> str:
-        """Show the probability."""
+        """Return the probability, for `repr`."""
         return f"p={self.p}"
 
 
 class EntityBatchNorm(nn.Module):
     """Batch norm over unique entities, each weighted by its number of rows.
 
-    A batch of 1,024 treatments may hold only 170 distinct compounds. Statistics
-    over the distinct ones, weighted by how many rows each has, equal those over
-    all rows; so the layer is the batch norm of the row-wise network, computed
-    once per entity.
+    A batch of 1,024 treatments may contain only 170 distinct compounds. Statistics over
+    the distinct ones, weighted by their numbers of rows, equal those over all rows; so
+    the layer equals the batch norm of the row-wise network, computed once per entity.
 
     Parameters
     ----------
@@ -159,14 +158,14 @@ class EntityBatchNorm(nn.Module):
         centered = x - mean
         variance = (weights.unsqueeze(-1) * centered.square()).sum(0)  # (features,)
         with torch.no_grad():
-            # running_var holds the unbiased estimate, as torch's own layer does
+            # running_var is the unbiased estimate, as in torch's layer
             unbiased = variance * (n_rows / (n_rows - 1).clamp(min=1)).to(x.dtype)
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(unbiased, self.momentum)
         return centered * (self.weight * torch.rsqrt(variance + self.eps)) + self.bias
 
     def extra_repr(self) -> str:
-        """Show width, eps and momentum."""
+        """Return width, eps and momentum, for `repr`."""
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
 
 
@@ -178,7 +177,7 @@ def set_dropout_generator(module: nn.Module, generator: torch.Generator | None) 
     module : nn.Module
         The network.
     generator : torch.Generator or None
-        On the device of the network; None takes the generator away.
+        On the device of the network; None removes the generator.
     """
     for part in module.modules():
         if isinstance(part, Dropout):

@@ -49,19 +49,19 @@ def node_mask(node_features: Tensor) -> Tensor:
 
 
 def masked_mean(encoded: Tensor, mask: Tensor) -> Tensor:
-    """Average node vectors over the real nodes of each molecule, dummy included.
+    """Average node vectors over the real nodes of each molecule, including the dummy.
 
     Parameters
     ----------
     encoded : Tensor of shape (batch, atoms, d_model)
-        Node vectors; what stands in padded rows is ignored, if finite.
+        Node vectors; finite values in padded rows are ignored.
     mask : Tensor of shape (batch, atoms)
         Boolean, True for real nodes.
 
     Returns
     -------
     Tensor of shape (batch, d_model)
-        One vector per molecule; zeros for a molecule without any node.
+        One vector per molecule; zeros for a molecule without nodes.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class NodeHead(nn.Module):
     Parameters
     ----------
     d_model : int
-        Size of the vectors read.
+        Size of the input vectors.
     n_outputs : int, default=28
         Outputs per vector; 28 predicts the input features of a node.
     generator : torch.Generator, optional
@@ -127,8 +127,8 @@ class MAT(nn.Module):
     n_dense : int, default=1
         Dense layers in each feed-forward block.
     lambda_attention, lambda_distance : float, default=0.33
-        Weights of the softmax and of the distance map. The adjacency map has the
-        weight that is left to 1.
+        Weights of the softmax and of the distance map. The weight of the adjacency map
+        is 1 minus their sum.
     leaky_relu_slope : float, default=0.1
         Negative slope of the feed-forward activation.
     dropout : float, default=0.0
@@ -215,7 +215,7 @@ class MAT(nn.Module):
         Returns
         -------
         Tensor of shape (batch, atoms, d_model)
-            Node vectors. Rows of padded nodes carry no meaning.
+            Node vectors. Rows of padded nodes are meaningless.
 
         Raises
         ------
@@ -228,7 +228,7 @@ class MAT(nn.Module):
                 f"convert it with mask.bool()."
             )
         dtype = node_features.dtype
-        # the residual path keeps its precision also under autocast
+        # the residual path keeps full precision under autocast
         x = self.src_embed(node_features).to(dtype)  # (batch, atoms, d_model)
         fixed = self._fixed_attention(mask, adjacency.to(dtype), distance.to(dtype))
         return self.encoder(x, mask, fixed)
@@ -383,7 +383,7 @@ class _Encoder(nn.Module):
 
 
 def _private_generator(generator: torch.Generator | None) -> torch.Generator:
-    """Return the generator given, or a new one with a seed of its own."""
+    """Return the given generator, or a new one with a fresh seed."""
     if generator is None:
         generator = torch.Generator()
         generator.seed()

@@ -1,4 +1,4 @@
-"""Molecule graphs on the device, each encoded once in a batch."""
+"""Molecule graphs on the device, each encoded once per batch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["MoleculeBatch", "Molecules"]
 
-_AT_ONCE = 8  # molecules of like size that are padded and encoded together
+_AT_ONCE = 8  # molecules of similar size that are padded and encoded together
 
 
 @dataclass
 class Molecules:
-    """The graphs of molecules one after the other, without padding."""
+    """Concatenated graphs of molecules, without padding."""
 
     sizes: Tensor  # (molecules,) nodes, the dummy node included
     node_features: Tensor  # (nodes, d_atom)
@@ -31,35 +31,35 @@ class Molecules:
 
     @classmethod
     def join(cls, graphs: Sequence[Any], device: torch.device) -> Molecules:
-        """Take graphs: `node_features`, `adjacency`, `distance` of each an array."""
+        """Concatenate the arrays of graphs."""
         features, adjacency, distance = (
             [torch.as_tensor(getattr(graph, name)) for graph in graphs]
             for name in ("node_features", "adjacency", "distance")
         )
         return cls(
-            torch.tensor([len(one) for one in features], device=device),
+            torch.tensor([len(nodes) for nodes in features], device=device),
             torch.cat(features).to(device),
-            torch.cat([one.flatten() for one in adjacency]).to(device),
-            torch.cat([one.flatten() for one in distance]).to(device),
+            torch.cat([matrix.flatten() for matrix in adjacency]).to(device),
+            torch.cat([matrix.flatten() for matrix in distance]).to(device),
         )
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     def __getitem__(self, index: Tensor) -> MoleculeBatch:
-        """Return the molecules at `index` (entries,), each one once."""
+        """Return the distinct molecules at `index` (entries,)."""
         chosen, position = torch.unique(index, return_inverse=True)
         by_size = self.sizes[chosen].argsort(stable=True)
         return MoleculeBatch(self, chosen[by_size], by_size.argsort()[position])
 
     def padded(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return what MAT takes: node features, mask, adjacency and distances."""
+        """Return the input of MAT: node features, mask, adjacency and distances."""
         sizes = self.sizes[chosen].unsqueeze(1)  # (batch, 1)
         place = torch.arange(int(sizes.max()), device=sizes.device)  # (nodes,)
         mask = place < sizes  # (batch, nodes)
         node = _starts(self.sizes)[chosen].unsqueeze(1) + place  # (batch, nodes)
         first_pair = _starts(self.sizes.square())[chosen].unsqueeze(1)  # (batch, 1)
-        row = first_pair + place * sizes  # (batch, nodes), where each row begins
+        row = first_pair + place * sizes  # (batch, nodes), start of each row
         pair = row.unsqueeze(2) + place  # (batch, nodes, nodes)
         both = mask.unsqueeze(2) & mask.unsqueeze(1)
         pair = pair.masked_fill(~both, 0)
@@ -73,7 +73,7 @@ class Molecules:
 
 @dataclass
 class MoleculeBatch:
-    """The molecules of a batch, each once and by size, and who has which."""
+    """The distinct molecules of a batch by size, and the molecule of each entry."""
 
     molecules: Molecules
     chosen: Tensor  # (distinct,) into `molecules`
@@ -90,5 +90,5 @@ class MoleculeBatch:
 
 
 def _starts(counts: Tensor) -> Tensor:
-    """Return where each group begins when groups follow one another."""
+    """Return the start of each group in a concatenation."""
     return counts.cumsum(0) - counts

@@ -1,4 +1,4 @@
-"""Blocks of constant shape, so that a row's result never depends on its neighbours.
+"""Blocks of constant shape, so that the result of a row is independent of others.
 
 Matrix products of different shapes may round differently: the last block is padded to
 the size of the others.
@@ -27,8 +27,8 @@ def in_blocks(like: Tensor, size: int, function: Callable[[Tensor], Tensor]) -> 
     blocks = list(padded_blocks(len(like), size, like.device))
 
     def compute(block: int) -> Tensor:
-        index, kept = blocks[block]
-        return function(index)[:kept]
+        index, n_real = blocks[block]
+        return function(index)[:n_real]
 
     return torch.cat(map_blocks(compute, len(blocks)))
 
@@ -36,9 +36,9 @@ def in_blocks(like: Tensor, size: int, function: Callable[[Tensor], Tensor]) -> 
 def padded_blocks(
     n: int, size: int, device: torch.device
 ) -> Iterator[tuple[Tensor, int]]:
-    """Yield (size,) positions, the last padded with 0, and how many are real."""
+    """Yield (size,) positions, the last padded with 0, and the number of real ones."""
     for start in range(0, n, size):
-        kept = min(size, n - start)
+        n_real = min(size, n - start)
         index = torch.zeros(size, dtype=torch.int64, device=device)
-        index[:kept] = torch.arange(start, start + kept, device=device)
-        yield index, kept
+        index[:n_real] = torch.arange(start, start + n_real, device=device)
+        yield index, n_real

@@ -1,4 +1,4 @@
-"""Matrix products in blocks that several threads may share."""
+"""Matrix products in blocks, computed by several threads."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["linear"]
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``x @ weight.T + bias`` (..., outputs), as torch's function does.
+    """Return ``x @ weight.T + bias`` (..., outputs), like torch's function.
 
-    On a CPU large products are cut into blocks by their size alone, so that the bits
-    do not depend on how many threads compute them.
+    On a CPU, large products are split into blocks depending on their size alone, so
+    that the result does not depend on the number of threads, to the last bit.
     """
     kind = x.device.type
     n_blocks = count_blocks(x.numel() * len(weight))
@@ -82,13 +82,13 @@ def _multiply(
 def _cut(
     left: Tensor, right: Tensor, bias: Tensor | None, product: Tensor
 ) -> list[tuple[Tensor, Tensor, Tensor | None, Tensor]]:
-    """Cut a product along its longer side; return its factors and where it goes."""
+    """Split a product along its longer side; return factors and output of each part."""
     n = count_blocks(left.numel() * right.shape[1])
     if len(left) >= right.shape[1]:
         lefts, products = left.tensor_split(n), product.tensor_split(n)
         return [
-            (part, right, bias, of) for part, of in zip(lefts, products, strict=True)
+            (part, right, bias, out) for part, out in zip(lefts, products, strict=True)
         ]
     biases = n * (None,) if bias is None else bias.tensor_split(n)
-    rights, products = (one.tensor_split(n, dim=1) for one in (right, product))
+    rights, products = (matrix.tensor_split(n, dim=1) for matrix in (right, product))
     return [(left, *parts) for parts in zip(rights, biases, products, strict=True)]

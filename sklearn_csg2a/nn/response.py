@@ -26,8 +26,8 @@ __all__ = [
 class ScalingLayer(nn.Module):
     """Bridge two expression scales: ``g' = (g - mean) / std`` with learned scalars.
 
-    Starts as the identity. The division is kept as a multiplication by
-    `inverse_std`, which is what is learned (paper, Appendix A.2).
+    Initially the identity. The division is a multiplication by the learned
+    `inverse_std` (paper, Appendix A.2).
     """
 
     def __init__(self) -> None:
@@ -57,12 +57,12 @@ class _Projection(nn.Module):
         return self.finish(self.dense(x), counts)
 
     def finish(self, projected: Tensor, counts: Tensor | None = None) -> Tensor:
-        """Apply what follows the dense layer."""
+        """Apply the operations after the dense layer."""
         return self.dropout(torch.relu(self.norm(projected, counts)))
 
 
 class EntityCodes(NamedTuple):
-    """What the head needs of each cell and condition, computed once for each.
+    """Terms of the head, computed once per cell and condition.
 
     The first `width` columns are added before the first activation, the others are
     the factors of the bilinear term.
@@ -90,9 +90,9 @@ class ResponseHead(nn.Module):
         After each hidden layer.
     bilinear_dim : int, default=0
         Width of a product of two linear maps, of basal expression and of condition,
-        that is added to the response: a linear model of expression for each
-        compound, which dense layers on concatenated inputs are slow to learn. 0, as
-        published, leaves it out.
+        that is added to the response: a linear model of expression for each compound,
+        which dense layers on concatenated inputs learn slowly. 0, as published, omits
+        it.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class ResponseHead(nn.Module):
     def first_blocks(self) -> tuple[Tensor, Tensor, Tensor]:
         """Split the first layer by its inputs: basal, perturbed, compound.
 
-        Taken once per pass, so that the gradient is put together once.
+        Called once per pass, so that the gradient is assembled once.
         """
         basal, perturbed, compound = self.first.weight.chunk(3, dim=1)
         return basal, perturbed, compound
@@ -154,16 +154,17 @@ class ResponseHead(nn.Module):
     def merge(self, output: Tensor) -> Tensor:
         """Return the weights from activated genes to `projected` of `forward`.
 
-        `output` (perturbed, genes) are those from activated genes to perturbed
-        expression, on which the projection acts at once: their product is one layer.
+        `output` (perturbed, genes) are the weights from activated genes to perturbed
+        expression, to which the projection is applied directly: their product is one
+        layer.
         """
         return dense(output.T, self.perturbed.dense.weight).T  # (width, genes)
 
     def project(self, activated: Tensor, output: Tensor) -> Tensor:
         """Project perturbed expression, given as activated genes: (rows, width).
 
-        Many rows share the product of the two layers, which costs less than to apply
-        one after the other; few do not. `activated` is (rows, genes).
+        For many rows the product of the two layers is applied, which is cheaper than
+        applying both; for few rows it is not. `activated` is (rows, genes).
         """
         weight, bias = self.perturbed.dense.weight, self.perturbed.dense.bias
         if len(activated) > len(weight):
@@ -212,12 +213,11 @@ class ResponseNetwork(nn.Module):
     dropout : float
         Dropout of the head.
     gene_dropout : float, default=0.0
-        Probability that a gene of a cell is hidden from the network in training.
+        Probability that a gene of a cell is masked in training.
     bilinear_dim : int, default=0
         Width of the head's bilinear term.
     freeze : bool
-        Keep the whole of `csg2a` as it is: no gradient, batch-norm statistics
-        fixed, dropout off.
+        Freeze all of `csg2a`: no gradient, batch-norm statistics fixed, dropout off.
     """
 
     def __init__(
@@ -251,7 +251,7 @@ class ResponseNetwork(nn.Module):
         return self
 
     def cell_terms(self, basal: Tensor, interactome_term: Tensor) -> CellTerms:
-        """Return the terms of scaled cells; inputs as of CSG2A.cell_terms."""
+        """Return the terms of scaled cells; inputs as in CSG2A.cell_terms."""
         if interactome_term.shape[1]:
             interactome_term = self.scaling.scale_propagated(
                 interactome_term, self.csg2a.attention.degree
@@ -288,7 +288,7 @@ def csg2a_part(network: nn.Module) -> CSG2A:
     Returns
     -------
     csg2a : CSG2A
-        The very module, not a copy.
+        The module itself, not a copy.
 
     Raises
     ------
@@ -297,6 +297,6 @@ def csg2a_part(network: nn.Module) -> CSG2A:
     """
     part = network.csg2a if isinstance(network, ResponseNetwork) else network
     if not isinstance(part, CSG2A):
-        msg = f"{type(network).__name__} holds no CSG2A"
+        msg = f"{type(network).__name__} contains no CSG2A"
         raise TypeError(msg)
     return part

@@ -1,1 +1,1 @@
-"""Training and prediction of networks: batches, loop, checkpoints, devices."""
+"""Training of networks and prediction: batches, loop, checkpoints, devices."""

@@ -1,4 +1,4 @@
-"""What happens at the end of an epoch: best weights, learning rate, progress."""
+"""Callbacks of an epoch: best weights, learning rate, progress."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BestWeights", "CosineLearningRate", "DropoutOfProcess", "ShowProgress"]
 
-_FINAL_LEARNING_RATE = 0.01  # of the first, at the end of the cosine
+_FINAL_LEARNING_RATE = 0.01  # of the initial rate, at the end of the cosine
 
 
 class CosineLearningRate(Callback):
-    """Lower the learning rate along a half cosine, a function of the epoch alone."""
+    """Lower the learning rate along a half cosine, depending on the epoch alone."""
 
     def __init__(self, first: float) -> None:
         self.first = first
@@ -37,7 +37,7 @@ class CosineLearningRate(Callback):
 
 
 class DropoutOfProcess(Callback):
-    """Give each process masks of its own, which follow from seed and epoch alone."""
+    """Seed the dropout of each process by seed and epoch."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self.generator = generator
@@ -71,7 +71,7 @@ class BestWeights(Callback):
             net.stop_requested = True
 
     def restore(self, network: nn.Module) -> None:
-        """Put the best weights back."""
+        """Restore the best weights."""
         if self.weights is not None:
             network.load_state_dict(self.weights)
 
@@ -106,7 +106,7 @@ class ShowProgress(Callback):
             self.line.update(len(net.history), ", ".join(losses))
 
     def close(self) -> None:
-        """Leave the line, however the training ended."""
+        """Close the line, however the training ended."""
         if self.line is not None:
             self.line.close()
             self.line = None

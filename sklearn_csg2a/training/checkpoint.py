@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint", "check_resumable", "open_checkpoint"]
 
 _FORMAT = 1
-# Parameters that do not decide the result, or whose content is told apart otherwise.
+# Parameters that do not affect the result, or whose content is compared otherwise.
 _LEFT_OUT = {"expression", "interactome", "checkpoint", "verbose", "callbacks"}
-_SHOWN = 40  # characters of a value in a message
+_MAX_LENGTH = 40  # characters of a value in a message
 
 
 class Checkpoint:
@@ -39,11 +39,11 @@ class Checkpoint:
     path : str or path
         The file; replaced atomically at the end of each epoch.
     fingerprint : dict of str to str
-        What the fit is made of (data, genes, parameters, versions); the network
-        it starts from is added by `resume`. A file whose fingerprint differs is
-        refused, and the difference named.
+        Digests of data, genes, parameters and versions; the initial network is added by
+        `resume`. A file with another fingerprint is rejected, and the error names the
+        difference.
     generators : dict of str to torch.Generator
-        The generators whose states travel along.
+        The generators whose states are stored.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Checkpoint:
         write_archive(self.path, manifest, arrays)
 
     def resume(self, net: TrainingNet, best: BestWeights, n_processes: int = 1) -> None:
-        """Bring `net` to the saved state; without a file, note where it starts."""
+        """Restore the saved state of `net`; without a file, note its initial state."""
         self.fingerprint |= _starting_point(net)
         if n_processes > 1:
             self.fingerprint["processes"] = str(n_processes)
@@ -95,19 +95,19 @@ class Checkpoint:
         try:
             manifest, arrays = read_archive(self.path)
         except ModelFileError as error:
-            msg = f"{error} Delete the file to start the training anew."
+            msg = f"{error} Delete the file to restart the training."
             raise CheckpointError(msg) from error
         self._check(manifest)
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        net.module_.load_state_dict(_below("weights/", tensors))
-        best_weights = _below("best/", tensors)
+        net.module_.load_state_dict(_strip_prefix("weights/", tensors))
+        best_weights = _strip_prefix("best/", tensors)
         best.best_epoch = manifest["best_epoch"]
         if best_weights:
             device = next(net.module_.parameters()).device
             best.best_loss = manifest["best_loss"]
             best.weights = {k: v.to(device) for k, v in best_weights.items()}
         optimizer = net.optimizer_.state_dict()
-        optimizer["state"] = _optimizer_state(_below("optimizer/", tensors))
+        optimizer["state"] = _optimizer_state(_strip_prefix("optimizer/", tensors))
         net.optimizer_.load_state_dict(optimizer)
         for name, generator in self.generators.items():
             generator.set_state(tensors[f"generator/{name}"])
@@ -115,7 +115,7 @@ class Checkpoint:
         net.stop_requested = manifest["finished"]
 
     def _check(self, manifest: dict[str, Any]) -> None:
-        """Refuse the checkpoint of another fit, naming what differs."""
+        """Reject the checkpoint of another fit and name the differences."""
         if manifest.get("kind") != "checkpoint" or manifest.get("format") != _FORMAT:
             msg = f"{self.path} is not a checkpoint that this version can resume."
             raise CheckpointError(msg)
@@ -124,8 +124,8 @@ class Checkpoint:
         changed = [n for n in names if saved.get(n) != self.fingerprint.get(n)]
         if changed:
             details = list_offenders(
-                f"{name}: {_shown(saved.get(name))} then, "
-                f"{_shown(self.fingerprint.get(name))} now"
+                f"{name}: {_shorten(saved.get(name))} then, "
+                f"{_shorten(self.fingerprint.get(name))} now"
                 for name in changed
             )
             msg = (
@@ -136,7 +136,7 @@ class Checkpoint:
 
 
 class _WriteCheckpoint(Callback):
-    """Write the checkpoint when an epoch is complete."""
+    """Write the checkpoint at the end of an epoch."""
 
     def __init__(self, checkpoint: Checkpoint, best: BestWeights) -> None:
         self.checkpoint = checkpoint
@@ -152,21 +152,21 @@ def _arrays(tensors: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
 
 
 def _starting_point(net: TrainingNet) -> dict[str, str]:
-    """Return digests of the network before its first step: it holds the interactome."""
+    """Return digests of the initial network, which includes the interactome."""
     arrays = sorted(_arrays(net.module_.state_dict()))
-    prior = [one for name, one in arrays if "attention.edge_" in name]
-    rest = [one for name, one in arrays if "attention.edge_" not in name]
+    prior = [array for name, array in arrays if "attention.edge_" in name]
+    rest = [array for name, array in arrays if "attention.edge_" not in name]
     return {"interactome": digest(*prior), "first weights": digest(*rest)}
 
 
-def _shown(value: str | None) -> str | None:
+def _shorten(value: str | None) -> str | None:
     """Shorten digests and long parameters for a message."""
-    if value is None or len(value) <= _SHOWN:
+    if value is None or len(value) <= _MAX_LENGTH:
         return value
-    return f"{value[:_SHOWN]}..."
+    return f"{value[:_MAX_LENGTH]}..."
 
 
-def _below(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
+def _strip_prefix(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
     """Return the entries under a prefix, without it."""
     return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
 
@@ -181,11 +181,11 @@ def _optimizer_state(tensors: dict[str, Any]) -> dict[int, dict[str, Any]]:
 
 
 def check_resumable(path: object, random_state: object) -> None:
-    """Refuse a checkpoint that no later fit could match."""
+    """Reject a checkpoint that no later fit could resume."""
     if path is not None and not isinstance(random_state, Integral):
         msg = (
             f"checkpoint= is given with random_state={random_state!r}: a later fit "
-            "would draw other random numbers and could not go on from the file. Give "
+            "would draw other random numbers and could not resume from the file. Give "
             "an integer random_state to make a fit resumable."
         )
         raise InputError(msg)
@@ -202,10 +202,10 @@ def open_checkpoint(
     seeds: dict[str, int],
     generators: dict[str, torch.Generator],
 ) -> Checkpoint | None:
-    """Return the checkpoint of a fit, if one is asked for.
+    """Return the checkpoint of a fit, or None without a path.
 
     `kind` and `parameters` are the class of the estimator and its parameters; `rows`
-    are those that train and those that judge early stopping.
+    are the training and validation rows.
     """
     if path is None:
         return None

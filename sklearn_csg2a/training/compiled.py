@@ -1,4 +1,4 @@
-"""The training steps of a network through torch.compile."""
+"""Training steps compiled by torch.compile."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["compile_network", "explain_compilation"]
 
 
 def compile_network(network: nn.Module) -> Callable[[Any], torch.Tensor]:
-    """Return a compiled way to call `network`, which stays as it is."""
+    """Return a compiled function that calls `network`."""
     return torch.compile(network.forward)
 
 
 @contextmanager
 def explain_compilation(compiled: object | None) -> Iterator[None]:
-    """Say what to do where compiling, which the first steps do, is impossible."""
+    """Explain what to do if compilation, in the first steps, fails."""
     if compiled is None:
         yield
         return
@@ -36,7 +36,7 @@ def explain_compilation(compiled: object | None) -> Iterator[None]:
         reason = str(error).strip().partition("\n")[0]
         msg = (
             f"compile=True, but torch.compile cannot build the network here: {reason} "
-            "Install what it asks for (on a CPU a C++ compiler such as g++, on CUDA "
+            "Install what it requires (on a CPU a C++ compiler such as g++, on CUDA "
             "Triton), or set compile=False."
         )
         raise InputError(msg) from error

@@ -1,4 +1,4 @@
-"""Treatments as tensors, cut into batches by unique cell and condition."""
+"""Treatments as tensors, in batches of unique cells and conditions."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ __all__ = [
 class TreatmentTensors:
     """All treatments of a fit on the device, by unique cell and condition.
 
-    A condition is a distinct (compound, dose, time). `encoded_conditions` is
-    set where the condition encoder is frozen, so that it runs once per fit.
+    A condition is a distinct (compound, dose, time). `encoded_conditions` is set if the
+    condition encoder is frozen, so that it runs once per fit.
     """
 
     basal: Tensor  # (cells, genes)
@@ -55,7 +55,7 @@ class TreatmentTensors:
         csg2a: CSG2A,
         device: torch.device,
     ) -> TreatmentTensors:
-        """Move treatments to a device; compounds are encodings or to be encoded."""
+        """Move treatments to a device; compounds are encodings or molecules."""
         compound_index = treatments.compound_index
         triples = np.column_stack(
             [compound_index.astype(float), treatments.dose, treatments.time]
@@ -92,7 +92,7 @@ class TreatmentDataset(Dataset):
 
     @property
     def encodes_compounds(self) -> bool:
-        """Whether the network encodes the compounds of every batch."""
+        """Whether the network encodes the compounds in every batch."""
         return isinstance(self.tensors.compounds, Molecules)
 
     def order(self) -> Tensor:
@@ -134,17 +134,17 @@ class TreatmentDataset(Dataset):
 
 
 class Batches:
-    """Iterate over a data set, shuffled where it has a generator.
+    """Iterate over a data set, shuffled if it has a generator.
 
-    A last batch of one row is merged into the one before, because batch norm
-    cannot train on it; no row is ever dropped. `share` is (which, of how many): with
-    it, only that part of each batch comes, of two rows at least.
+    A last batch of one row is merged into the previous one, because batch norm cannot
+    train on it; no row is dropped. `share` is (rank, number of processes): only that
+    part of each batch is yielded, at least two rows.
 
     Notes
     -----
-    Where the network encodes compounds, which then is most of the work, rows of one
-    compound come in groups of about eight instead of one by one; see `train_encoder`
-    of the estimators.
+    If the network encodes compounds, which is then the most expensive step, rows of one
+    compound come in groups of about eight instead of one by one; see `train_encoder` of
+    the estimators.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Batches:
         self.share = share
 
     def sizes(self) -> list[int]:
-        """Return the rows of each batch, those of all shares together."""
+        """Return the rows of each batch, over all processes."""
         n_rows = len(self.dataset)
         starts = list(range(0, n_rows, self.batch_size))
         if len(starts) > 1 and n_rows - starts[-1] < 2 * self.share[1]:
@@ -174,11 +174,11 @@ class Batches:
 def distinct_entities(
     index: Tensor, n_entities: int, *, present_alone: bool = False
 ) -> tuple[Tensor | slice, Tensor, Tensor]:
-    """Return the entities of a batch, each row's position among them, and counts.
+    """Return the entities of a batch, their position for each row, and counts.
 
-    Where there are no more entities than rows, all are taken, some with a count of
-    zero: nothing is copied, and shapes stay the same from batch to batch. Not so if
-    `present_alone`, where an entity costs more than its copy.
+    If there are at most as many entities as rows, all are used, some with a count of
+    zero: nothing is copied, and shapes are constant. With `present_alone`, for entities
+    that are expensive to compute, only those present are used.
     """
     if present_alone or (n_entities > len(index) and index.device.type == "cpu"):
         return torch.unique(index, return_inverse=True, return_counts=True)
@@ -188,10 +188,10 @@ def distinct_entities(
 
 
 def _distinct_padded(index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what torch.unique does, padded to as many entities as rows.
+    """Return the result of torch.unique, padded to as many entities as rows.
 
-    The shape does not depend on the values, so that a device need not be waited for.
-    Entity 0 with a count of zero fills up.
+    The shape does not depend on the values, which avoids synchronisation with the
+    device. The padding is entity 0 with a count of zero.
     """
     ascending, order = index.sort()
     is_first = torch.ones_like(ascending)
@@ -203,7 +203,7 @@ def _distinct_padded(index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _count(index: Tensor, n: int) -> Tensor:
-    """Count each of 0 to n - 1, as bincount does, but without waiting for a device."""
+    """Count each of 0 to n - 1, like bincount, without synchronising the device."""
     return index.new_zeros(n).index_add_(0, index, torch.ones_like(index))
 
 
@@ -213,7 +213,7 @@ def _index(values: np.ndarray, device: torch.device) -> Tensor:
 
 
 def _unique_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct rows of a (rows, few) table and each row's position."""
+    """Return the distinct rows of a (rows, few) table and the position of each row."""
     codes = np.zeros(len(table), dtype=np.int64)
     for column in table.T:
         levels, inverse = np.unique(column, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Choice of the device that a network trains and predicts on."""
+"""Choice of the device for training and prediction."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _IMPORTED_IN = os.getpid()
 
 
 def use_one_thread_after_fork() -> None:
-    """Let a forked process compute: torch's threads did not come along.
+    """Use one thread in a forked process, which has none of torch's threads.
 
-    A process forked from one whose torch has used its threads waits for them
-    forever. With one thread, as in torch's own data loading workers, it goes on.
+    A process forked after torch has used its threads would wait for them forever. One
+    thread, as in torch's data loading workers, avoids this.
     """
     if os.getpid() != _IMPORTED_IN and torch.get_num_threads() > 1:
         torch.set_num_threads(1)
@@ -42,7 +42,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
         raise InputError(msg) from error
     if resolved.type == "cuda" and not torch.cuda.is_available():
         msg = (
-            f"device={device!r}: this torch sees no CUDA device; "
+            f"device={device!r}: torch finds no CUDA device; "
             "use device='auto' or 'cpu'."
         )
         raise InputError(msg)
@@ -50,17 +50,17 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 
 def bfloat16_is_slow(device: torch.device) -> bool:
-    """Tell whether products in bfloat16 take longer on a device than in float32.
+    """Tell whether products in bfloat16 are slower on a device than in float32.
 
-    Processors of Intel and AMD without AVX-512 emulate them: measured on AVX2, a
-    product takes 27 times as long.
+    Processors of Intel and AMD without AVX-512 emulate them: on AVX2, a product was
+    measured to take 27 times as long.
     """
     capability = torch.backends.cpu.get_cpu_capability()
     return device.type == "cpu" and capability in {"AVX2", "NO AVX"}
 
 
 def uses_bfloat16(precision: str, device: torch.device, *, stacklevel: int) -> bool:
-    """Turn "float32" or "bf16" into whether products are in bfloat16; warn if slow."""
+    """Return whether to compute products in bfloat16; warn if that is slow."""
     is_low = precision == "bf16"
     if is_low and bfloat16_is_slow(device):
         warnings.warn(

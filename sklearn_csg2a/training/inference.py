@@ -1,8 +1,8 @@
 """Prediction in blocks of constant shape.
 
-The result of a row must not depend, to the last bit, on the rows predicted
-with it. Matrix products of different shapes may round differently, so every
-block of cells, conditions and rows is padded to one fixed size.
+The result of a row must not depend, to the last bit, on the other rows. Matrix products
+of different shapes may round differently, so every block of cells, conditions and rows
+is padded to one fixed size.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def predict_response(network: ResponseNetwork, data: TreatmentTensors) -> Tensor
 def row_inputs(
     network: CSG2A | ResponseNetwork, data: TreatmentTensors
 ) -> tuple[Tensor, Tensor]:
-    """Return what the attention sees of each row: (rows, genes) twice."""
+    """Return the input of the attention for each row: (rows, genes) twice."""
     csg2a = csg2a_part(network)
     conditions = encode_conditions(csg2a, data)
     basal = data.basal
@@ -108,15 +108,15 @@ def row_inputs(
 
 
 def _cell_terms(network: CSG2A | ResponseNetwork, data: TreatmentTensors) -> CellTerms:
-    """Return the attention's terms of every cell."""
+    """Return the attention terms of every cell."""
     blocks = [
         [
-            part[:kept]
+            part[:n_real]
             for part in network.cell_terms(
                 data.basal[index], data.interactome_term[index]
             )
         ]
-        for index, kept in padded_blocks(len(data.basal), ENTITIES, data.basal.device)
+        for index, n_real in padded_blocks(len(data.basal), ENTITIES, data.basal.device)
     ]
     return CellTerms(*(torch.cat(parts) for parts in zip(*blocks, strict=True)))
 
@@ -136,7 +136,7 @@ class _Thinning(nn.Module):
 
     def draw(self, shape: Sequence[int], device: torch.device) -> Tensor:
         """Draw the units once, for all rows; return one empty row for each."""
-        if self.mask is None:  # drawn on the CPU: the same on every device
+        if self.mask is None:  # drawn on the CPU: the same on all devices
             draws = torch.rand(shape[-1], generator=self.generator)
             self.mask = ((draws >= self.p) / (1 - self.p)).to(device)
         return torch.empty(*shape[:1], 0, device=device)
@@ -152,9 +152,9 @@ def dropout_spread(
 ) -> Tensor:
     """Return the standard deviation over passes with dropout, (rows, 1) float64.
 
-    Each pass thins a copy of the network once and predicts all rows with it, so
-    that the spread of a row does not depend on the rows beside it. A frozen part
-    stays whole, as it was in training.
+    Each pass draws one dropout mask for a copy of the network and predicts all rows
+    with it, so that the spread of a row does not depend on the other rows. Frozen parts
+    have no dropout, as in training.
     """
     thinned = copy.deepcopy(network)
     generator = torch.Generator().manual_seed(seed)
@@ -164,9 +164,9 @@ def dropout_spread(
         for layer in layers:
             layer.mask = None
         passes.append(predict_response(thinned, data).double())
-    # added one after the other: a reduction may round differently by shape
+    # added one by one: the rounding of a reduction may depend on the shape
     mean = sum(passes, torch.zeros_like(passes[0])) / n_passes
-    squares = ((one - mean).square() for one in passes)
+    squares = ((prediction - mean).square() for prediction in passes)
     return (sum(squares, torch.zeros_like(mean)) / (n_passes - 1)).sqrt()
 
 

@@ -37,7 +37,7 @@ _CALLER_OF_FIT = 5  # stacklevel of a warning of `train_network`
 
 @dataclass
 class TrainingSettings:
-    """How a network is trained; the names are those of the estimators."""
+    """Settings of a training; the names are those of the estimators."""
 
     max_epochs: int
     batch_size: int
@@ -51,7 +51,7 @@ class TrainingSettings:
     callbacks: list[Any] = field(default_factory=list)
     checkpoint: Checkpoint | None = None
     compile: bool = False
-    processes: Processes | None = None  # that train together; None is this one
+    processes: Processes | None = None  # None for this process alone
 
 
 def train_network(
@@ -96,13 +96,13 @@ def train_network(
         progress.close()
     net.compiled = None
     if net.was_interrupted and processes.are_several:
-        raise KeyboardInterrupt  # each is at a batch of its own
+        raise KeyboardInterrupt  # each may be at another batch
     best.restore(net.module_)
     net.module_.eval()
     if net.was_interrupted:
         warnings.warn(
             f"Training was interrupted in epoch {len(net.history)} of "
-            f"{settings.max_epochs}; {_describe_kept(best)}.",
+            f"{settings.max_epochs}; {_describe_weights(best)}.",
             InterruptedFitWarning,
             stacklevel=_CALLER_OF_FIT,
         )
@@ -117,14 +117,14 @@ def _callbacks(
     best: BestWeights,
     progress: ShowProgress,
 ) -> list[Any]:
-    """Return what is called during a training, in this order."""
+    """Return the callbacks of a training, in order."""
     callbacks: list[Any] = [
         ("learning_rate", CosineLearningRate(settings.learning_rate)),
         ("best_weights", best),
     ]
-    layers = [one for one in network.modules() if isinstance(one, Dropout)]
-    generators = [one.generator for one in layers if one.generator is not None]
-    if processes.are_several and generators:  # they are all the same
+    layers = [layer for layer in network.modules() if isinstance(layer, Dropout)]
+    generators = [layer.generator for layer in layers if layer.generator is not None]
+    if processes.are_several and generators:  # all are the same
         callbacks.append(("dropout", DropoutOfProcess(generators[0])))
     if settings.checkpoint is not None and processes.this_is_main:
         callbacks.append(("checkpoint", settings.checkpoint.callback(best)))
@@ -136,19 +136,22 @@ def _callbacks(
 def _what_all_share(
     net: TrainingNet, train: TreatmentDataset, valid: TreatmentDataset | None
 ) -> str:
-    """Return a digest of rows, responses and how far the training is."""
+    """Return a digest of rows, responses and the state of the training."""
     counts = torch.tensor([net.batch_size, net.max_epochs, len(net.history)])
-    parts = [one for one in (train, valid) if one is not None]
-    tensors = [counts, *(part for one in parts for part in (one.rows, one.target))]
+    datasets = [data for data in (train, valid) if data is not None]
+    tensors = [
+        counts,
+        *(part for data in datasets for part in (data.rows, data.target)),
+    ]
     return digest(*(tensor.cpu().numpy() for tensor in tensors))
 
 
-def _describe_kept(best: BestWeights) -> str:
-    """Say which weights an interrupted training leaves."""
+def _describe_weights(best: BestWeights) -> str:
+    """Say which weights the model has after an interrupted training."""
     if best.best_epoch == 0:
         return (
             "no epoch was completed: the model keeps the weights of the interrupted "
-            "epoch and is as good as untrained"
+            "epoch and is effectively untrained"
         )
     if best.weights is None:
         return "without validation rows, the model keeps its last weights"
@@ -157,7 +160,7 @@ def _describe_kept(best: BestWeights) -> str:
 
 @torch.no_grad()
 def _check_finite(net: TrainingNet, train: TreatmentDataset) -> None:
-    """Refuse a network whose last step made weights or predictions non-finite."""
+    """Raise an error if the last step made weights or predictions non-finite."""
     positions = torch.arange(min(len(train), net.batch_size), device=train.rows.device)
     tensors = {
         **net.module_.state_dict(),

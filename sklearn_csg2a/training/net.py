@@ -1,4 +1,4 @@
-"""The skorch net of all networks here: its batches, its loss, its epochs."""
+"""The skorch net for all networks: batches, loss and epochs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["TrainingNet", "wrap_network"]
 
 
 class TrainingNet(NeuralNetRegressor):
-    """A skorch net that takes treatment batches and stops on command."""
+    """A skorch net for treatment batches that callbacks can stop."""
 
     low_precision = False
     stop_requested = False
@@ -32,7 +32,7 @@ class TrainingNet(NeuralNetRegressor):
     _last_finite_loss: float | None = None
 
     def infer(self, x: Any, **_: Any) -> Tensor:
-        """Run the module on a batch; bf16 products in training, if asked for."""
+        """Run the module on a batch; optionally with bf16 products in training."""
         training = self.module_.training
         forward = self.compiled if training and self.compiled else self.module_
         kind = torch.device(self.device).type
@@ -48,7 +48,7 @@ class TrainingNet(NeuralNetRegressor):
         return torch.nn.functional.mse_loss(y_pred, y_true)
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Compute loss and gradients; of the whole batch where processes share it."""
+        """Compute loss and gradients; of the whole batch if processes share it."""
         with explain_compilation(self.compiled):
             step = super().train_step_single(batch, **fit_params)
         rows, parameters = len(batch[1]), self.module_.parameters()
@@ -71,9 +71,9 @@ class TrainingNet(NeuralNetRegressor):
     ) -> None:
         """Take the batches of an epoch; no loss may be non-finite in training.
 
-        To read a number from a device is to wait until it has done all that it was
-        asked to. So the losses are read at once on a CPU, and at the end of the epoch
-        elsewhere, or where processes have to agree on them.
+        Reading a number from a device waits for all its pending work. Losses are
+        therefore read immediately on a CPU, but at the end of the epoch on other
+        devices and with several processes.
         """
         if iterator is None:
             return
@@ -107,10 +107,10 @@ class TrainingNet(NeuralNetRegressor):
             self._last_finite_loss = loss if training else self._last_finite_loss
 
     def _divergence(self, loss: float, batch: dict[str, Any]) -> str:
-        """Say where the training diverged and what to do."""
+        """Raise an error that says where the training diverged."""
         batches = self.history[-1]["batches"]
         learning_rate = self.optimizer_.param_groups[0]["lr"]
-        at = next(n for n, one in enumerate(batches, start=1) if one is batch)
+        at = next(n for n, other in enumerate(batches, start=1) if other is batch)
         return (
             f"The training loss is {loss} at epoch {len(self.history)}, batch "
             f"{at} (last finite loss: {self._last_finite_loss}), with "

@@ -7,23 +7,22 @@ from torch import Tensor
 
 __all__ = ["block_order", "epoch_order", "order_by_compound"]
 
-_ROWS_OF_A_COMPOUND = 8  # in a row, where compounds are encoded in every batch
+_ROWS_OF_A_COMPOUND = 8  # consecutive rows, if compounds are encoded in every batch
 
 
 def epoch_order(n_rows: int, generator: torch.Generator | None) -> Tensor:
-    """Return positions (rows,), shuffled where there is a generator."""
+    """Return positions (rows,), shuffled if there is a generator."""
     if generator is None:
         return torch.arange(n_rows)
     return torch.randperm(n_rows, generator=generator)
 
 
 def order_by_compound(compound: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Order rows so that few compounds meet in a batch; `compound` is (rows,).
+    """Order rows so that a batch has few compounds; `compound` is (rows,).
 
-    With a generator, the rows of each compound are dealt at random into portions of
-    8 to 15 rows, fewer where it has no 8, and the portions are shuffled. A batch then
-    holds about an eighth as many compounds as rows; which rows meet changes from
-    epoch to epoch.
+    With a generator, the rows of each compound are randomly split into groups of 8 to
+    15 rows (all rows if there are fewer), and the groups are shuffled. A batch then has
+    about an eighth as many compounds as rows, in new combinations in each epoch.
     """
     if generator is None:
         return compound.argsort(stable=True)
@@ -45,13 +44,13 @@ def block_order(
     rows_of_block: int,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Return an order (rows,) in which few cells and compounds meet in a batch.
+    """Return an order (rows,) in which a batch has few cells and compounds.
 
-    Cells and compounds are dealt into groups, at random with a generator. The rows of
-    a group of cells and a group of compounds, as many of the one as of the other and
-    about `rows_of_block` in all, follow each other; the blocks come in random order.
-    Of a full table, a batch of n rows then holds about 2 sqrt(n) entities, where rows
-    drawn one by one have all of them. Which rows meet changes with each call.
+    Cells and compounds are split into groups, at random with a generator. The rows of a
+    group of cells and an equally large group of compounds, about `rows_of_block` in
+    total, are consecutive; these blocks are in random order. For a complete table, a
+    batch of n rows then has about 2 sqrt(n) entities, whereas rows drawn individually
+    would have nearly all of them. Each call gives new combinations.
     """
     cells, cell_index = cell_index.unique(return_inverse=True)
     compounds, compound_index = compound_index.unique(return_inverse=True)
@@ -67,6 +66,6 @@ def block_order(
 def _deal(
     n_entities: int, size: float, generator: torch.Generator | None
 ) -> tuple[Tensor, int]:
-    """Return the group of each entity (entities,) and how many groups there are."""
+    """Return the group of each entity (entities,) and the number of groups."""
     n_groups = max(round(n_entities / size), 1)
     return epoch_order(n_entities, generator) % n_groups, n_groups

@@ -1,4 +1,4 @@
-"""Several processes that train one network, each on its share of every batch."""
+"""Several processes that train a network, each on a part of every batch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Processes", "join_processes"]
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes of a fit, as one of them sees them; most often there is one."""
+    """The processes of a fit, from the view of one of them; usually only one."""
 
     device: torch.device
     rank: int = 0
@@ -30,7 +30,7 @@ class Processes:
 
     @property
     def are_several(self) -> bool:
-        """Whether there is anyone to talk to."""
+        """Whether there are several processes."""
         return self.count > 1
 
     @property
@@ -39,7 +39,7 @@ class Processes:
         return self.rank == 0
 
     def check_batches(self, batch_size: int, n_rows: int) -> None:
-        """Refuse batches of which some process would get less than two rows."""
+        """Raise an error if a process would get fewer than two rows of a batch."""
         needed = 2 * self.count
         if self.are_several and min(batch_size, n_rows) < needed:
             msg = (
@@ -51,7 +51,7 @@ class Processes:
             raise InputError(msg)
 
     def check_same(self, content: str) -> None:
-        """Refuse to train where the processes hold different data."""
+        """Raise an error if the processes have different data."""
         if not self.are_several:
             return
         contents: list[str | None] = [None] * self.count
@@ -60,14 +60,14 @@ class Processes:
         if different:
             msg = (
                 "device='accelerate': not all processes have the same rows, response, "
-                "parameters and checkpoint; other than process 0 are "
+                "parameters and checkpoint; those that differ from process 0 are "
                 f"{', '.join(different)}. Every process must load all data in the "
-                "same order; give seeds to whatever draws at random."
+                "same order; set the seeds of all random steps."
             )
             raise InputError(msg)
 
     def copy_first(self, tensors: Iterable[Tensor]) -> None:
-        """Overwrite tensors by those of the first process."""
+        """Overwrite tensors with those of the first process."""
         if self.are_several:
             for tensor in tensors:
                 distributed.broadcast(tensor.detach(), src=0)
@@ -82,7 +82,7 @@ class Processes:
         totals = torch.stack([loss.detach() * counted, counted])
         distributed.all_reduce(totals)
         share = n_rows / totals[1]
-        gradients = [one.grad for one in parameters if one.grad is not None]
+        gradients = [weight.grad for weight in parameters if weight.grad is not None]
         pending = [
             distributed.all_reduce(gradient.mul_(share), async_op=True)
             for gradient in gradients
@@ -92,7 +92,7 @@ class Processes:
         return totals[0] / totals[1]
 
     def seed_of_epoch(self, seed: int, epoch: int) -> int:
-        """Return a seed that each process and epoch has for itself."""
+        """Return a seed for this process and epoch."""
         words = np.random.SeedSequence([seed, epoch, self.rank]).generate_state(2)
         return int(words[0]) << 31 ^ int(words[1])
 
@@ -104,18 +104,18 @@ def join_processes(device: str | torch.device, random_state: object) -> Processe
     accelerate = import_optional(
         "accelerate", extra="distributed", purpose="device='accelerate'"
     )
-    found = accelerate.Accelerator()
-    assigned = found.device  # a CPU comes with a number, which says nothing
+    accelerator = accelerate.Accelerator()
+    assigned = accelerator.device  # a CPU has a meaningless number
     processes = Processes(
         torch.device("cpu") if assigned.type == "cpu" else assigned,
-        found.process_index,
-        found.num_processes,
+        accelerator.process_index,
+        accelerator.num_processes,
     )
     if processes.are_several and not isinstance(random_state, Integral):
         msg = (
             f"device='accelerate' trains with {processes.count} processes, which must "
             f"draw the same batches, but random_state={random_state!r} lets each draw "
-            "its own. Give an integer random_state."
+            "different ones. Give an integer random_state."
         )
         raise InputError(msg)
     return processes

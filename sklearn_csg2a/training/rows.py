@@ -1,4 +1,4 @@
-"""Which rows train and which judge early stopping, and how many make a batch."""
+"""Training rows, validation rows and the batch size."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["choose_batch_size", "hold_out_pairs", "seed_splitter", "split_rows"]
 
-_MUCH = 0.2  # of all rows: held out beyond the fraction that was asked for
+_MUCH = 0.2  # share of all rows held out beyond the requested fraction
 _CALLER_OF_FIT = 6  # stacklevel of a warning of `split_rows`
 
 
 def split_rows(
     validation: Any, X: Any, y: Any, treatments: Treatments, seed: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return training and validation rows; None where nothing is held out.
+    """Return training and validation rows; None if nothing is held out.
 
     `validation` is a fraction, a splitter whose first split is used, or None.
     """
@@ -45,10 +45,11 @@ def split_rows(
 
 
 def seed_splitter(splitter: Any, seed: int) -> Any:
-    """Return a splitter that draws from `seed`, if it has no seed of its own.
+    """Return a splitter that draws from `seed`, unless it has a seed.
 
-    Without one is a splitter that shuffles with ``random_state=None``, of this package
-    or of scikit-learn; any other is returned as it is. The one given never changes.
+    A splitter of this package or of scikit-learn that shuffles with
+    ``random_state=None`` has none; any other is returned unchanged. The given splitter
+    is not modified.
     """
     shuffles = getattr(splitter, "shuffle", True)
     if not shuffles or getattr(splitter, "random_state", seed) is not None:
@@ -59,16 +60,16 @@ def seed_splitter(splitter: Any, seed: int) -> Any:
 
 
 def choose_batch_size(batch_size: int | str, n_train: int) -> int:
-    """Resolve "auto": about 100 steps an epoch, between 32 and 512 rows."""
+    """Resolve "auto": about 100 steps per epoch, between 32 and 512 rows."""
     if batch_size == "auto":
         return int(np.clip(2 ** round(np.log2(max(n_train / 100, 1))), 32, 512))
     return int(batch_size)
 
 
 def hold_out_pairs(treatments: Treatments, n_rows: int, seed: int) -> np.ndarray:
-    """Choose about `n_rows` at random, all of a (cell, compound) pair or none.
+    """Choose about `n_rows` rows at random, keeping (cell, compound) pairs together.
 
-    Return a mask, (rows,). Where no pair has replicates they are exactly so many.
+    Return a mask, (rows,). Without replicates the number is exact.
     """
     pairs = _pair_of_rows(treatments)
     drawn = pairs[np.random.RandomState(seed).permutation(len(pairs))]
@@ -79,7 +80,7 @@ def hold_out_pairs(treatments: Treatments, n_rows: int, seed: int) -> np.ndarray
 def _hold_out_share(
     fraction: float, treatments: Treatments, seed: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Hold out a share of the rows; None where there are too few."""
+    """Hold out a share of the rows; None if there are too few."""
     n_rows = treatments.n_rows
     n_valid = round(fraction * n_rows)
     if n_valid < 1 or n_rows - n_valid < 2:
@@ -88,10 +89,10 @@ def _hold_out_share(
     n_held_out = int(is_valid.sum())
     if n_held_out == 0 or n_held_out - n_valid > _MUCH * n_rows:
         warnings.warn(
-            f"validation={fraction:g} asks for {n_valid} of {n_rows} rows, but the "
+            f"validation={fraction:g} requests {n_valid} of {n_rows} rows, but the "
             "rows of a pair of cell and compound stay together, and the pairs are so "
             f"few that {n_held_out} rows are held out. Give validation= a splitter "
-            "that divides these rows as you need it.",
+            "that divides these rows as needed.",
             UserWarning,
             stacklevel=_CALLER_OF_FIT,
         )
@@ -101,10 +102,10 @@ def _hold_out_share(
 
 
 def _pair_of_rows(treatments: Treatments) -> np.ndarray:
-    """Give every row the number of its (cell, compound) pair: (n_rows,).
+    """Return the number of the (cell, compound) pair of each row: (n_rows,).
 
-    Spellings of one compound are one. Doses and times are left out, as in
-    `MixedKFold`: the same pair at the next dose is hardly new.
+    All spellings of a compound count as the same. Doses and times are ignored, as in
+    `MixedKFold`: the same pair at another dose is hardly new.
     """
     compounds = treatments.compound_index
     if treatments.n_compounds:
@@ -116,7 +117,7 @@ def _pair_of_rows(treatments: Treatments) -> np.ndarray:
 
 
 def _cells_by_name(treatments: Treatments) -> np.ndarray:
-    """Give cells of one name one number, unnamed ones their own: (n_cells,)."""
+    """Return a number per distinct cell name, (n_cells,); unnamed cells differ."""
     first_row = np.unique(treatments.cell_index, return_index=True)[1]
     labels = treatments.row_labels[first_row]
     number_of: dict[tuple[bool, Any], int] = {}
@@ -128,10 +129,10 @@ def _cells_by_name(treatments: Treatments) -> np.ndarray:
 
 
 def _choose_pairs(order: np.ndarray, sizes: np.ndarray, n_valid: int) -> list[int]:
-    """Choose pairs in a drawn order until their rows are as near as can be to a number.
+    """Choose pairs in a given order until they have about `n_valid` rows.
 
-    Where no pair has replicates, these are the first `n_valid` of the order. At least
-    two rows are left if it takes a pair that is larger than what is missing.
+    Without replicates, these are the first `n_valid` pairs. If a pair larger than the
+    missing number is added, at least two training rows remain.
     """
     chosen: list[int] = []
     missing, smallest = n_valid, None

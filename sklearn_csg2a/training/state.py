@@ -33,14 +33,14 @@ class NetworkState(SharesTables, BaseEstimator):
     def _network_from_state(
         cls, config: dict[str, Any], arrays: dict[str, np.ndarray]
     ) -> nn.Module:
-        """Rebuild a network from what `_network_config` and its weights say."""
+        """Rebuild a network from its configuration and weights."""
 
     @abstractmethod
     def _network_config(self) -> dict[str, Any]:
-        """Return the sizes and switches that rebuild the fitted network."""
+        """Return the configuration from which the network can be rebuilt."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Keep weights as NumPy arrays: a pickle names no torch class."""
+        """Store weights as NumPy arrays: a pickle names no torch class."""
         state = super().__getstate__()
         if "net_" in state:
             state = state.copy()
@@ -49,7 +49,7 @@ class NetworkState(SharesTables, BaseEstimator):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Rebuild the network, on the CPU where its device is not there."""
+        """Rebuild the network, on the CPU if its device is missing."""
         state = state.copy()
         network = state.pop("_network", None)
         super().__setstate__(state)
@@ -72,6 +72,6 @@ class NetworkState(SharesTables, BaseEstimator):
         network.load_state_dict({k: torch.tensor(v) for k, v in arrays.items()})
         device = torch.device(getattr(self, "device_", "cpu"))
         if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-            device = resolve_device("auto")  # the first, if there is one
+            device = resolve_device("auto")  # the first, if present
         self.device_ = str(device)
         self.net_ = wrap_network(network.eval(), device)

@@ -300,7 +300,7 @@ def test_P12_numbers_of_any_column_type_are_read(small, fitted, screen, dtype):
 
 
 # rows that are all alike are one pair, which is on one side: no row validates
-@pytest.mark.filterwarnings("ignore:validation=0.1 asks for 4 of 40 rows")
+@pytest.mark.filterwarnings("ignore:validation=0.1 requests 4 of 40 rows")
 @pytest.mark.parametrize("constant", ["genes", "rows"])
 def test_P13_degenerate_tables_are_fitted(small, screen, constant):
     X = screen.wide

@@ -189,8 +189,8 @@ def test_P32_ctrl_c_ends_the_fit_with_a_warning_and_a_model(
 @pytest.mark.parametrize(
     ("epoch", "early_stopping", "message"),
     [
-        (1, True, "no epoch was completed.* as good as untrained"),
-        (1, False, "no epoch was completed.* as good as untrained"),
+        (1, True, "no epoch was completed.* effectively untrained"),
+        (1, False, "no epoch was completed.* effectively untrained"),
         (2, True, "keeps the best weights so far, of epoch 1"),
         (2, False, "keeps its last weights"),
     ],
