@@ -1,4 +1,4 @@
-# "make help" lists what there is to run.
+# "make help" lists the commands.
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
@@ -16,13 +16,13 @@ TORCH := $(shell sed -n 's/^torch==//p' $(PINS))
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  PYTHON=...       the Python to build $(VENV) with (3.11 or newer; now $(PYTHON))"
+	@echo "  PYTHON=...       the Python for $(VENV) (3.11 or newer; now $(PYTHON))"
 	@echo "  PYTEST_ARGS=...  further arguments for pytest, such as '-k splits'"
 
-demo: $(VENV)/.demo-installed ## Pretrain, transfer and judge on a simulated screen
+demo: $(VENV)/.demo-installed ## Pretrain, transfer and evaluate on a simulated screen
 	@$(BIN)/python examples/demo.py
 
-test: $(VENV)/.dev-installed ## Run the tests, the slow ones left out
+test: $(VENV)/.dev-installed ## Run the tests, except slow ones
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.dev-installed ## Run all tests
@@ -36,7 +36,7 @@ lint: $(VENV)/.dev-installed ## Check style, format, types and spelling
 	$(BIN)/codespell || failed=1; \
 	exit $$failed
 
-format: $(VENV)/.dev-installed ## Format the code and mend what can be mended
+format: $(VENV)/.dev-installed ## Format the code and apply automatic fixes
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
@@ -47,33 +47,33 @@ clean: ## Remove the environment, caches and build files
 
 $(VENV)/.created:
 	@command -v $(PYTHON) >/dev/null || { \
-	  echo "No '$(PYTHON)' here. Name a Python 3.11 or newer: make PYTHON=python3.12 ..."; \
+	  echo "'$(PYTHON)' was not found. Use Python 3.11 or newer: make PYTHON=python3.12 ..."; \
 	  exit 1; } >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Python 3.11 or newer is needed."; \
-	  echo "Name one that is: make PYTHON=python3.12 ..."; \
+	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Python 3.11 or newer is required."; \
+	  echo "Use another one: make PYTHON=python3.12 ..."; \
 	  exit 1; } >&2
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# pip says nothing while it fetches gigabytes, so say it before it starts.
+# pip -qq shows no progress, so announce large downloads before they start.
 $(VENV)/.torch-installed: $(VENV)/.created $(PINS)
 	@if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null \
 	  && ! $(INSTALL) --dry-run --no-deps torch==$(TORCH)+cpu >/dev/null 2>&1; then \
-	  echo "No NVIDIA GPU here, and pip is offered no CPU-only build of torch $(TORCH)"; \
-	  echo "for this Python: it will take the CUDA build, several gigabytes. To avoid"; \
-	  echo "that, stop now and see 'A smaller torch' in README.md."; \
+	  echo "No NVIDIA GPU found, and no CPU-only build of torch $(TORCH) is available to"; \
+	  echo "pip: it will install the CUDA build, several gigabytes. To avoid this, stop"; \
+	  echo "now and see 'A smaller torch' in README.md."; \
 	fi
 	@echo "Installing torch $(TORCH) into $(VENV) (once) ..."
 	@$(INSTALL) torch
 	@touch $@
 
 $(VENV)/.demo-installed: $(VENV)/.torch-installed $(PROJECT_FILES)
-	@echo "Installing sklearn_csg2a and what it needs into $(VENV) (once) ..."
+	@echo "Installing sklearn_csg2a and its dependencies into $(VENV) (once) ..."
 	@$(INSTALL) --editable '.[plots]'
 	@touch $@
 
 $(VENV)/.dev-installed: $(VENV)/.torch-installed $(PROJECT_FILES)
-	@echo "Installing sklearn_csg2a with its tests' and linters' tools into $(VENV) (once) ..."
+	@echo "Installing sklearn_csg2a with test and lint tools into $(VENV) (once) ..."
 	@$(INSTALL) --editable '.[plots,report,test,lint]'
 	@touch $@
