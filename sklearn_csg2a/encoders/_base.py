@@ -1,4 +1,4 @@
-"""What the compound encoders of this package share."""
+"""Base class of the compound encoders of this package."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ __all__ = ["SmilesEncoder", "read_smiles"]
 
 
 def read_smiles(X: Any, *, user: str) -> list[str]:
-    """Return a column of SMILES strings as canonical ones, refusing bad rows."""
+    """Return canonical SMILES of a column of strings; reject invalid rows."""
     labels = list(X.index) if hasattr(X, "iloc") else None
     values = _as_column(X, user)
     problems = [
         (row, problem)
-        for row, problem in enumerate(smiles_problem(one) for one in values)
+        for row, problem in enumerate(smiles_problem(value) for value in values)
         if problem is not None
     ]
     if problems:
@@ -41,7 +41,7 @@ def read_smiles(X: Any, *, user: str) -> list[str]:
         )
         msg = f"{user}: {len(problems)} of {len(values)} SMILES are invalid. {shown}"
         raise InvalidSmilesError(msg)
-    return [canonical_smiles(one) for one in values]
+    return [canonical_smiles(value) for value in values]
 
 
 def _as_column(X: Any, user: str) -> list[object]:
@@ -53,7 +53,7 @@ def _as_column(X: Any, user: str) -> list[object]:
         msg = f"{user} expects a list of SMILES strings, got a sparse array of numbers."
         raise InputError(msg)
     if isinstance(X, (list, tuple)) and not any(
-        isinstance(one, (list, tuple, np.ndarray)) for one in X
+        isinstance(value, (list, tuple, np.ndarray)) for value in X
     ):
         return list(X)
     array = X.to_numpy() if hasattr(X, "to_numpy") else np.asarray(X, dtype=object)
@@ -110,22 +110,22 @@ class SmilesEncoder(TransformerMixin, BaseEstimator):
         Raises
         ------
         InvalidSmilesError
-            If a row holds no valid SMILES; up to five rows are named.
+            If a row has no valid SMILES; up to five rows are named.
         """
         self._validate_params()
         canonical = self._read(X)
         unique = list(dict.fromkeys(canonical))
-        rows = {one: row for row, one in enumerate(unique)}
+        rows = {compound: row for row, compound in enumerate(unique)}
         with steady_threads():
             encoded = self._encode(unique)
-        return encoded[[rows[one] for one in canonical]]
+        return encoded[[rows[compound] for compound in canonical]]
 
     def _read(self, X: object) -> list[str]:
-        """Return what is encoded in each row: canonical SMILES, or parents."""
+        """Return the SMILES to encode for each row: canonical ones, or parents."""
         canonical = read_smiles(X, user=type(self).__name__)
         if self.keep_salts:
             return canonical
-        return [parent_smiles(one) for one in canonical]
+        return [parent_smiles(compound) for compound in canonical]
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Name the columns of the encoding.
@@ -154,22 +154,22 @@ class SmilesEncoder(TransformerMixin, BaseEstimator):
         """Encode distinct canonical SMILES: (n, n_features) float32."""
 
     def content(self) -> dict[str, Any]:
-        """Return all that decides the encoding of a compound.
+        """Return everything that determines the encoding of a compound.
 
         Returns
         -------
         content : dict of str to plain values
-            The parameters, without those that only change the effort.
+            The parameters, except those that do not affect the result.
         """
         parameters = self.get_params(deep=False)
         return {k: v for k, v in parameters.items() if k not in self._not_content}
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Tell that there is nothing to fit."""
+        """Declare that fitting is not required."""
         return True
 
     def __sklearn_tags__(self) -> Tags:
-        """Declare text input and no need of a fit."""
+        """Declare text input and that fitting is not required."""
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.input_tags.one_d_array = True

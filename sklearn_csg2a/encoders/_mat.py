@@ -45,33 +45,33 @@ class MATEncoder(SmilesEncoder):
     Parameters
     ----------
     weights : "shipped", path-like or MATWeights, default="shipped"
-        "shipped" stands for the weights that come with the package: width 256,
-        6 layers, trained by :func:`pretrain_mat`; ``chem/weights/README.md`` tells
-        on what and how well. A path is a state dictionary with the published
-        names, a ``.safetensors`` file or a ``.pt`` file that holds tensors only. The
-        encoder of a model that `load_published` read holds its weights itself. None
-        gives a network with random weights, the same for the same `random_state`.
+        The value "shipped" selects the weights in the package: width 256, 6 layers,
+        trained by :func:`pretrain_mat`; ``chem/weights/README.md`` describes the
+        training data and accuracy. A path is a state dictionary with the published
+        names, a ``.safetensors`` file or a ``.pt`` file that contains only tensors. The
+        encoder of a model read by `load_published` contains its weights. None gives a
+        network with random weights that depend on `random_state`.
     d_model : int, default=64
-        Width where `weights` is None; weights bring their own.
+        Width if `weights` is None; otherwise determined by the weights.
     n_layers : int, default=2
-        Number of layers where `weights` is None; weights bring their own.
+        Number of layers if `weights` is None; otherwise determined by the weights.
     n_heads : int, default=None
-        Number of attention heads. None is 4 where `weights` is None; otherwise the
+        Number of attention heads. None is 4 if `weights` is None; otherwise the
         entry "n_heads" in the metadata of the file, or 16 at width 1024.
     keep_salts : bool, default=True
         Whether to encode the whole compound as written. If False, only the
         largest fragment is encoded.
     max_attempts : int, default=20
-        Attempts per rung in the search for coordinates.
+        Attempts with each method of the search for coordinates.
     timeout : int, default=60
         Seconds for that search, per compound.
     max_atoms : int, default=200
         Largest number of heavy atoms accepted.
     cache_dir : path-like, default=None
-        Folder that keeps coordinates and encodings; without it they are kept in
-        memory, as long as the process lives.
+        Folder that caches coordinates and encodings; without it they are only cached in
+        memory.
     n_jobs : int, default=None
-        Processes that search coordinates, as in joblib.
+        Number of processes that compute coordinates, as in joblib.
     random_state : int, default=0
         Seed of the coordinates and of the random weights.
 
@@ -79,14 +79,14 @@ class MATEncoder(SmilesEncoder):
     --------
     pretrain_mat : Train weights on molecules without labels.
     MorganEncoder : Encode compounds by fingerprints.
-    embed_conformers : Coordinates and how they were found.
+    embed_conformers : Coordinates and the method that computed them.
 
     Notes
     -----
-    The encoding is the mean over all nodes of the graph, the dummy node
-    included. Compounds go through the network one at a time, so that no
-    encoding depends on the compounds beside it, bit for bit.
-    Nothing is learned: `transform` works without `fit`.
+    The encoding is the mean over all nodes of the graph, including the dummy node.
+    Compounds are encoded one at a time, so that an encoding does not depend on the
+    other compounds, to the last bit. The transformer is stateless: `transform` works
+    without `fit`.
 
     References
     ----------
@@ -141,7 +141,7 @@ class MATEncoder(SmilesEncoder):
         self.random_state = random_state
 
     def fallbacks(self, X: object) -> np.ndarray:
-        """Tell for which compounds the usual coordinate search failed.
+        """Tell for which compounds the ETKDGv3 coordinate search failed.
 
         Parameters
         ----------
@@ -151,13 +151,13 @@ class MATEncoder(SmilesEncoder):
         Returns
         -------
         used_fallback : ndarray of shape (n,), dtype bool
-            True where ETKDGv3 found nothing and random start coordinates or
-            a flat drawing had to do.
+            True if ETKDGv3 failed and random start coordinates or a 2D drawing were
+            used.
 
         Raises
         ------
         InvalidSmilesError
-            If a row holds no valid SMILES.
+            If a row has no valid SMILES.
 
         Examples
         --------
@@ -167,7 +167,9 @@ class MATEncoder(SmilesEncoder):
         """
         self._validate_params()
         conformers = embed_conformers(self._read(X), **self._search_settings())
-        return np.asarray([one.method != "etkdg" for one in conformers], dtype=bool)
+        return np.asarray(
+            [conformer.method != "etkdg" for conformer in conformers], dtype=bool
+        )
 
     @property
     def _n_features_out(self) -> int:
@@ -178,28 +180,28 @@ class MATEncoder(SmilesEncoder):
         """Run the network: (n, d_model) float32."""
         network = self._network()
         store = None if self.cache_dir is None else ArrayStore(self.cache_dir)
-        keys = {one: self._key(one) for one in smiles}
-        known: dict[str, np.ndarray] = {}
-        for one in smiles:
-            kept = _recall(keys[one], network.d_model, store)
-            if kept is not None:
-                known[one] = kept
-        check_elements(list(known))
-        missing = [one for one in smiles if one not in known]
+        keys = {compound: self._key(compound) for compound in smiles}
+        encodings: dict[str, np.ndarray] = {}
+        for compound in smiles:
+            cached = _load_cached(keys[compound], network.d_model, store)
+            if cached is not None:
+                encodings[compound] = cached
+        check_elements(list(encodings))
+        missing = [compound for compound in smiles if compound not in encodings]
         graphs = molecule_graphs(missing, **self._search_settings())
-        for one, graph in zip(missing, graphs, strict=True):
-            known[one] = _pooled(network, graph)
+        for compound, graph in zip(missing, graphs, strict=True):
+            encodings[compound] = _pooled(network, graph)
             if not graph.timed_out:
-                _keep(keys[one], known[one], store)
-        return np.stack([known[one] for one in smiles])
+                _cache_result(keys[compound], encodings[compound], store)
+        return np.stack([encodings[compound] for compound in smiles])
 
     def _key(self, canonical: str) -> str:
-        """Return the sha256 that an encoding is kept under."""
+        """Return the cache key of an encoding, a sha256."""
         content = {"smiles": canonical, "rdkit": rdkit.__version__, **self.content()}
         return content_hash(content)
 
     def _search_settings(self) -> dict[str, Any]:
-        """Return the keywords of the coordinate search."""
+        """Return the keyword arguments of the coordinate search."""
         return {
             "seed": self.random_state,
             "n_jobs": self.n_jobs,
@@ -215,8 +217,8 @@ class MATEncoder(SmilesEncoder):
             network = load_network(self.weights, self.n_heads)
             if network.d_atom != N_NODE_FEATURES:
                 msg = (
-                    f"weights={str(self.weights)!r} take {network.d_atom} node "
-                    f"features, this package makes {N_NODE_FEATURES}; weights of other "
+                    f"weights={str(self.weights)!r} need {network.d_atom} node "
+                    f"features, this package has {N_NODE_FEATURES}; weights of other "
                     "MAT variants cannot be used."
                 )
                 raise ModelFileError(msg)
@@ -233,7 +235,7 @@ class MATEncoder(SmilesEncoder):
         )
 
     def content(self) -> dict[str, Any]:
-        """Return all that decides the encoding of a compound.
+        """Return everything that determines the encoding of a compound.
 
         Returns
         -------
@@ -246,21 +248,21 @@ class MATEncoder(SmilesEncoder):
         return content
 
 
-def _recall(key: str, width: int, store: ArrayStore | None) -> np.ndarray | None:
-    """Return a kept encoding if it is sound, from memory or from disk."""
-    kept = _MEMORY.get(key)
-    if kept is not None:
+def _load_cached(key: str, width: int, store: ArrayStore | None) -> np.ndarray | None:
+    """Return a valid cached encoding from memory or disk, or None."""
+    cached = _MEMORY.get(key)
+    if cached is not None:
         if store is not None and not store.path(key).exists():
-            store.store(key, {"encoding": kept})
-        return kept
+            store.store(key, {"encoding": cached})
+        return cached
     encoding = ((store and store.load(key)) or {}).get("encoding")
     if encoding is None or encoding.shape != (width,) or encoding.dtype != np.float32:
         return None
     return encoding if np.isfinite(encoding).all() else None
 
 
-def _keep(key: str, encoding: np.ndarray, store: ArrayStore | None) -> None:
-    """Keep an encoding in memory and on disk."""
+def _cache_result(key: str, encoding: np.ndarray, store: ArrayStore | None) -> None:
+    """Cache an encoding in memory and on disk."""
     encoding.flags.writeable = False
     _MEMORY.put(key, encoding, encoding.nbytes + 256)
     if store is not None:

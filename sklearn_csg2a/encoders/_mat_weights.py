@@ -1,4 +1,4 @@
-"""Reading weights of the Molecule Attention Transformer, names checked."""
+"""Reading and checking of weights of the Molecule Attention Transformer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PUBLISHED_HEADS = 16
 
 
 class MATWeights:
-    """Weights of a transformer in memory, never changed and never copied.
+    """Weights of a transformer in memory; they are never modified or copied.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class MATWeights:
 
 
 def random_network(*, d_model: int, n_layers: int, n_heads: int, seed: int) -> MAT:
-    """Return a seeded network that was never trained, ready for inference."""
+    """Return an untrained network from a seed, ready for inference."""
     return _random_network(int(d_model), int(n_layers), int(n_heads), int(seed))
 
 
@@ -108,12 +108,12 @@ def file_digest(path: str | os.PathLike[str]) -> str:
 
 
 def _locate(weights: str | os.PathLike[str]) -> Path:
-    """Return the path of a weight file; "shipped" is the one of the package."""
+    """Return the path of a weight file; "shipped" is in the package."""
     return _SHIPPED_FILE if weights == _SHIPPED else Path(weights)
 
 
 def _stamp(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Return what changes when a file is written: time and size."""
+    """Return modification time and size of a file."""
     try:
         status = Path(path).stat()
     except OSError as error:
@@ -131,7 +131,7 @@ def _file_digest(path: Path, stamp: tuple[int, int]) -> str:  # noqa: ARG001
 
 @lru_cache(maxsize=4)
 def _random_network(d_model: int, n_layers: int, n_heads: int, seed: int) -> MAT:
-    """Draw a network from a generator of its own."""
+    """Draw a network from a private generator."""
     generator = torch.Generator().manual_seed(seed)
     network = MAT(
         d_model=d_model, n_layers=n_layers, n_heads=n_heads, generator=generator
@@ -167,7 +167,7 @@ def _network(
     tensors = {k: v for k, v in tensors.items() if not k.startswith(_UNUSED)}
     if _EMBEDDING not in tensors or tensors[_EMBEDDING].ndim != 2:
         msg = (
-            f"{source}: no tensor {_EMBEDDING!r}; this is no state dictionary of "
+            f"{source}: no tensor {_EMBEDDING!r}; this is not a state dictionary of "
             "a Molecule Attention Transformer."
         )
         raise ModelFileError(msg)
@@ -205,13 +205,13 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     ) as error:
         msg = (
             f"{path.name} cannot be read as weights ({type(error).__name__}); give a "
-            "safetensors file, or a .pt file that holds a state dictionary only."
+            "safetensors file, or a .pt file that contains only a state dictionary."
         )
         raise ModelFileError(msg) from error
     if not isinstance(content, dict) or not all(
         isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in content.items()
     ):
-        msg = f"{path.name} holds something else than a dictionary of named tensors."
+        msg = f"{path.name} does not contain a dictionary of named tensors."
         raise ModelFileError(msg)
     return {name: tensor.detach() for name, tensor in content.items()}, {}
 
@@ -219,7 +219,7 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 def _find_heads(
     source: str, d_model: int, metadata: Mapping[str, str], n_heads: int | None
 ) -> int:
-    """Return the number of heads, which the tensors do not show."""
+    """Return the number of heads, which does not follow from the tensors."""
     stored = metadata.get("n_heads", "")
     if n_heads is None and stored.isdigit():
         n_heads = int(stored)
@@ -227,12 +227,12 @@ def _find_heads(
         n_heads = _PUBLISHED_HEADS
     if n_heads is None:
         msg = (
-            f"{source} does not tell the number of attention heads; set n_heads to "
+            f"{source} does not contain the number of attention heads; set n_heads to "
             "the number the weights were trained with."
         )
         raise ModelFileError(msg)
     if n_heads < 1 or d_model % n_heads:
-        msg = f"{source}: width {d_model} is no multiple of n_heads={n_heads}."
+        msg = f"{source}: width {d_model} is not a multiple of n_heads={n_heads}."
         raise ModelFileError(msg)
     return n_heads
 
@@ -242,7 +242,7 @@ def _check_names(
     tensors: Mapping[str, torch.Tensor],
     expected: Mapping[str, torch.Tensor],
 ) -> None:
-    """Refuse missing and unknown names, wrong shapes and non-finite values."""
+    """Reject missing and unknown names, wrong shapes and non-finite values."""
     missing = sorted(set(expected) - set(tensors))
     unknown = sorted(set(tensors) - set(expected))
     if missing or unknown:

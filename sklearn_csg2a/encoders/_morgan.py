@@ -39,7 +39,7 @@ class MorganEncoder(SmilesEncoder):
 
     Notes
     -----
-    Nothing is learned: `transform` works without `fit`.
+    The transformer is stateless: `transform` works without `fit`.
 
     Examples
     --------
@@ -84,6 +84,6 @@ class MorganEncoder(SmilesEncoder):
             else generator.GetFingerprintAsNumPy
         )
         encoding = np.zeros((len(smiles), self.n_bits), dtype=np.float32)
-        for row, one in enumerate(smiles):
-            encoding[row] = fingerprint(parse_smiles(one))
+        for row, compound in enumerate(smiles):
+            encoding[row] = fingerprint(parse_smiles(compound))
         return encoding

@@ -1,4 +1,4 @@
-"""What a screen of other compounds tells of a compound's potency."""
+"""Potency of compounds as predicted from another screen."""
 
 from __future__ import annotations
 
@@ -32,36 +32,36 @@ __all__ = ["PotencyEncoder"]
 class PotencyEncoder(SharesTables, TransformerMixin, BaseEstimator):
     """Encode compounds by the potency that another screen predicts for them.
 
-    The screen may have been of other cell lines, another assay and other compounds:
-    similar compounds are similarly potent in many of them. One column is all it gives,
-    so put it beside an encoder of structure, in a `FeatureUnion`.
+    The screen may use other cell lines, another assay and other compounds: similar
+    compounds have similar potencies in many screens. The encoding is a single column;
+    combine it with an encoder of structure in a `FeatureUnion`.
 
     Parameters
     ----------
     responses : DataFrame of shape (n_compounds, n_assays)
-        The screen: index SMILES, one column per assay or cell line, values such as
-        ln GI50 in ln uM; NaN where not measured. What a model is to be tested on must
-        not be in it: leave out the compounds of the test rows (by
-        :func:`~sklearn_csg2a.chem.compound_identities`), and have
-        :func:`~sklearn_csg2a.model_selection.audit_split` look, with
+        The screen: index SMILES, one column per assay or cell line, values such as ln
+        GI50 in ln uM; NaN where not measured. It must not include test compounds:
+        remove the compounds of the test rows (by
+        :func:`~sklearn_csg2a.chem.compound_identities`), and check with
+        :func:`~sklearn_csg2a.model_selection.audit_split` and
         ``pretraining=responses.index.to_frame(name="smiles")``.
     alpha : float, default=0.2
-        Ridge penalty. It has the smallest leave-one-out error on NCI-60.
+        Ridge penalty. The default has the smallest leave-one-out error on NCI-60.
 
     Attributes
     ----------
     compounds_ : list of str of length n_compounds
         The compounds of the screen, as canonical SMILES.
     potencies_ : ndarray of shape (n_compounds,)
-        The effect of each, in the unit of the responses: what is left of its mean when
-        assays differ in level and not all were run on all compounds.
+        The effect of each, in the unit of the responses: its mean, adjusted for the
+        effects of the assays in which it was measured.
     dual_coef_ : ndarray of shape (n_compounds,)
-        What each of them adds to the encoding of a compound that equals it.
+        Dual coefficients of the kernel ridge regression.
 
     Raises
     ------
     InputError
-        In fit, if `responses` is no such table; the message names row and column.
+        In fit, if `responses` is not such a table; the message names row and column.
 
     See Also
     --------
@@ -70,9 +70,9 @@ class PotencyEncoder(SharesTables, TransformerMixin, BaseEstimator):
     Notes
     -----
     Kernel ridge regression of the effects on the Tanimoto similarity of Morgan
-    fingerprints. The encoding is the predicted deviation from the mean effect, in
-    units of the spread of these predictions over the screen. Nothing is learned from
-    the compounds given to `fit`. Memory grows with the square of `n_compounds`.
+    fingerprints. The encoding is the predicted deviation from the mean effect, in units
+    of the standard deviation of these predictions over the screen. The compounds passed
+    to `fit` are only validated. Memory grows with the square of `n_compounds`.
 
     Examples
     --------
@@ -100,12 +100,12 @@ class PotencyEncoder(SharesTables, TransformerMixin, BaseEstimator):
         self.alpha = alpha
 
     def fit(self, X: object, y: object = None) -> Self:
-        """Learn from the screen.
+        """Fit the kernel regression to the screen.
 
         Parameters
         ----------
         X : sequence of str of length n
-            Compounds; they are checked, and nothing is learned from them.
+            Compounds; they are only validated.
         y : None
             Ignored.
 
@@ -151,7 +151,7 @@ class PotencyEncoder(SharesTables, TransformerMixin, BaseEstimator):
         Raises
         ------
         InvalidSmilesError
-            If a row holds no valid SMILES; up to five rows are named.
+            If a row has no valid SMILES; up to five rows are named.
         """
         check_is_fitted(self)
         smiles = read_smiles(X, user=type(self).__name__)
@@ -186,16 +186,16 @@ class PotencyEncoder(SharesTables, TransformerMixin, BaseEstimator):
 
 
 def _read_responses(responses: pd.DataFrame) -> np.ndarray:
-    """Return the table as float64 (compounds, assays), with something in each row."""
+    """Return the table as float64 (compounds, assays), without empty rows."""
     try:
         values = responses.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         msg = f"responses must hold numbers, compounds by assays: {error}"
         raise InputError(msg) from error
     if len(values) < 2:
-        msg = f"responses has {len(values)} compounds; it takes two or more."
+        msg = f"responses has {len(values)} compounds; at least two are needed."
         raise InputError(msg)
-    _refuse(
+    _raise_if_any(
         (
             f"row {row} (index {responses.index[row]!r}), column "
             f"{responses.columns[column]!r}"
@@ -203,26 +203,26 @@ def _read_responses(responses: pd.DataFrame) -> np.ndarray:
         ),
         "responses must be finite; use NaN where nothing was measured",
     )
-    _refuse(
+    _raise_if_any(
         (
             f"row {row} (index {responses.index[row]!r})"
             for row in np.flatnonzero(np.isnan(values).all(axis=1)).tolist()
         ),
-        "responses has compounds without any value; leave them out",
+        "responses has compounds without any value; remove them",
     )
     return values
 
 
-def _refuse(places: Iterable[str], what: str) -> None:
-    """Raise an error that lists the places found; none is fine."""
-    found = list(places)
-    if found:
-        msg = f"{what}. {len(found)} found: {list_offenders(found)}."
+def _raise_if_any(places: Iterable[str], problem: str) -> None:
+    """Raise an error that lists the places, if there are any."""
+    listed = list(places)
+    if listed:
+        msg = f"{problem}. {len(listed)} found: {list_offenders(listed)}."
         raise InputError(msg)
 
 
 def _compound_effects(values: np.ndarray) -> np.ndarray:
-    """Fit an effect of each compound and each assay: those of compounds, (n,).
+    """Fit effects of compounds and assays; return those of compounds, (n,).
 
     By least squares on what was measured. The level belongs to the compounds: the
     effects of the assays have the mean 0.

@@ -29,7 +29,7 @@ _NOT_CONTENT = frozenset({"n_jobs", "verbose"})
 
 
 def resolve_encoder(encoder: object) -> Any:
-    """Return the unfitted transformer that `compound_encoder` stands for.
+    """Return the unfitted transformer given by `compound_encoder`.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def resolve_encoder(encoder: object) -> Any:
     Raises
     ------
     InputError
-        If `encoder` is another text, or no transformer.
+        If `encoder` is another string, or not a transformer.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def resolve_encoder(encoder: object) -> Any:
         hasattr(encoder, "fit") and hasattr(encoder, "transform")
     ):
         msg = (
-            f"compound_encoder={encoder!r} is no transformer; it needs fit and "
+            f"compound_encoder={encoder!r} is not a transformer; it needs fit and "
             "transform, from a list of SMILES strings to a 2-D array. Pass an "
             f"instance, or one of {sorted(_NAMED)}."
         )
@@ -74,16 +74,16 @@ def resolve_encoder(encoder: object) -> Any:
 
 
 def encode_compounds(encoder: Any, smiles: Sequence[str]) -> np.ndarray:
-    """Encode compounds, each distinct one once.
+    """Encode compounds, once per distinct compound.
 
-    The encodings of transformers that need no fit are kept in memory, also
-    for equal clones, up to 256 MiB. A transformer that learns in `fit` has to
-    be fitted, and nothing of it is kept.
+    The encodings of stateless transformers are cached in memory, shared with equal
+    clones, up to 256 MiB. Other transformers must be fitted, and their encodings are
+    not cached.
 
     Parameters
     ----------
     encoder : transformer
-        From :func:`resolve_encoder`, fitted if it has to be.
+        From :func:`resolve_encoder`, fitted if necessary.
     smiles : sequence of str of length n
         Compounds, in any spelling.
 
@@ -97,7 +97,7 @@ def encode_compounds(encoder: Any, smiles: Sequence[str]) -> np.ndarray:
     InvalidSmilesError
         If a string is invalid.
     InputError
-        If the encoder returns anything else than one finite row per compound.
+        If the encoder does not return one finite row per compound.
 
     Examples
     --------
@@ -112,34 +112,34 @@ def encode_compounds(encoder: Any, smiles: Sequence[str]) -> np.ndarray:
         raise InputError(msg)
     content = _content_key(encoder)
     if content is None:
-        known = dict(zip(unique, _transform(encoder, unique), strict=True))
+        encodings = dict(zip(unique, _transform(encoder, unique), strict=True))
     else:
-        known = _encode_cached(encoder, unique, content)
-    return np.stack([known[one] for one in canonical])
+        encodings = _encode_cached(encoder, unique, content)
+    return np.stack([encodings[compound] for compound in canonical])
 
 
 def clear_encoding_cache() -> None:
-    """Forget every encoding kept in memory."""
+    """Remove all encodings from the memory cache."""
     _CACHE.clear()
 
 
 def _encode_cached(
     encoder: Any, unique: list[str], content: Hashable
 ) -> dict[str, np.ndarray]:
-    """Return compound -> row, computing only rows that are not kept."""
-    known = {one: _CACHE.get((content, one)) for one in unique}
-    missing = [one for one in unique if known[one] is None]
+    """Return the row of each compound, computing those not cached."""
+    encodings = {compound: _CACHE.get((content, compound)) for compound in unique}
+    missing = [compound for compound in unique if encodings[compound] is None]
     if missing:
-        for one, row in zip(missing, _transform(encoder, missing), strict=True):
-            kept = row.copy()
-            kept.flags.writeable = False
-            _CACHE.put((content, one), kept, kept.nbytes)
-            known[one] = kept
-    return known
+        for compound, row in zip(missing, _transform(encoder, missing), strict=True):
+            encoding = row.copy()
+            encoding.flags.writeable = False
+            _CACHE.put((content, compound), encoding, encoding.nbytes)
+            encodings[compound] = encoding
+    return encodings
 
 
 def _content_key(encoder: Any) -> Hashable | None:
-    """Return what decides the encoding, None when it must not be kept."""
+    """Return what determines the encoding, None if it must not be cached."""
     if not hasattr(encoder, "__sklearn_tags__"):
         return None
     if get_tags(encoder).requires_fit and not _is_fitted_when_new(encoder):
@@ -158,21 +158,21 @@ def _content_key(encoder: Any) -> Hashable | None:
 
 
 def _is_fitted_when_new(encoder: Any) -> bool:
-    """Tell whether the encoder says that a fresh clone needs no fit."""
+    """Tell whether the tags of the encoder say that it needs no fit."""
     if not hasattr(encoder, "__sklearn_is_fitted__"):
         return False
     try:
         return bool(clone(encoder).__sklearn_is_fitted__())
-    except NotFittedError:  # what a union answers for a part that has to be fitted
+    except NotFittedError:  # raised by a union for a part that has to be fitted
         return False
 
 
 def _is_plain(value: object) -> bool:
-    """Tell whether a value consists of data alone, no code or objects."""
+    """Tell whether a value is plain data, without code or objects."""
     if isinstance(value, dict):
         return all(_is_plain(k) and _is_plain(v) for k, v in value.items())
     if isinstance(value, (list, tuple, set, frozenset)):
-        return all(_is_plain(one) for one in value)
+        return all(_is_plain(item) for item in value)
     if isinstance(value, np.ndarray):
         return value.dtype != object
     plain = (str, bytes, bool, int, float, complex, np.generic, os.PathLike)

@@ -1,4 +1,4 @@
-"""Models in one file of plain data."""
+"""Saving of models as plain data in one file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The classes that a model file may name; no other is ever looked up."""
+"""The classes that a model file may contain; no other is imported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
     "stored_name",
 ]
 
-# What save_model takes: estimators of this package ...
+# Accepted by save_model: estimators of this package ...
 _ESTIMATORS = {
     "sklearn_csg2a.estimators": (
         "DrugResponseRegressor",
@@ -47,14 +47,14 @@ _ESTIMATORS = {
     "sklearn_csg2a.encoders": ("MATEncoder", "MorganEncoder", "PotencyEncoder"),
     "sklearn_csg2a.preprocessing": ("RobustZScore",),
 }
-# ... and what scikit-learn puts around them.
+# ... and meta-estimators of scikit-learn.
 _CONTAINERS = {
     "sklearn.compose": ("TransformedTargetRegressor",),
     "sklearn.ensemble": ("StackingRegressor", "VotingRegressor"),
     "sklearn.frozen": ("FrozenEstimator",),
     "sklearn.pipeline": ("FeatureUnion", "Pipeline"),
 }
-# What may stand inside of these.
+# Classes accepted inside these.
 _INSIDE = {
     "sklearn_csg2a.model_selection": (
         "CellBlindKFold",
@@ -95,7 +95,7 @@ _INSIDE = {
         "StandardScaler",
     ),
 }
-# Fitted parts of baselines: attributes alone, no constructor is called.
+# Fitted parts of baselines: only attributes, no constructor is called.
 _PARTS = {
     "sklearn_csg2a.baselines._features": ("AmountScaler", "Standardizer"),
     "sklearn_csg2a.baselines.deeptta.subwords": ("Subwords",),
@@ -108,7 +108,7 @@ _TREES = (
     "its trees are compiled objects of another library; skops.io.dump writes them "
     "as data that can be checked before it is loaded"
 )
-# Public estimators that have no place in a model file, and why.
+# Public estimators that cannot be stored in a model file, with the reason.
 NOT_STORED = {"GradientBoostingResponse": _TREES, "RandomForestResponse": _TREES}
 
 
@@ -122,14 +122,14 @@ def _home_of(*tables: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     }
 
 
-# Imported when asked for, by name: the estimators themselves import this package.
+# Imported by name on first use, because the estimators import this package.
 _HOME_OF = _home_of(_ESTIMATORS, _CONTAINERS, _INSIDE, _PARTS)
 _PART_NAMES = frozenset(_home_of(_PARTS))
 MODELS = frozenset(_home_of(_ESTIMATORS, _CONTAINERS))
 
 
 def stored_name(value: object) -> str | None:
-    """Return the name under which an object's class is stored, None if it is not."""
+    """Return the stored name of the class of an object, None if not accepted."""
     name = type(value).__name__
     if name in _HOME_OF and type(value).__module__.startswith(_HOME_OF[name]):
         return name
@@ -142,9 +142,9 @@ def is_part(name: str) -> bool:
 
 
 def find_class(name: object) -> type:
-    """Return the class that a file names, if it is one of those allowed."""
+    """Return the class that a file names, if it is allowed."""
     if not isinstance(name, str) or name not in _HOME_OF:
-        msg = f"it names the class {name!r}, which no model file may hold."
+        msg = f"it names the class {name!r}, which model files must not contain."
         raise ModelFileError(msg)
     return getattr(import_module(_HOME_OF[name]), name)
 

@@ -1,4 +1,4 @@
-"""What a model file holds, read without building anything."""
+"""Content of a model file, read without building the model."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ __all__ = ["ModelFile", "inspect_model"]
 
 @dataclass(frozen=True)
 class ModelFile:
-    """What :func:`inspect_model` says of a file.
+    """Result of :func:`inspect_model`.
 
     Attributes
     ----------
     class_name : str
         Class of the model.
     parameters : dict of str to any
-        Its parameters; tables, arrays and estimators as a line of text.
+        Its parameters; tables, arrays and estimators as text.
     genes : tuple of str or None
-        Genes that the model knows, in order; None where it knows none.
+        Genes of the model, in order; None if it has none.
     left_out : dict of str to dict
-        Expression tables that are not in the file, by their place: cells, genes and
-        the sha256 of each.
+        Expression tables that are not in the file, by their path in the model: number
+        of cells, number of genes and sha256.
     versions : dict of str to str
         Versions of the packages that wrote the file.
     format_version : int
         Version of the file format.
     n_numbers : int
-        Numbers in all arrays of the file.
+        Total size of all arrays of the file.
     n_bytes : int
         Size of the file.
     card : str, dict or None
-        What `save_model` was given as `card`.
+        The `card` passed to `save_model`.
     """
 
     class_name: str
@@ -53,9 +53,9 @@ class ModelFile:
 
 
 def inspect_model(path: str | os.PathLike[str]) -> ModelFile:
-    """Look into a model file without building the model.
+    """Read information from a model file without building the model.
 
-    Every byte is checked against its checksum, as by :func:`load_model`.
+    The checksums of the file are verified, as by :func:`load_model`.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def inspect_model(path: str | os.PathLike[str]) -> ModelFile:
 
 
 def _parameters(stored: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a stored estimator, large ones in a few words."""
+    """Return the parameters of a stored estimator, with short descriptions."""
     if stored["type"] == "frozen":
         return {"estimator": _describe(stored["estimator"], arrays)}
     items = stored["parameters"]["items"]
@@ -124,15 +124,15 @@ def _parameters(stored: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any
 
 
 def _describe(stored: Any, arrays: dict[str, Any]) -> Any:
-    """Return a plain value as it is, everything else as text."""
+    """Return plain values unchanged, everything else as text."""
     if not isinstance(stored, dict):
         return stored
     kind = stored["type"]
     if kind in {"list", "tuple"}:
-        values = [_describe(one, arrays) for one in stored["items"]]
+        values = [_describe(value, arrays) for value in stored["items"]]
         return values if kind == "list" else tuple(values)
     if kind in {"dict", "bunch"}:
-        return {k: _describe(one, arrays) for k, one in stored["items"].items()}
+        return {k: _describe(value, arrays) for k, value in stored["items"].items()}
     if kind in {"instance", "frozen"}:
         return _describe_estimator(stored, arrays)
     if kind == "array":
@@ -144,36 +144,38 @@ def _describe_estimator(stored: dict[str, Any], arrays: dict[str, Any]) -> str:
     """Write an estimator as a call, without the parameters that are None."""
     name = stored.get("class", "FrozenEstimator")
     parameters = _parameters(stored, arrays).items()
-    given = ", ".join(f"{k}={one!r}" for k, one in parameters if one is not None)
-    return f"{name}({given})"
+    arguments = ", ".join(
+        f"{k}={value!r}" for k, value in parameters if value is not None
+    )
+    return f"{name}({arguments})"
 
 
 def _find_genes(stored: Any) -> tuple[str, ...] | None:
-    """Return the genes of the first estimator that has some, the outermost first."""
-    for one in _walk(stored):
-        genes = one.get("state", {}).get("items", {}).get("genes_")
-        if one.get("type") == "instance" and genes is not None:
+    """Return the genes of the outermost estimator that has any."""
+    for item in _walk(stored):
+        genes = item.get("state", {}).get("items", {}).get("genes_")
+        if item.get("type") == "instance" and genes is not None:
             return tuple(str(gene) for gene in genes["items"])
     return None
 
 
 def _find_left_out(stored: Any) -> dict[str, dict[str, Any]]:
-    """Return the tables that are not in the file, by the place of the estimator."""
+    """Return the tables that are not in the file, by the path of the estimator."""
     return {
-        f"{one['place']}/{name}": dict(description)
-        for one in _walk(stored)
-        for name, description in one.get("left_out", {}).items()
+        f"{item['place']}/{name}": dict(description)
+        for item in _walk(stored)
+        for name, description in item.get("left_out", {}).items()
     }
 
 
 def _walk(stored: Any) -> list[dict[str, Any]]:
-    """List the objects of a manifest, outer ones before those in them."""
-    found, waiting = [], [stored]
+    """List the objects of a manifest, outer before inner ones."""
+    items, waiting = [], [stored]
     while waiting:
-        one = waiting.pop(0)
-        if isinstance(one, dict):
-            found.append(one)
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
-    return found
+        item = waiting.pop(0)
+        if isinstance(item, dict):
+            items.append(item)
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+    return items

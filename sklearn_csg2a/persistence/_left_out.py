@@ -1,4 +1,4 @@
-"""Expression tables that stay out of model files, and how to find them again."""
+"""Expression tables that are not stored in model files."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_table", "find_table"]
 
-# Tables of this process that a file was saved without, while somebody holds them.
+# Tables left out of files saved by this process, while they exist.
 _IN_MEMORY: WeakValueDictionary[str, pd.DataFrame] = WeakValueDictionary()
 
 
 def describe_table(table: pd.DataFrame) -> dict[str, Any]:
-    """Return what a file says of a table that is not in it."""
+    """Return the description of a table that is not stored."""
     digest = _digest(table)
     _IN_MEMORY[digest] = table
     return {"n_cells": len(table), "n_genes": table.shape[1], "sha256": digest}
 
 
 def find_table(description: dict[str, Any]) -> pd.DataFrame | None:
-    """Return the table, if this process saved the file and still holds the table."""
+    """Return the table, if this process saved the file and the table exists."""
     table = _IN_MEMORY.get(str(description["sha256"]))
-    # the caller may have changed it in place since
+    # it may have been modified in place since
     if table is None or _digest(table) != description["sha256"]:
         return None
     return table
@@ -45,5 +45,5 @@ def _digest(table: pd.DataFrame) -> str:
 
 
 def _hash(values: np.ndarray) -> bytes:
-    """Return one number for each value, as bytes."""
+    """Return a hash of each value, as bytes."""
     return hash_array(values, categorize=False).tobytes()

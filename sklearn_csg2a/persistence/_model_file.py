@@ -1,4 +1,4 @@
-"""Save fitted models as plain data, and load them again."""
+"""Saving of fitted models as plain data, and loading."""
 
 from __future__ import annotations
 
@@ -36,49 +36,48 @@ def save_model(
     include_expression: bool = False,
     card: str | Mapping[str, Any] | None = None,
 ) -> None:
-    """Save a fitted model in one file that holds numbers and text alone.
+    """Save a fitted model in one file that contains only numbers and text.
 
     Parameters
     ----------
     estimator : estimator
         A fitted estimator of this package, or scikit-learn's `Pipeline`,
         `FeatureUnion`, `FrozenEstimator`, `VotingRegressor`, `StackingRegressor` or
-        `TransformedTargetRegressor` around such estimators; it is not changed.
-        `callbacks` are code and are left out, with a warning. A `pretrained`
-        estimator is saved along; a path stays a path, and so do the weights of
-        a `MATEncoder` that are read from a file.
+        `TransformedTargetRegressor` around such estimators; it is not modified.
+        `callbacks` are code and are omitted, with a warning. A `pretrained` estimator
+        is saved as well; a path is stored as a path, as are the weights of a
+        `MATEncoder` that are read from a file.
     path : path-like
         The file to write. It is replaced only when the new one is complete.
     include_expression : bool, default=False
-        Whether to store the tables `expression`. They are left out unless asked for:
-        a file that is passed on should not hold patients, or profiles whose terms
-        forbid that. Without them the loaded model has ``expression=None``: give it a
-        table by ``set_params(expression=...)``, or X with one column per gene. In
-        the process that saved the file, the table is found again while it exists.
+        Whether to store the tables `expression`. By default they are omitted: a file
+        that is shared should not contain patient data, or profiles whose terms of use
+        forbid sharing. Without them the loaded model has ``expression=None``: set a
+        table by ``set_params(expression=...)``, or pass X with one column per gene. In
+        the process that saved the file, the table is restored while it exists.
     card : str or mapping, default=None
-        What a reader has to know of the model: data and their terms, measured
-        errors, limits. Text, or what JSON can hold. See :func:`inspect_model`.
+        Documentation of the model: data and their terms of use, measured errors,
+        limits. Text or a JSON-serialisable mapping. See :func:`inspect_model`.
 
     Raises
     ------
     InputError
-        If `estimator` is of a class that is not stored, or holds something that
-        cannot be written; the message names it.
+        If `estimator` is of an unsupported class, or contains a value that cannot be
+        written; the message names it.
     NotFittedError
         If `estimator` is not fitted.
 
     See Also
     --------
     load_model : Read the file.
-    inspect_model : Look into the file without loading the model.
+    inspect_model : Read information from the file without loading the model.
 
     Notes
     -----
     Kernel models (`PairwiseKernelRidge`, `SVMResponse`) predict by comparison with
-    their training cells, whose expression is part of the model and of its file
-    whatever `include_expression` says.
+    their training cells, whose expression is part of the model and is always stored.
 
-    The estimators on trees are not stored: `skops.io.dump` writes them as data.
+    Tree-based estimators are not supported: `skops.io.dump` writes them as data.
 
     Examples
     --------
@@ -117,10 +116,10 @@ def save_model(
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
-    """Load a model that `save_model` wrote.
+    """Load a model written by `save_model`.
 
-    No code of the file runs: it holds arrays, and text that names classes from a
-    fixed list. Every byte is checked against its checksum first.
+    No code of the file is executed: it contains arrays, and text that names classes of
+    a fixed list. Its checksums are verified first.
 
     Parameters
     ----------
@@ -130,17 +129,16 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     estimator : estimator
-        The fitted model. It predicts the same numbers, to the last bit, on the
-        same kind of device; without its CUDA device it is loaded to the CPU. Where
-        the file was saved without the table `expression`, set it by
-        ``set_params(expression=...)``.
+        The fitted model. On the same kind of device its predictions are identical, to
+        the last bit; without its CUDA device it is loaded to the CPU. If the file was
+        saved without the table `expression`, set it by ``set_params(expression=...)``.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ModelFileError
-        If the file is damaged, truncated, no model file or from a newer version.
+        If the file is damaged, truncated, not a model file or from a newer version.
 
     Warns
     -----
@@ -150,7 +148,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     See Also
     --------
     save_model : Write the file.
-    inspect_model : Look into the file without loading the model.
+    inspect_model : Read information from the file without loading the model.
 
     Examples
     --------
@@ -170,7 +168,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
         check_header(manifest)
         model = ValueReader(arrays).read(manifest["model"])
         if stored_name(model) != manifest["class"] or manifest["class"] not in MODELS:
-            msg = f"it holds a {type(model).__name__}, which is not a model."
+            msg = f"it contains a {type(model).__name__}, which is not a model."
             raise ModelFileError(msg)
         check_is_fitted(model)
     except ModelFileError as error:
@@ -195,7 +193,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
 
 def _check_storable(estimator: Any) -> None:
-    """Refuse what is not an estimator that has a place in a model file."""
+    """Reject objects that cannot be stored in a model file."""
     if stored_name(estimator) in MODELS:
         return
     name = type(estimator).__name__
@@ -211,16 +209,16 @@ def _check_storable(estimator: Any) -> None:
 
 
 def _check_card(card: str | Mapping[str, Any] | None) -> Any:
-    """Return a card as JSON holds it."""
+    """Return a card as JSON values."""
     try:
         return json.loads(json.dumps(card, allow_nan=False))
     except (TypeError, ValueError) as error:
-        msg = f"card must be text or what JSON can hold: {error}."
+        msg = f"card must be text or JSON-serialisable: {error}."
         raise InputError(msg) from error
 
 
 def check_header(manifest: dict[str, Any]) -> None:
-    """Refuse other kinds of files and files of the future."""
+    """Reject other kinds of files and newer formats."""
     if manifest["kind"] != _KIND:
         msg = f"it is a {manifest['kind']!r}, not a model written by save_model."
         raise ModelFileError(msg)
@@ -234,7 +232,7 @@ def check_header(manifest: dict[str, Any]) -> None:
 
 
 def _warn_of_version(manifest: dict[str, Any]) -> None:
-    """Warn as scikit-learn does where its version is another."""
+    """Warn, like scikit-learn, about a different version of it."""
     written_by = manifest["versions"].get("scikit-learn")
     if written_by != sklearn.__version__:
         warnings.warn(
@@ -248,7 +246,7 @@ def _warn_of_version(manifest: dict[str, Any]) -> None:
 
 
 def _versions() -> dict[str, str]:
-    """Return the versions of this package and of those it stands on."""
+    """Return the versions of this package and of its main dependencies."""
     versions = {"sklearn_csg2a": __version__}
     for library in _LIBRARIES:
         try:

@@ -1,4 +1,4 @@
-"""From JSON and named arrays back to Python values."""
+"""Conversion of JSON and named arrays to Python values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SPARSE = ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
 
 
 class ValueReader:
-    """Rebuild what :class:`ValueWriter` wrote, from data alone.
+    """Rebuild values written by :class:`ValueWriter`.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class ValueReader:
 
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
         self.arrays = arrays
-        self._instances: dict[str, Any] = {}  # by place in the file
+        self._instances: dict[str, Any] = {}  # by path in the file
         self._readers = {
             "array": self._read_array,
             "bunch": lambda stored: Bunch(**self._read_dict(stored)),
@@ -56,28 +56,28 @@ class ValueReader:
         }
 
     def read(self, stored: Any) -> Any:
-        """Return the value of its JSON."""
+        """Return the value of a JSON object."""
         if not isinstance(stored, dict):
             return stored
         if stored["type"] not in self._readers:
-            msg = f"it holds a value of the unknown type {stored['type']!r}."
+            msg = f"it contains a value of the unknown type {stored['type']!r}."
             raise ModelFileError(msg)
         return self._readers[stored["type"]](stored)
 
     def _read_list(self, stored: dict[str, Any]) -> list[Any]:
         """Rebuild a list."""
-        return [self.read(one) for one in stored["items"]]
+        return [self.read(item) for item in stored["items"]]
 
     def _read_dict(self, stored: dict[str, Any]) -> dict[str, Any]:
         """Rebuild a dictionary."""
-        return {key: self.read(one) for key, one in stored["items"].items()}
+        return {key: self.read(item) for key, item in stored["items"].items()}
 
     def _read_mapping(self, stored: dict[str, Any]) -> dict[Any, Any]:
-        """Rebuild a dictionary with other keys than text."""
-        return {self.read(key): self.read(one) for key, one in stored["pairs"]}
+        """Rebuild a dictionary with keys other than text."""
+        return {self.read(key): self.read(item) for key, item in stored["pairs"]}
 
     def _read_array(self, stored: dict[str, Any]) -> np.ndarray:
-        """Return a copy of an array, as equal ones are stored once."""
+        """Return a copy of an array, because equal arrays are stored once."""
         return self.arrays[stored["name"]].copy()
 
     def _read_array_of_objects(self, stored: dict[str, Any]) -> np.ndarray:
@@ -128,7 +128,7 @@ class ValueReader:
         return entries.asformat(stored["format"])
 
     def _read_random_state(self, stored: dict[str, Any]) -> np.random.RandomState:
-        """Rebuild a RandomState where it stood."""
+        """Rebuild a RandomState in its stored state."""
         rng = np.random.RandomState(0)
         keys = self.read(stored["keys"])
         state = (keys, stored["position"], stored["has_gauss"], stored["gauss"])
@@ -140,15 +140,15 @@ class ValueReader:
         return FrozenEstimator(self.read(stored["estimator"]))
 
     def _read_mat_weights(self, stored: dict[str, Any]) -> MATWeights:
-        """Rebuild the weights of a transformer, arrays shared with the others."""
+        """Rebuild the weights of a transformer, sharing arrays."""
         names = stored["arrays"]["items"]
-        return MATWeights({k: self.arrays[one["name"]] for k, one in names.items()})
+        return MATWeights({k: self.arrays[item["name"]] for k, item in names.items()})
 
     def _read_part(self, stored: dict[str, Any]) -> Any:
         """Rebuild a fitted part of a model from its attributes."""
         cls: Any = find_class(stored["class"])
         if not is_part(stored["class"]):
-            msg = f"it holds a {stored['class']} without its parameters."
+            msg = f"it contains a {stored['class']} without its parameters."
             raise ModelFileError(msg)
         part = cls.__new__(cls)
         vars(part).update(self._read_attributes(stored))
@@ -156,10 +156,10 @@ class ValueReader:
         return part
 
     def _read_instance(self, stored: dict[str, Any]) -> Any:
-        """Build an object of an allowed class and give it its state."""
+        """Build an object of an allowed class and set its state."""
         cls = find_class(stored["class"])
         if is_part(stored["class"]):
-            msg = f"it holds a {stored['class']} where an estimator is expected."
+            msg = f"it contains a {stored['class']} where an estimator is expected."
             raise ModelFileError(msg)
         parameters = self._read_dict(stored["parameters"])
         unknown = sorted(set(parameters) - set(parameter_names(cls)))
@@ -190,7 +190,7 @@ class ValueReader:
 
 
 def _check_weights(path: Any, expected: str) -> None:
-    """Refuse weight files that are not those the model was fitted with."""
+    """Reject weight files other than those the model was fitted with."""
     if file_digest(path) != expected:
         msg = (
             f"the weights {str(path)!r} of its compound encoder have changed since it "

@@ -1,4 +1,4 @@
-"""From Python values to JSON and named arrays."""
+"""Conversion of Python values to JSON and named arrays."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ _NUMERIC = "biuf"  # kinds of NumPy types that are stored as numbers
 
 
 class ValueWriter:
-    """Turn values into JSON; arrays are collected beside it.
+    """Turn values into JSON; arrays are collected separately.
 
-    Plain values stay what they are. Everything else becomes an object with a
-    ``type``, which :class:`ValueReader` knows. Equal arrays are stored once.
+    Plain values are unchanged. Everything else becomes an object with a ``type`` for
+    :class:`ValueReader`. Equal arrays are stored once.
 
     Parameters
     ----------
     include_expression : bool, default=True
-        Whether tables `expression` are stored; if not, what they were is.
+        Whether tables `expression` are stored; if not, only a description is.
 
     Attributes
     ----------
     arrays : dict of str to ndarray
-        The arrays, by the place where they were met first.
+        The arrays, by the path of their first occurrence.
     has_callbacks : bool
-        Whether a model had callbacks, which are left out.
+        Whether a model had callbacks, which are omitted.
     """
 
     def __init__(self, *, include_expression: bool = True) -> None:
@@ -56,7 +56,7 @@ class ValueWriter:
         self.arrays: dict[str, np.ndarray] = {}
         self.has_callbacks = False
         self._names: dict[str, str] = {}
-        self._seen: dict[int, tuple[Any, str]] = {}  # by id; held, so ids stay theirs
+        self._seen: dict[int, tuple[Any, str]] = {}  # by id; references keep ids unique
         self._writers: list[tuple[Any, Callable[[Any, str], Any]]] = [
             (str, lambda value, _: str(value)),
             ((list, tuple), self._write_sequence),
@@ -71,7 +71,7 @@ class ValueWriter:
         ]
 
     def write(self, value: Any, where: str) -> Any:
-        """Return the JSON of a value; `where` names it in files and messages."""
+        """Return the JSON of a value; `where` is its path in files and messages."""
         if isinstance(value, np.generic):
             value = value.item()
         if value is None or isinstance(value, (bool, int, float)):
@@ -83,25 +83,25 @@ class ValueWriter:
 
     def _write_sequence(self, value: list | tuple, where: str) -> dict[str, Any]:
         """Store a list or tuple."""
-        items = [self.write(one, f"{where}/{i}") for i, one in enumerate(value)]
+        items = [self.write(item, f"{where}/{i}") for i, item in enumerate(value)]
         return {"type": "tuple" if isinstance(value, tuple) else "list", "items": items}
 
     def _write_dict(self, value: dict[Any, Any], where: str) -> dict[str, Any]:
-        """Store a dictionary; one with other keys than text as pairs."""
+        """Store a dictionary; as pairs if some keys are not text."""
         if all(isinstance(key, str) for key in value):
-            items = {k: self.write(one, f"{where}/{k}") for k, one in value.items()}
+            items = {k: self.write(item, f"{where}/{k}") for k, item in value.items()}
             kind = "bunch" if isinstance(value, Bunch) else "dict"
             return {"type": kind, "items": items}
         pairs = [
-            [self._write_key(key, where), self.write(one, f"{where}/{i}")]
-            for i, (key, one) in enumerate(value.items())
+            [self._write_key(key, where), self.write(item, f"{where}/{i}")]
+            for i, (key, item) in enumerate(value.items())
         ]
         return {"type": "mapping", "pairs": pairs}
 
     def _write_key(self, key: Any, where: str) -> Any:
         """Store a key of a dictionary: text, a number or a tuple of these."""
         if isinstance(key, tuple):
-            items = [self._write_key(one, where) for one in key]
+            items = [self._write_key(part, where) for part in key]
             return {"type": "tuple", "items": items}
         if isinstance(key, (str, int)):
             return key
@@ -113,12 +113,12 @@ class ValueWriter:
             return {"type": "array", "name": self._add(value, where)}
         if value.dtype.kind not in "OU":
             raise InputError(_refusal(where, f"an array of {value.dtype}"))
-        items = [self._write_scalar(one, where) for one in value.ravel().tolist()]
+        items = [self._write_scalar(entry, where) for entry in value.ravel().tolist()]
         kind = "object" if value.dtype.kind == "O" else "str"
         return {"type": kind, "items": items, "shape": list(value.shape)}
 
     def _add(self, value: np.ndarray, where: str) -> str:
-        """Keep an array, and return the name it is found under."""
+        """Add an array, and return its name."""
         value = np.asarray(value, dtype=value.dtype.newbyteorder("="), order="C")
         content = hashlib.sha256(f"{value.dtype}{value.shape}".encode())
         content.update(value.data if value.size else b"")
@@ -170,8 +170,8 @@ class ValueWriter:
         if isinstance(dtype, np.dtype):
             return {"dtype": str(dtype), "data": self.write(values.to_numpy(), where)}
         if not isinstance(dtype, pd.StringDtype):
-            what = f"values of type {dtype} (use .astype(str), for example)"
-            raise InputError(_refusal(where, what))
+            problem = f"values of type {dtype} (use .astype(str), for example)"
+            raise InputError(_refusal(where, problem))
         array = values.astype(object).to_numpy(copy=True)
         array[pd.isna(array)] = None
         return {"dtype": str(dtype), "data": self.write(array, where)}
@@ -192,11 +192,11 @@ class ValueWriter:
     def _write_random_state(
         self, value: np.random.RandomState, where: str
     ) -> dict[str, Any]:
-        """Store where a RandomState stands; only NumPy's default one has a form."""
+        """Store the state of a RandomState with NumPy's default bit generator."""
         state = value.get_state(legacy=False)
         if state["bit_generator"] != "MT19937":
-            what = f"a RandomState of {state['bit_generator']}"
-            raise InputError(_refusal(where, what))
+            problem = f"a RandomState of {state['bit_generator']}"
+            raise InputError(_refusal(where, problem))
         return {
             "type": "random_state",
             "keys": self._write_array(state["state"]["key"], f"{where}/keys"),
@@ -206,7 +206,7 @@ class ValueWriter:
         }
 
     def _write_frozen(self, value: FrozenEstimator, where: str) -> dict[str, Any]:
-        """Store a frozen estimator with the estimator in it."""
+        """Store a frozen estimator and the estimator in it."""
         return {"type": "frozen", "estimator": self.write(value.estimator, where)}
 
     def _write_mat_weights(self, value: MATWeights, where: str) -> dict[str, Any]:
@@ -217,7 +217,7 @@ class ValueWriter:
         }
 
     def _write_object(self, value: Any, where: str) -> dict[str, Any]:
-        """Store an object of an allowed class; one that is met again by its place."""
+        """Store an object of an allowed class; a repeated one by its path."""
         name = stored_name(value)
         if name is None:
             raise InputError(_refusal_of_object(where, value))
@@ -235,7 +235,7 @@ class ValueWriter:
         }
 
     def _write_estimator(self, value: Any, name: str, where: str) -> dict[str, Any]:
-        """Store parameters, then the rest of an object."""
+        """Store parameters, then the other attributes of an object."""
         state = dict(value.__getstate__() or {})
         parameters = {
             key: state.pop(key) for key in parameter_names(type(value)) if key in state
@@ -259,17 +259,17 @@ class ValueWriter:
 
 
 def _refusal_of_object(where: str, value: Any) -> str:
-    """Say that an object has no place in a model file, and where it has one."""
+    """Return the message for an object that cannot be stored."""
     name = type(value).__name__
     if name in NOT_STORED:
         return f"save_model cannot write a {name} ({where}): {NOT_STORED[name]}."
     return _refusal(where, f"a {name}")
 
 
-def _refusal(where: str, what: str) -> str:
-    """Say that something has no place in a model file."""
+def _refusal(where: str, content: str) -> str:
+    """Return the message for a value that cannot be stored."""
     return (
-        f"save_model cannot write {what} ({where}): model files hold numbers, text "
-        "and the classes of a fixed list only. Replace it with set_params, or use "
+        f"save_model cannot write {content} ({where}): model files contain "
+        "numbers, text and classes of a fixed list. Replace it with set_params, or use "
         "joblib.dump, whose files must come from a source that you trust."
     )

@@ -99,7 +99,7 @@ def test_has_to_be_fitted():
         (make_responses({"B": np.inf}), r"finite.*7 found: row 0 .*'CCCN'.*'B'"),
         (make_responses() * np.nan, r"without any value.*'CCCN'"),
         (make_responses({"B": "text"}), "must hold numbers"),
-        (make_responses().iloc[:1], "has 1 compounds; it takes two or more"),
+        (make_responses().iloc[:1], "has 1 compounds; at least two are needed"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused(responses, message):

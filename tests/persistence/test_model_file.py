@@ -643,7 +643,7 @@ def test_P37_classes_outside_the_list_are_never_imported(saved, tmp_path, monkey
             saved,
             lambda manifest, _, name=name: manifest["model"].update({"class": name}),
         )
-        with pytest.raises(ModelFileError, match="no model file may hold"):
+        with pytest.raises(ModelFileError, match="model files must not contain"):
             load_model(saved)
     assert not canary.exists()
 

@@ -1,4 +1,4 @@
-"""Pretraining of the Molecule Attention Transformer on molecules without labels."""
+"""Pretraining of the Molecule Attention Transformer on unlabelled molecules."""
 
 from sklearn_csg2a.encoders.pretraining.pretrain import pretrain_mat
 

@@ -1,4 +1,4 @@
-"""The masked-atom task: what is hidden, what is asked, how answers are scored."""
+"""The masked-atom task: masking, loss and accuracy."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["AccuracyTable", "MaskedAtomModel", "hide_atoms"]
 
 
 class MaskedAtomModel(nn.Module):
-    """A MAT, a read-out per node, and the vector that stands for a hidden atom.
+    """A MAT, a read-out per node, and the embedding of masked atoms.
 
     Parameters
     ----------
     mat : MAT
         The network to be trained.
     generator : torch.Generator
-        Source of the first weights of the read-out.
+        Source of the initial weights of the read-out.
     """
 
     def __init__(self, mat: MAT, generator: torch.Generator) -> None:
@@ -36,16 +36,16 @@ class MaskedAtomModel(nn.Module):
         self.generator = NodeHead(mat.d_model, N_NODE_FEATURES, generator=generator)
 
     def forward(self, batch: GraphBatch, hidden: Tensor) -> Tensor:
-        """Predict the features of hidden atoms, (hidden atoms, 28)."""
-        seen = torch.where(
+        """Predict the features of masked atoms, (masked atoms, 28)."""
+        visible = torch.where(
             hidden.unsqueeze(-1), self.hidden_atom, batch.node_features
         )  # (batch, nodes, 28)
-        nodes = self.mat(seen, batch.mask, batch.adjacency, batch.distance)
+        nodes = self.mat(visible, batch.mask, batch.adjacency, batch.distance)
         return self.generator(nodes[hidden])
 
 
 def hide_atoms(mask: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
-    """Choose atoms to hide: (batch, nodes) boolean.
+    """Choose atoms to mask: (batch, nodes) boolean.
 
     In each molecule `fraction` of the atoms, at least one, never the dummy node.
     """
@@ -58,23 +58,23 @@ def hide_atoms(mask: Tensor, fraction: float, generator: torch.Generator) -> Ten
 
 
 def masked_atom_loss(logits: Tensor, features: Tensor) -> Tensor:
-    """Sum the losses of all feature groups; both inputs are (hidden atoms, 28).
+    """Sum the losses of all feature groups; both inputs are (masked atoms, 28).
 
-    Cross-entropy for the groups of which exactly one feature holds, binary
-    cross-entropy for single features (ring, aromatic), each a mean over atoms.
+    Cross-entropy for one-hot groups, binary cross-entropy for single features (ring,
+    aromatic), each a mean over atoms.
     """
     loss = logits.new_zeros((), dtype=torch.float32)
     for columns in FEATURE_GROUPS.values():
-        asked, answer = features[:, columns], logits[:, columns].float()
-        if asked.shape[1] > 1:
-            loss = loss + functional.cross_entropy(answer, asked)
+        target, score = features[:, columns], logits[:, columns].float()
+        if target.shape[1] > 1:
+            loss = loss + functional.cross_entropy(score, target)
         else:
-            loss = loss + functional.binary_cross_entropy_with_logits(answer, asked)
+            loss = loss + functional.binary_cross_entropy_with_logits(score, target)
     return loss
 
 
 class AccuracyTable:
-    """Count right answers per feature group, and what the best constant gets."""
+    """Count correct predictions per feature group, and those of the best constant."""
 
     def __init__(self) -> None:
         self._right = dict.fromkeys(FEATURE_GROUPS, 0)
@@ -84,7 +84,7 @@ class AccuracyTable:
         }
 
     def add(self, logits: Tensor, features: Tensor) -> None:
-        """Take in the answers for some hidden atoms, (hidden atoms, 28) twice."""
+        """Add predictions for some masked atoms, both inputs (masked atoms, 28)."""
         for name, columns in FEATURE_GROUPS.items():
             truth = _classes(features[:, columns], 0.5)
             answer = _classes(logits[:, columns], 0.0)
@@ -107,7 +107,7 @@ class AccuracyTable:
 
 
 def _classes(values: Tensor, threshold: float) -> Tensor:
-    """Return the class of each row: its largest column, or whether it is above."""
+    """Return the class of each row: the largest column, or whether it is positive."""
     if values.shape[1] > 1:
         return values.argmax(dim=1)
     return (values[:, 0] > threshold).long()

@@ -1,4 +1,4 @@
-"""Many molecules in few arrays, on disk in shards and in memory end to end."""
+"""Many molecules in few arrays: shards on disk, concatenated in memory."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class GraphBatch:
     """Padded graphs; node 0 of each is the dummy node."""
 
     node_features: Tensor  # (batch, nodes, 28)
-    mask: Tensor  # (batch, nodes), True for real nodes, the dummy included
+    mask: Tensor  # (batch, nodes), True for real nodes, including the dummy
     adjacency: Tensor  # (batch, nodes, nodes)
     distance: Tensor  # (batch, nodes, nodes) angstrom
 
 
 @dataclass
 class PackedMolecules:
-    """The atoms of all molecules one after the other, and their bonds.
+    """Concatenated atoms of many molecules, and their bonds.
 
-    For many molecules: an eighth of the memory of the graphs that
-    :class:`~sklearn_csg2a.nn.molecules.Molecules` keeps on the device for a fit.
+    Needs an eighth of the memory of :class:`~sklearn_csg2a.nn.molecules.Molecules`,
+    which holds the graphs of a fit on the device.
     """
 
     smiles: np.ndarray  # (molecules,)
@@ -56,7 +56,7 @@ class PackedMolecules:
 
     @classmethod
     def join(cls, parts: Sequence[PackedMolecules]) -> PackedMolecules:
-        """Put parts one after the other."""
+        """Concatenate parts."""
         names = [field.name for field in fields(cls)]
         return cls(*(np.concatenate([getattr(p, k) for p in parts]) for k in names))
 
@@ -110,12 +110,12 @@ def pack_molecules(
     on_shard: Callable[[int, int], None],
     **settings: int,
 ) -> PackedMolecules:
-    """Find the coordinates of molecules shard by shard and keep them on disk.
+    """Compute coordinates of molecules shard by shard and cache them on disk.
 
-    Left out are molecules that cannot be read, have one atom or more than
-    `max_atoms`, need longer than `timeout` seconds, or came before. A shard that is
-    there already is not computed again. `on_shard` is called with the number of
-    shards that are ready and their total.
+    Molecules are skipped if they cannot be read, have one atom or more than
+    `max_atoms`, need longer than `timeout` seconds, or are repeated. Existing shards
+    are not recomputed. `on_shard` is called with the number of finished shards and
+    their total.
     """
     store = ArrayStore(directory)
     shards = {}
@@ -133,14 +133,14 @@ def pack_molecules(
         packed[key] = next(computed)
         on_shard(ready, len(shards))
     molecules = PackedMolecules.join(
-        [PackedMolecules(**one) for one in packed.values()]
+        [PackedMolecules(**arrays) for arrays in packed.values()]
     )
     first = np.sort(np.unique(molecules.smiles, return_index=True)[1])
     return molecules if len(first) == len(molecules) else molecules.take(first)
 
 
 def shard_key(smiles: Sequence[str], settings: dict[str, int]) -> str:
-    """Return the name under which these molecules are kept."""
+    """Return the cache key of molecules."""
     content = {"smiles": list(smiles), "rdkit": rdkit.__version__, "format": _FORMAT}
     return content_hash(content | settings)
 
@@ -150,15 +150,15 @@ def pack(
 ) -> PackedMolecules:
     """Pack molecules from canonical SMILES and coordinates of their heavy atoms."""
     features, bonds = [], []
-    for one, positions in zip(canonical, coordinates, strict=True):
-        graph = build_graph(parse_smiles(one), positions)
+    for text, positions in zip(canonical, coordinates, strict=True):
+        graph = build_graph(parse_smiles(text), positions)
         features.append(graph.node_features[1:, 1:].astype(np.uint8))
         begin, end = np.nonzero(np.triu(graph.adjacency[1:, 1:], k=1))
         bonds.append(np.column_stack([begin, end]).astype(np.uint8))
     return PackedMolecules(
         np.asarray(canonical, dtype=np.str_),
-        np.asarray([len(one) for one in features], dtype=np.int64),
-        np.asarray([len(one) for one in bonds], dtype=np.int64),
+        np.asarray([len(rows) for rows in features], dtype=np.int64),
+        np.asarray([len(rows) for rows in bonds], dtype=np.int64),
         _stack(features, (0, N_NODE_FEATURES - 1), np.uint8),
         _stack(list(coordinates), (0, 3), np.float32),
         _stack(bonds, (0, 2), np.uint8),
@@ -168,20 +168,20 @@ def pack(
 def _write_shard(
     smiles: list[str], store: ArrayStore, key: str, settings: dict[str, int]
 ) -> dict[str, np.ndarray]:
-    """Find the coordinates of one shard's molecules and keep them."""
+    """Compute the coordinates of one shard and store them."""
     canonical, coordinates = [], []
-    for one in smiles:
-        if smiles_problem(one) is not None:
+    for compound in smiles:
+        if smiles_problem(compound) is not None:
             continue
-        text = canonical_smiles(one)
+        text = canonical_smiles(compound)
         if not 1 < parse_smiles(text).GetNumHeavyAtoms() <= settings["max_atoms"]:
             continue
-        found = embed_conformer(
+        conformer = embed_conformer(
             text, seed=settings["seed"], timeout=settings["timeout"]
         )
-        if not found.timed_out:
+        if not conformer.timed_out:
             canonical.append(text)
-            coordinates.append(found.coordinates.astype(np.float32))
+            coordinates.append(conformer.coordinates.astype(np.float32))
     arrays = vars(pack(canonical, coordinates))
     store.store(key, arrays)
     return arrays
@@ -190,7 +190,7 @@ def _write_shard(
 def _stack(
     parts: list[np.ndarray], empty: tuple[int, int], dtype: type[np.generic]
 ) -> np.ndarray:
-    """Join arrays along the first axis, also none."""
+    """Concatenate arrays along the first axis; the list may be empty."""
     if not parts:
         return np.zeros(empty, dtype=dtype)
     return np.concatenate(parts).astype(dtype, copy=False)
@@ -199,7 +199,7 @@ def _stack(
 def _members(
     counts: np.ndarray, index: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return where the members of some groups are, their group, their place in it."""
+    """Return positions of the members of groups, their group and rank in it."""
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     chosen = counts[index]
     owner = np.repeat(np.arange(len(index)), chosen)

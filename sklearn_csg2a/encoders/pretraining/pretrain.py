@@ -1,4 +1,4 @@
-"""Training of a Molecule Attention Transformer on molecules without labels."""
+"""Pretraining of a Molecule Attention Transformer on unlabelled molecules."""
 
 from __future__ import annotations
 
@@ -45,75 +45,75 @@ def pretrain_mat(
     random_state: int = 0,
     verbose: int = 0,
 ) -> Bunch:
-    """Train a MAT to tell hidden atoms from the rest of their molecule.
+    """Train a MAT to predict masked atoms from the rest of their molecule.
 
-    In every molecule some atoms are replaced by one learned vector; bonds and
-    distances stay. The network predicts the features of the hidden atoms.
-    Coordinates are searched in parallel and kept in `directory`, and the training
-    is written there every two minutes: calling the function again with the same
-    arguments goes on where it stopped, with the same result.
+    In every molecule some atoms are replaced by a learned vector; bonds and distances
+    are unchanged. The network predicts the features of the masked atoms. Coordinates
+    are computed in parallel and stored in `directory`, together with a checkpoint every
+    two minutes: another call with the same arguments resumes the training, with the
+    same result.
 
     Parameters
     ----------
     smiles : sequence of str
         Molecules. Those that cannot be read, have a single heavy atom or more than
-        `max_atoms`, or came before are left out.
+        `max_atoms`, or are repeated are skipped.
     directory : path-like
-        Folder for coordinates, checkpoint and weights; made if absent.
+        Folder for coordinates, checkpoint and weights; created if absent.
     d_model, n_layers, n_heads : int
         Size of the network; `d_model` is a multiple of `n_heads`.
     masked : float, default=0.15
-        Share of the atoms of a molecule that is hidden, at least one atom.
+        Share of the atoms of a molecule that are masked, at least one atom.
     held_out : float, default=0.02
-        Share of the molecules that is never trained on, for the accuracy.
+        Share of the molecules that are held out to measure the accuracy.
     max_epochs, batch_size : int
-        Passes over the molecules, molecules per step.
+        Number of passes over the molecules, and molecules per step.
     learning_rate : float, default=1e-3
-        Peak of the schedule: a linear rise, then half a cosine down to zero.
+        Peak of the schedule: a linear increase, then a half cosine down to zero.
     warmup : float, default=0.05
-        Share of the steps in which the rate rises.
+        Share of the steps in which the rate increases.
     max_atoms : int, default=60
         Largest number of heavy atoms.
     timeout : int, default=60
         Seconds for the coordinates of one molecule.
     device : str, default="auto"
-        "auto" takes a GPU where there is one.
+        "auto" uses a GPU if available.
     precision : {"float32", "bf16"}, default="float32"
-        Of the matrix products in training.
+        Precision of the matrix products in training.
     n_jobs : int, default=None
-        Processes that search coordinates, as in joblib.
+        Number of processes that compute coordinates, as in joblib.
     random_state : int, default=0
-        Seed of coordinates, weights, batches and hidden atoms.
+        Seed of coordinates, weights, batches and masked atoms.
     verbose : int, default=0
-        1 shows one line of progress.
+        1 shows a progress line.
 
     Returns
     -------
     result : Bunch
         ``weights``, the path of the safetensors file for ``MATEncoder(weights=)``;
-        ``accuracy``, a table of the share of held-out hidden atoms told right and
-        the share of the most frequent class, per feature group; ``history``, a
-        table with one row per epoch; ``n_molecules`` trained on; ``interrupted``.
+        ``accuracy``, a table of the accuracy on masked atoms of held-out molecules and
+        the share of the most frequent class, per feature group; ``history``, a table
+        with one row per epoch; ``n_molecules`` trained on; ``interrupted``.
 
     Raises
     ------
     InputError
-        If a setting is out of range or too few molecules are left.
+        If a setting is out of range or there are too few molecules.
     CheckpointError
-        If `directory` holds the training of other molecules or settings.
+        If `directory` contains the training of other molecules or settings.
     DivergedError
         If the loss stops being finite.
 
     Warns
     -----
     InterruptedFitWarning
-        After Ctrl-C; the weights so far are written.
+        After Ctrl-C; the current weights are written.
 
     References
     ----------
     Maziarka et al. "Molecule Attention Transformer", arXiv:2002.08264, 2020. The
-    recipe (masking, loss by feature group, schedule) is this package's own: no
-    pretraining code of the authors was ever published.
+    details (masking, loss by feature group, schedule) are specific to this package: the
+    authors published no pretraining code.
 
     Examples
     --------

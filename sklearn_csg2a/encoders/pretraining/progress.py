@@ -25,7 +25,7 @@ class PretrainingProgress:
             self._line.update(ready)
 
     def begin(self, step: int, total: int) -> None:
-        """Start to count steps."""
+        """Start the line of steps."""
         self.end()
         if step < total:
             self._start("step", step, total)
@@ -38,12 +38,12 @@ class PretrainingProgress:
             self._line.update(step, f"loss {self._loss:.4g}")
 
     def end(self) -> None:
-        """Leave the line."""
+        """Close the line."""
         if self._line is not None:
             self._line.close()
             self._line = None
 
-    def _start(self, what: str, done: int, total: int) -> None:
+    def _start(self, unit: str, done: int, total: int) -> None:
         """Start a line."""
         if self.enabled:
-            self._line = ProgressLine(total, what, start=done)
+            self._line = ProgressLine(total, unit, start=done)

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["MaskedAtomTraining", "PretrainingSettings"]
 
 _LOGGER = logging.getLogger("sklearn_csg2a")
-_WIDTH_STEP = 8  # nodes; few widths, so that few shapes are compiled
-_SORTED_BATCHES = 64  # batches that are sorted by size together
+_WIDTH_STEP = 8  # padded widths; few, so that few shapes are compiled
+_SORTED_BATCHES = 64  # number of batches that are sorted by size together
 _CHECKPOINT_SECONDS = 120
 _CHECKPOINT = "checkpoint.pt"
 _WEIGHTS = "mat.safetensors"
@@ -51,7 +51,7 @@ _WEIGHTS = "mat.safetensors"
 
 @dataclass(frozen=True)
 class PretrainingSettings:
-    """What decides the weights besides the molecules."""
+    """Settings that determine the weights."""
 
     d_model: int
     n_layers: int
@@ -66,7 +66,7 @@ class PretrainingSettings:
     random_state: int
 
     def __post_init__(self) -> None:
-        """Refuse values that cannot work."""
+        """Reject invalid values."""
         for name in ("masked", "held_out"):
             if not 0 < getattr(self, name) < 1:
                 msg = f"{name}={getattr(self, name)!r} must lie between 0 and 1."
@@ -123,17 +123,17 @@ class MaskedAtomTraining:
         )
         self.step = 0
         self.history: list[dict[str, float]] = []
-        self.losses: list[float] = []  # of the epoch that runs
+        self.losses: list[float] = []  # of the current epoch
         self.interrupted = False
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimisation steps in one pass."""
+        """Optimisation steps per pass."""
         return math.ceil(len(self.train) / self.settings.batch_size)
 
     @property
     def n_steps(self) -> int:
-        """Optimisation steps in all."""
+        """Total number of optimisation steps."""
         return self.steps_per_epoch * self.settings.max_epochs
 
     def run(self, progress: PretrainingProgress) -> None:
@@ -149,7 +149,7 @@ class MaskedAtomTraining:
                         self.save()
                         written = time.monotonic()
                 self._end_epoch()
-        except KeyboardInterrupt:  # maybe in the middle of a step: it is not saved
+        except KeyboardInterrupt:  # possibly within a step, so it is not saved
             self.interrupted = True
             warnings.warn(
                 f"Pretraining was interrupted at step {self.step} of {self.n_steps}; "
@@ -162,7 +162,7 @@ class MaskedAtomTraining:
             progress.end()
 
     def _batches_left(self) -> Iterator[tuple[np.ndarray, int]]:
-        """Yield the batches of this epoch that were not trained on yet."""
+        """Yield the remaining batches of this epoch."""
         epoch = len(self.history)
         done = self.step - epoch * self.steps_per_epoch
         seed = [self.settings.random_state, epoch]
@@ -203,7 +203,7 @@ class MaskedAtomTraining:
         return self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
     def _hide(self, batch: GraphBatch, number: int) -> torch.Tensor:
-        """Choose the hidden atoms of a batch, always the same for its number."""
+        """Choose the masked atoms of a batch, determined by its number."""
         seed = np.random.SeedSequence([self.settings.random_state, number])
         rng = torch.Generator().manual_seed(int(seed.generate_state(1)[0]))
         return hide_atoms(batch.mask, self.settings.masked, rng)
@@ -215,7 +215,7 @@ class MaskedAtomTraining:
         )
 
     def _end_epoch(self) -> None:
-        """Judge the network on held-out molecules; write all down."""
+        """Evaluate the network on held-out molecules; write the results."""
         loss, accuracy = self.evaluate()
         row = {"epoch": len(self.history) + 1, "train_loss": _mean(self.losses)}
         row["valid_loss"] = loss
@@ -244,7 +244,7 @@ class MaskedAtomTraining:
         return losses / n_atoms, scores.table()
 
     def save(self) -> None:
-        """Write the checkpoint, whole or not at all."""
+        """Write the checkpoint atomically."""
         content = {
             "identity": self.identity,
             "model": self.model.state_dict(),
@@ -257,7 +257,7 @@ class MaskedAtomTraining:
             torch.save(content, file)
 
     def resume(self) -> None:
-        """Go on from the checkpoint, if there is one."""
+        """Resume from the checkpoint, if there is one."""
         path = self.folder / _CHECKPOINT
         if not path.exists():
             return
@@ -267,7 +267,7 @@ class MaskedAtomTraining:
         if content["identity"] != self.identity:
             msg = (
                 f"{path} belongs to a pretraining with other molecules or settings; "
-                "choose another directory, or delete it to start anew."
+                "choose another directory, or delete it to restart."
             )
             raise CheckpointError(msg)
         self.model.load_state_dict(content["model"])
@@ -277,7 +277,7 @@ class MaskedAtomTraining:
         self.history = content["history"]
 
     def write_weights(self) -> Path:
-        """Write the weights of the network alone; return the path."""
+        """Write the weights of the network; return the path."""
         weights = {k: v.cpu() for k, v in self.model.mat.state_dict().items()}
         metadata = {
             "n_heads": str(self.settings.n_heads),
@@ -298,7 +298,7 @@ def _separate(
     n_held_out = max(1, round(settings.held_out * len(molecules)))
     if len(molecules) - n_held_out < 1:
         msg = (
-            f"{len(molecules)} usable molecules are too few to train on and hold out "
+            f"{len(molecules)} usable molecules are too few to train and hold out "
             f"{settings.held_out:.0%}; give more."
         )
         raise InputError(msg)
@@ -312,7 +312,7 @@ def _separate(
 def _by_size(
     order: np.ndarray, n_atoms: np.ndarray, batch_size: int, seed: list[int]
 ) -> list[tuple[np.ndarray, int]]:
-    """Cut an order into batches of molecules of like size; return their widths."""
+    """Split an order into batches of similar size; return their widths."""
     batches = []
     for start in range(0, len(order), batch_size * _SORTED_BATCHES):
         some = order[start : start + batch_size * _SORTED_BATCHES]
@@ -326,10 +326,10 @@ def _by_size(
 
 
 def _to(batch: GraphBatch, device: torch.device) -> GraphBatch:
-    """Move a batch."""
+    """Move a batch to a device."""
     return type(batch)(**{k: v.to(device) for k, v in vars(batch).items()})
 
 
 def _mean(values: Sequence[float]) -> float:
-    """Return the mean, NaN of nothing."""
+    """Return the mean, NaN for an empty list."""
     return float(np.mean(values)) if len(values) else math.nan
