@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_csg2a._utils.sharing import SharesTables
-from sklearn_csg2a._utils.sklearn_compat import StrOptions, fit_context, validate_plain
+from sklearn_csg2a._utils.sklearn_compat import StrOptions, fit_context
 from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
-from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn.threads import steady_threads
-from sklearn_csg2a.treatments import is_plain, read_response, read_treatments
-from sklearn_csg2a.treatments._scale import measure_scale, warn_other_scale
+from sklearn_csg2a.treatments import read_response
+from sklearn_csg2a.treatments._mixin import TreatmentRegressor, require_two_rows
+from sklearn_csg2a.treatments._scale import measure_scale
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Self
 
     from sklearn_csg2a.treatments import Treatments
@@ -99,7 +95,7 @@ class Standardizer:
         return (values - self.mean) / self.spread
 
 
-class FeatureRegressor(SharesTables, RegressorMixin, BaseEstimator):
+class FeatureRegressor(TreatmentRegressor):
     """A regressor that sees basal expression, encoded compounds, dose and time."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -110,11 +106,7 @@ class FeatureRegressor(SharesTables, RegressorMixin, BaseEstimator):
         "on_invalid_smiles": [StrOptions({"raise", "nan"})],
     }
 
-    expression: pd.DataFrame | None
     compound_encoder: Any
-    columns: Mapping[str, str] | None
-    missing_genes: str
-    on_invalid_smiles: str
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any) -> Self:
@@ -137,17 +129,20 @@ class FeatureRegressor(SharesTables, RegressorMixin, BaseEstimator):
         InputError
             If X or y cannot be used; the message names row, column and value.
         """
+        with steady_threads():
+            return self._fit_a_copy(X, y)
+
+    def _fit_in_place(self, X: Any, y: Any) -> None:
+        """Read X and y, then learn."""
         treatments = self._read_for_fit(X)
         response = read_response(y, treatments, estimator_name=type(self).__name__)
-        if treatments.n_rows < 2:
-            msg = "Found n_samples=1; training needs at least 2 treatments."
-            raise InputError(msg)
+        require_two_rows(treatments)
         self.genes_ = np.asarray(treatments.genes, dtype=object)
-        self._has_compounds = treatments.has_compounds
+        self._fitted_ranges = {  # what never changes is not learned from
+            name: ends for name, ends in treatments.ranges.items() if len(set(ends)) > 1
+        }
         self._expression_scale = measure_scale(treatments)
-        with steady_threads():
-            self._fit(X, y, treatments, response)
-        return self
+        self._fit(X, y, treatments, response)
 
     @steady_threads()
     def predict(self, X: Any) -> np.ndarray:
@@ -169,14 +164,7 @@ class FeatureRegressor(SharesTables, RegressorMixin, BaseEstimator):
         InputError
             If X cannot be used; the message names row, column and value.
         """
-        treatments = self._read_for_predict(X)
-        valid = treatments.compound_index >= 0
-        response = np.full(treatments.n_rows, np.nan)
-        if valid.all():
-            return self._predict(treatments)
-        if valid.any():
-            response[valid] = self._predict(treatments.take(valid))
-        return response
+        return self._predict_rows(X, self._predict)
 
     @abstractmethod
     def _fit(
@@ -187,44 +175,6 @@ class FeatureRegressor(SharesTables, RegressorMixin, BaseEstimator):
     @abstractmethod
     def _predict(self, treatments: Treatments) -> np.ndarray:
         """Return the response of treatments whose compounds are valid, (n_rows,)."""
-
-    def _read_for_fit(self, X: Any) -> Treatments:
-        """Read X and set what scikit-learn records of it."""
-        plain = is_plain(X, self.columns, self.expression)
-        if plain:
-            validate_plain(self, X, reset=True)
-        treatments = read_treatments(
-            X,
-            expression=self.expression,
-            columns=self.columns,
-            missing_genes=self.missing_genes,
-            estimator_name=type(self).__name__,
-        )
-        if not plain:
-            validate_data(self, X, reset=True, skip_check_array=True)
-        self._fitted_ranges = {  # what never changes is not learned from
-            name: ends for name, ends in treatments.ranges.items() if len(set(ends)) > 1
-        }
-        return treatments
-
-    def _read_for_predict(self, X: Any) -> Treatments:
-        """Read X as the fitted model knows it."""
-        check_is_fitted(self)
-        if not self._has_compounds and is_plain(X, self.columns, None):
-            validate_plain(self, X, reset=False)
-        treatments = read_treatments(
-            X,
-            expression=self.expression,
-            columns=self.columns,
-            genes=tuple(self.genes_),
-            missing_genes=self.missing_genes,
-            on_invalid_smiles=self.on_invalid_smiles,
-            fitted_ranges=self._fitted_ranges,
-            has_compounds=self._has_compounds,
-            estimator_name=type(self).__name__,
-        )
-        warn_other_scale(self, treatments)
-        return treatments
 
     def _fit_encoder(self, treatments: Treatments) -> np.ndarray:
         """Fit the compound encoder; return its encodings, (n_compounds, dim)."""

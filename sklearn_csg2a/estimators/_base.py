@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import (
@@ -20,7 +18,6 @@ from sklearn_csg2a._utils.sklearn_compat import (
     Interval,
     StrOptions,
     fit_context,
-    validate_plain,
 )
 from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
 from sklearn_csg2a.estimators._trained_encoder import (
@@ -40,11 +37,11 @@ from sklearn_csg2a.training.loop import TrainingSettings, train_network
 from sklearn_csg2a.training.processes import join_processes
 from sklearn_csg2a.training.rows import choose_batch_size, split_rows
 from sklearn_csg2a.training.state import NetworkState
-from sklearn_csg2a.treatments import is_plain, read_treatments
-from sklearn_csg2a.treatments._scale import measure_scale, warn_other_scale
+from sklearn_csg2a.treatments._mixin import TreatmentRegressor, require_two_rows
+from sklearn_csg2a.treatments._scale import measure_scale
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Self
 
     from torch import nn
 
@@ -58,12 +55,11 @@ __all__ = ["BaseCSG2A"]
 _SEEDS = ("network", "batches", "dropout", "validation")
 
 
-class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
+class BaseCSG2A(NetworkState, TreatmentRegressor):
     """Fit and predict with a CSG2A network; see the two public estimators."""
 
     encoder_: Any
     _encoder_is_trained = False  # whether a fit changed the weights of `encoder_`
-    _fitted_ranges: dict[str, list[float]] | None = None  # of dose and time
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "expression": [pd.DataFrame, None],
@@ -101,7 +97,7 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
     }
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any) -> BaseCSG2A:
+    def fit(self, X: Any, y: Any) -> Self:
         """Fit the model.
 
         Parameters
@@ -126,20 +122,15 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
             If `checkpoint` belongs to another fit.
         """
         check_resumable(self.checkpoint, self.random_state)
-        fitted = type(self).__new__(type(self))
-        fitted.__dict__.update(self.__dict__)
+        use_one_thread_after_fork()
         with steady_threads():
-            fitted._fit_in_place(X, y)  # noqa: SLF001 (its own class)
-        self._take_over(fitted)
-        return self
+            return self._fit_a_copy(X, y)
 
     def _fit_in_place(self, X: Any, y: Any) -> None:
-        """Fit; an error leaves the estimator half fitted, so `fit` gives a copy."""
+        """Read X and y, then train a new network or the fitted one."""
         treatments = self._read_for_fit(X)
         response = self._read_target(y, treatments)
-        if treatments.n_rows < 2:
-            msg = "Found n_samples=1; training needs at least 2 treatments."
-            raise InputError(msg)
+        require_two_rows(treatments)
         seeds = dict(zip(_SEEDS, draw_seeds(self.random_state, 4), strict=True))
         validation = self.validation if self.early_stopping else None
         train_rows, valid_rows = split_rows(
@@ -195,40 +186,21 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         self.genes_ = np.asarray(treatments.genes, dtype=object)
         self._remember(treatments, location, scale, net, best, seeds)
 
-    def _take_over(self, fitted: BaseCSG2A) -> None:
-        """Become a fitted copy of this estimator."""
-        forgotten = set(self.__dict__) - set(fitted.__dict__)
-        self.__dict__.update(fitted.__dict__)
-        for name in forgotten:
-            del self.__dict__[name]
-
     def _read_for_fit(self, X: Any) -> Treatments:
-        """Read X and set what scikit-learn records of it."""
-        use_one_thread_after_fork()
-        plain = is_plain(X, self.columns, self.expression)
-        if plain:
-            validate_plain(self, X, reset=True)
-        genes = self._genes_to_read(plain=plain)
+        """Read X; a fit that goes on needs the genes of the first."""
         try:
-            treatments = read_treatments(
-                X,
-                expression=self.expression,
-                columns=self.columns,
-                genes=genes,
-                missing_genes=self.missing_genes,
-                default_dose=self.default_dose,
-                default_time=self.default_time,
-                estimator_name=type(self).__name__,
-            )
+            treatments = super()._read_for_fit(X)
         except GeneMismatchError as error:
             if not self._continues:
                 raise
             msg = f"warm_start=True needs the genes of the first fit. {error}"
             raise GeneMismatchError(msg) from error
-        if not plain:
-            validate_data(self, X, reset=True, skip_check_array=True)
         self._fitted_ranges = treatments.ranges
         return treatments
+
+    def _amount_defaults(self) -> dict[str, float]:
+        """Return dose and time where X has none."""
+        return {"default_dose": self.default_dose, "default_time": self.default_time}
 
     @property
     def _continues(self) -> bool:
@@ -241,23 +213,8 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
 
     def _read_for_predict(self, X: Any) -> Treatments:
         """Read X as the fitted model knows it."""
-        check_is_fitted(self)
         use_one_thread_after_fork()
-        if not self._has_compounds and is_plain(X, self.columns, None):
-            validate_plain(self, X, reset=False)
-        return read_treatments(
-            X,
-            expression=self.expression,
-            columns=self.columns,
-            genes=tuple(self.genes_),
-            missing_genes=self.missing_genes,
-            on_invalid_smiles=self.on_invalid_smiles,
-            default_dose=self.default_dose,
-            default_time=self.default_time,
-            fitted_ranges=self._fitted_ranges,
-            has_compounds=self._has_compounds,
-            estimator_name=type(self).__name__,
-        )
+        return super()._read_for_predict(X)
 
     @abstractmethod
     def _read_target(self, y: Any, treatments: Treatments) -> np.ndarray:
@@ -278,7 +235,6 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         self, treatments: Treatments, train_rows: np.ndarray, device: torch.device
     ) -> tuple[np.ndarray | Molecules, int, MAT | None]:
         """Set the encoder; return encodings or graphs, their width, what is trained."""
-        self._has_compounds = treatments.has_compounds
         goes_on = self._continues and self._encoder_is_trained
         if not (goes_on and treatments.has_compounds):
             self.encoder_ = self._fit_encoder(treatments, train_rows)
@@ -383,21 +339,6 @@ class BaseCSG2A(NetworkState, RegressorMixin, BaseEstimator):
         network = self.net_.module_
         device = torch.device(self.device_)
         return self._tensors(treatments, self._encode(treatments), network, device)
-
-    @steady_threads()
-    def _predict_rows(
-        self, X: Any, predict: Callable[[Treatments], np.ndarray], width: int
-    ) -> np.ndarray:
-        """Apply `predict` to the valid rows, (rows, width); NaN in the others."""
-        treatments = self._read_for_predict(X)
-        warn_other_scale(self, treatments)
-        valid = treatments.compound_index >= 0
-        if valid.all():
-            return predict(treatments)
-        result = np.full((treatments.n_rows, width), np.nan)
-        if valid.any():
-            result[valid] = predict(treatments.take(valid))
-        return result
 
     def _to_units(self, centered: torch.Tensor) -> np.ndarray:
         """Return float64 predictions in the units of y."""

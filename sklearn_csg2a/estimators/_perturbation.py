@@ -15,6 +15,7 @@ from sklearn_csg2a.estimators._networks import (
     csg2a_from_state,
 )
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.nn.threads import steady_threads
 from sklearn_csg2a.training.inference import predict_perturbed
 from sklearn_csg2a.treatments import read_response
 
@@ -250,6 +251,7 @@ class PerturbationRegressor(InspectableCSG2A):
         self.random_state = random_state
         self.verbose = verbose
 
+    @steady_threads()
     def predict(self, X: Any) -> np.ndarray:
         """Predict perturbed expression.
 
@@ -269,7 +271,9 @@ class PerturbationRegressor(InspectableCSG2A):
         InputError
             If X cannot be used; the message names row, column and value.
         """
-        values = self._predict_outputs(X)
+        check_is_fitted(self)
+        n_outputs = len(self._location)
+        values = self._predict_rows(X, self._predict_treatments, n_outputs)
         return values[:, 0] if self._single_output else values
 
     def perturbation_distance(self, X: Any) -> np.ndarray:
@@ -292,7 +296,7 @@ class PerturbationRegressor(InspectableCSG2A):
             If the model does not predict one value per gene.
         """
         treatments = self._read_for_predict(X)
-        perturbed = self._predict_outputs(X)
+        perturbed = self.predict(X).reshape(treatments.n_rows, -1)
         if perturbed.shape[1] != treatments.n_genes:
             msg = (
                 f"The model predicts {perturbed.shape[1]} outputs for "
@@ -301,11 +305,6 @@ class PerturbationRegressor(InspectableCSG2A):
             raise InputError(msg)
         basal = treatments.basal_expression[treatments.cell_index]
         return np.linalg.norm(perturbed - basal, axis=1)
-
-    def _predict_outputs(self, X: Any) -> np.ndarray:
-        """Predict X, (rows, outputs)."""
-        check_is_fitted(self)
-        return self._predict_rows(X, self._predict_treatments, len(self._location))
 
     def _predict_treatments(self, treatments: Treatments) -> np.ndarray:
         """Predict validated treatments, (rows, outputs)."""

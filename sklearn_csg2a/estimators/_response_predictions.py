@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a.estimators._inspection import InspectableCSG2A
+from sklearn_csg2a.nn.threads import steady_threads
 from sklearn_csg2a.training.inference import (
     dropout_spread,
     predict_perturbed,
@@ -25,6 +26,7 @@ _DROPOUT_PASSES = 30
 class PredictingResponse(InspectableCSG2A):
     """Predictions of a fitted response network."""
 
+    @steady_threads()
     def predict(
         self, X: Any, return_std: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
@@ -58,6 +60,7 @@ class PredictingResponse(InspectableCSG2A):
         values, std = self._predict_rows(X, self._predict_with_std, 2).T
         return values.copy(), std.copy()
 
+    @steady_threads()
     def predict_perturbation(self, X: Any) -> np.ndarray:
         """Predict the perturbed expression on the way to the response.
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["TrainingSettings", "train_network"]
 
 
-_CALLER_OF_FIT = 5  # stacklevel of a warning of `train_network`
+_CALLER_OF_FIT = 6  # stacklevel of a warning of `train_network`
 
 
 @dataclass

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["choose_batch_size", "hold_out_pairs", "seed_splitter", "split_rows"]
 
 _MUCH = 0.2  # share of all rows held out beyond the requested fraction
-_CALLER_OF_FIT = 6  # stacklevel of a warning of `split_rows`
+_CALLER_OF_FIT = 7  # stacklevel of a warning of `split_rows`
 
 
 def split_rows(

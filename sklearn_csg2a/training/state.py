@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from sklearn.base import BaseEstimator
 
-from sklearn_csg2a._utils.sharing import SharesTables
 from sklearn_csg2a.nn.initialisation import seeded_initialisation
 from sklearn_csg2a.training.device import resolve_device
 from sklearn_csg2a.training.net import wrap_network
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["NetworkState"]
 
 
-class NetworkState(SharesTables, BaseEstimator):
+class NetworkState(BaseEstimator):
     """Turn `net_` into a configuration and NumPy arrays, and back."""
 
     net_: TrainingNet

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import (
@@ -18,12 +16,10 @@ from sklearn_csg2a._utils.sklearn_compat import (
     Interval,
     StrOptions,
     fit_context,
-    validate_plain,
 )
 from sklearn_csg2a.baselines._features import Standardizer
 from sklearn_csg2a.baselines.deep._data import PairDataset, PairTensors
 from sklearn_csg2a.baselines.deep._network import predict_pairs
-from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import set_dropout_generator
 from sklearn_csg2a.nn.initialisation import seeded_initialisation
 from sklearn_csg2a.nn.threads import steady_threads
@@ -32,11 +28,12 @@ from sklearn_csg2a.training.history import history_table
 from sklearn_csg2a.training.loop import TrainingSettings, train_network
 from sklearn_csg2a.training.rows import split_rows
 from sklearn_csg2a.training.state import NetworkState
-from sklearn_csg2a.treatments import is_plain, read_response, read_treatments
-from sklearn_csg2a.treatments._scale import measure_scale, warn_other_scale
+from sklearn_csg2a.treatments import read_response
+from sklearn_csg2a.treatments._mixin import TreatmentRegressor, require_two_rows
+from sklearn_csg2a.treatments._scale import measure_scale
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Self
 
     from torch import nn
@@ -50,7 +47,7 @@ _SMALLEST_BATCH = 16
 _SEEDS = ("network", "batches", "dropout", "validation", "features")
 
 
-class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
+class DeepResponse(NetworkState, TreatmentRegressor):
     """A regressor with one network tower for cells and one for compounds."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -81,7 +78,6 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
     _network_class: ClassVar[type[nn.Module]]
     _largest_batch_size: ClassVar[int]
 
-    expression: pd.DataFrame | None
     max_epochs: int
     batch_size: int | str
     batching: str
@@ -90,9 +86,6 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
     early_stopping: bool
     patience: int
     validation: Any
-    columns: Mapping[str, str] | None
-    missing_genes: str
-    on_invalid_smiles: str
     device: str | torch.device
     precision: str
     callbacks: list[Any] | None
@@ -122,23 +115,15 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
         DivergedError
             If the training loss stops being finite.
         """
-        fitted = type(self).__new__(type(self))
-        fitted.__dict__.update(self.__dict__)
+        use_one_thread_after_fork()
         with steady_threads():
-            fitted._fit_in_place(X, y)  # noqa: SLF001 (its own class)
-        forgotten = set(self.__dict__) - set(fitted.__dict__)
-        self.__dict__.update(fitted.__dict__)
-        for name in forgotten:
-            del self.__dict__[name]
-        return self
+            return self._fit_a_copy(X, y)
 
     def _fit_in_place(self, X: Any, y: Any) -> None:
-        """Fit; an error leaves the estimator half fitted, so `fit` gives a copy."""
+        """Read X and y, then train a new network."""
         treatments = self._read_for_fit(X)
         response = read_response(y, treatments, estimator_name=type(self).__name__)
-        if treatments.n_rows < 2:
-            msg = "Found n_samples=1; training needs at least 2 treatments."
-            raise InputError(msg)
+        require_two_rows(treatments)
         seeds = dict(
             zip(_SEEDS, draw_seeds(self.random_state, len(_SEEDS)), strict=True)
         )
@@ -150,7 +135,6 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
             seeds["validation"],
         )
         self.genes_ = np.asarray(treatments.genes, dtype=object)
-        self._has_compounds = treatments.has_compounds
         target = self._fit_target(response, train_rows)
         training = treatments.take(train_rows)
         self._expression_scale = measure_scale(training)
@@ -220,15 +204,14 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
         InputError
             If X cannot be used; the message names row, column and value.
         """
-        treatments = self._read_for_predict(X)
-        valid = treatments.compound_index >= 0
-        response = np.full(treatments.n_rows, np.nan)
-        if valid.any():
-            kept = treatments if valid.all() else treatments.take(valid)
-            tensors = self._tensors(kept, torch.device(self.device_))
-            outputs = predict_pairs(self.net_.module_, tensors)[:, 0]
-            response[valid] = self._to_units(outputs.cpu().numpy().astype(np.float64))
-        return response
+        use_one_thread_after_fork()
+        return self._predict_rows(X, self._predict_treatments)
+
+    def _predict_treatments(self, treatments: Treatments) -> np.ndarray:
+        """Predict treatments whose compounds are valid, (n_rows,)."""
+        tensors = self._tensors(treatments, torch.device(self.device_))
+        outputs = predict_pairs(self.net_.module_, tensors)[:, 0]
+        return self._to_units(outputs.cpu().numpy().astype(np.float64))
 
     @abstractmethod
     def _configure(self, tensors: PairTensors) -> dict[str, Any]:
@@ -285,42 +268,6 @@ class DeepResponse(NetworkState, RegressorMixin, BaseEstimator):
             treatments.compound_index,
             device,
         )
-
-    def _read_for_fit(self, X: Any) -> Treatments:
-        """Read X and set what scikit-learn records of it."""
-        use_one_thread_after_fork()
-        plain = is_plain(X, self.columns, self.expression)
-        if plain:
-            validate_plain(self, X, reset=True)
-        treatments = read_treatments(
-            X,
-            expression=self.expression,
-            columns=self.columns,
-            missing_genes=self.missing_genes,
-            estimator_name=type(self).__name__,
-        )
-        if not plain:
-            validate_data(self, X, reset=True, skip_check_array=True)
-        return treatments
-
-    def _read_for_predict(self, X: Any) -> Treatments:
-        """Read X as the fitted model knows it."""
-        check_is_fitted(self)
-        use_one_thread_after_fork()
-        if not self._has_compounds and is_plain(X, self.columns, None):
-            validate_plain(self, X, reset=False)
-        treatments = read_treatments(
-            X,
-            expression=self.expression,
-            columns=self.columns,
-            genes=tuple(self.genes_),
-            missing_genes=self.missing_genes,
-            on_invalid_smiles=self.on_invalid_smiles,
-            has_compounds=self._has_compounds,
-            estimator_name=type(self).__name__,
-        )
-        warn_other_scale(self, treatments)
-        return treatments
 
     @classmethod
     def _network_from_state(

@@ -5,18 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_csg2a._utils.sklearn_compat import StrOptions, fit_context, validate_plain
+from sklearn_csg2a._utils.sklearn_compat import StrOptions, fit_context
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn.threads import steady_threads
-from sklearn_csg2a.treatments import (
-    Identifiers,
-    is_plain,
-    read_identifiers,
-    read_response,
-)
+from sklearn_csg2a.treatments import Identifiers, read_identifiers, read_response
+from sklearn_csg2a.treatments._mixin import TreatmentRegressor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +27,7 @@ SHARED_CONSTRAINTS: dict[str, list] = {
 }
 
 
-class NaiveRegressor(RegressorMixin, BaseEstimator):
+class NaiveRegressor(TreatmentRegressor):
     """A regressor that sees only which drug, cell line and tissue a row has."""
 
     _parameter_constraints: ClassVar[dict] = SHARED_CONSTRAINTS
@@ -64,14 +58,18 @@ class NaiveRegressor(RegressorMixin, BaseEstimator):
         self : object
             The fitted model.
         """
+        with steady_threads():
+            return self._fit_a_copy(X, y)
+
+    def _fit_in_place(self, X: Any, y: Any) -> None:
+        """Read X and y, then learn."""
         name = type(self).__name__
-        if is_plain(X, self.columns):
-            validate_plain(self, X, reset=True)
-        identifiers = read_identifiers(
-            X, columns=self.columns, cells=self._uses_cells, estimator_name=name
+        identifiers = self._record(
+            X,
+            lambda _: read_identifiers(
+                X, columns=self.columns, cells=self._uses_cells, estimator_name=name
+            ),
         )
-        if identifiers.has_compounds:
-            validate_data(self, X, reset=True, skip_check_array=True)
         response = read_response(
             y,
             identifiers.n_rows,
@@ -79,13 +77,10 @@ class NaiveRegressor(RegressorMixin, BaseEstimator):
             multi_output=True,
             estimator_name=name,
         )
-        self._has_compounds = identifiers.has_compounds
         self._cell_genes = identifiers.genes
         self._n_dims = response.ndim
         table = response.reshape(len(response), -1)  # (n_rows, n_outputs)
-        with steady_threads():
-            self._fit(X, identifiers, table)
-        return self
+        self._fit(X, identifiers, table)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the response.
@@ -101,10 +96,8 @@ class NaiveRegressor(RegressorMixin, BaseEstimator):
             In the shape of y in fit; NaN in rows whose SMILES is invalid, if
             `on_invalid_smiles` is "nan".
         """
-        check_is_fitted(self)
+        self._check(X)
         name = type(self).__name__
-        if is_plain(X, self.columns) and not self._has_compounds:
-            validate_plain(self, X, reset=False)
         identifiers = read_identifiers(
             X,
             columns=self.columns,
