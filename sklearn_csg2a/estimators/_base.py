@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from abc import abstractmethod
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,27 +21,38 @@ from sklearn_csg2a._utils.sklearn_compat import (
     fit_context,
 )
 from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
+from sklearn_csg2a.estimators._inspection import (
+    attention_maps,
+    predict_grid,
+    top_interactions,
+)
 from sklearn_csg2a.estimators._trained_encoder import (
     keep_trained,
     network_to_train,
     read_molecules,
 )
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
-from sklearn_csg2a.nn import csg2a_part, set_dropout_generator
+from sklearn_csg2a.nn import ResponseNetwork, csg2a_part, set_dropout_generator
 from sklearn_csg2a.nn.initialisation import seeded_initialisation
 from sklearn_csg2a.nn.threads import steady_threads
 from sklearn_csg2a.training.checkpoint import check_resumable, open_checkpoint
 from sklearn_csg2a.training.data import TreatmentDataset, TreatmentTensors
 from sklearn_csg2a.training.device import use_one_thread_after_fork
 from sklearn_csg2a.training.history import history_table
+from sklearn_csg2a.training.inference import encode_conditions
 from sklearn_csg2a.training.loop import TrainingSettings, train_network
 from sklearn_csg2a.training.processes import join_processes
-from sklearn_csg2a.training.rows import choose_batch_size, split_rows
+from sklearn_csg2a.training.rows import (
+    center_and_spread,
+    choose_batch_size,
+    split_rows,
+)
 from sklearn_csg2a.training.state import NetworkState
 from sklearn_csg2a.treatments._mixin import TreatmentRegressor, require_two_rows
 from sklearn_csg2a.treatments._scale import measure_scale
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Self
 
     from torch import nn
@@ -63,6 +75,8 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "expression": [pd.DataFrame, None],
+        "interactome": "no_validation",
+        "compound_encoder": "no_validation",
         "train_encoder": ["boolean"],
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
         "attention": [StrOptions({"paper", "gated", "released", "off"})],
@@ -136,7 +150,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         train_rows, valid_rows = split_rows(
             validation, X, y, treatments, seeds["validation"]
         )
-        location, scale = _center_and_spread(response[train_rows])
+        location, scale = center_and_spread(response[train_rows])
         treatments = self._fit_scaler(treatments, train_rows)
         self._expression_scale = measure_scale(treatments.take(train_rows))
         processes = join_processes(self.device, self.random_state)
@@ -149,12 +163,9 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         network.to(device)
         tensors = self._tensors(treatments, compounds, network, device)
         target = (response - location) / np.where(scale == 0, 1.0, scale)
-        train = self._dataset(tensors, train_rows, target, generators["batches"])
-        valid = (
-            None
-            if valid_rows is None
-            else self._dataset(tensors, valid_rows, target, None)
-        )
+        take = partial(TreatmentDataset.take, tensors, target)
+        train = take(train_rows, generators["batches"])
+        valid = None if valid_rows is None else take(valid_rows)
         settings = TrainingSettings(
             max_epochs=self.max_epochs,
             batch_size=choose_batch_size(self.batch_size, len(train_rows)),
@@ -293,26 +304,13 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         network: nn.Module,
         device: torch.device,
     ) -> TreatmentTensors:
-        """Move the treatments to the device, by unique cell and condition."""
-        return TreatmentTensors.build(
-            treatments, compounds, csg2a_part(network), device
-        )
-
-    @staticmethod
-    def _dataset(
-        tensors: TreatmentTensors,
-        rows: np.ndarray,
-        target: np.ndarray,
-        generator: torch.Generator | None,
-    ) -> TreatmentDataset:
-        """Return a data set of some rows."""
-        device = tensors.basal.device
-        return TreatmentDataset(
-            tensors,
-            torch.from_numpy(np.asarray(rows, dtype=np.int64)).to(device),
-            torch.from_numpy(target[rows].astype(np.float32)).to(device),
-            generator,
-        )
+        """Move the treatments to the device; encode conditions once if frozen."""
+        csg2a = csg2a_part(network)
+        tensors = TreatmentTensors.build(treatments, compounds, csg2a, device)
+        if isinstance(network, ResponseNetwork) and network.freeze:
+            network.eval()
+            tensors.encoded_conditions = encode_conditions(csg2a, tensors)
+        return tensors
 
     def _remember(
         self,
@@ -340,6 +338,97 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         device = torch.device(self.device_)
         return self._tensors(treatments, self._encode(treatments), network, device)
 
+    def attention_maps(
+        self, X: Any, aggregate: str | None = "mean", by: str | None = None
+    ) -> Any:
+        """Build the gene-gene attention of treatments.
+
+        ``A = Q Q^T / sqrt(h) + A_PPI`` (paper, Appendix A.1), in the scale that
+        the network applies it. Fit and predict never build it; this does, so ask
+        for few rows when `aggregate` is None.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_treatments, n_columns)
+            Treatments.
+        aggregate : {"mean", None}, default="mean"
+            Average over treatments, or one matrix per treatment.
+        by : str, default=None
+            Column of X; with ``aggregate="mean"`` one average per value of it.
+
+        Returns
+        -------
+        attention : DataFrame, dict of DataFrame, or ndarray
+            A (n_genes, n_genes) table labelled by gene; with `by` a dict from
+            value to table; with ``aggregate=None`` an array of shape
+            (n_treatments, n_genes, n_genes).
+
+        Raises
+        ------
+        InputError
+            If the model has no attention, or `by` is not a column of X or has no
+            value in some row.
+        """
+        return attention_maps(self, X, aggregate, by)
+
+    def top_interactions(
+        self, X: Any, k: int = 1000, by: str | None = "smiles"
+    ) -> pd.DataFrame:
+        """Rank the gene pairs with the strongest attention.
+
+        The attention is averaged over the treatments of each group, the diagonal
+        is left out and each pair is listed once (paper, Appendix A.6). Pairs are
+        ranked by the absolute value of `score`.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_treatments, n_columns)
+            Treatments.
+        k : int, default=1000
+            Pairs per group; all where there are fewer.
+        by : str, default="smiles"
+            Column of X that groups the treatments, renamed as `columns` says; None,
+            or plain X without compounds, makes one group.
+
+        Returns
+        -------
+        interactions : DataFrame
+            Columns: `by` (if given), gene_i, gene_j, score (attention with the
+            interactome), learned (the score without the interactome) and
+            in_interactome.
+
+        Raises
+        ------
+        InputError
+            If the model has no attention, `k` is not a positive number, or `by` is
+            not a column of X or has no value in some row.
+        """
+        return top_interactions(self, X, k, by)
+
+    def predict_grid(self, cells: Any, smiles: Sequence[str]) -> pd.DataFrame:
+        """Predict every cell with every compound.
+
+        Parameters
+        ----------
+        cells : sequence of str, or DataFrame of shape (n_cells, n_genes)
+            Ids in `expression`, or basal expression itself (index: ids).
+        smiles : sequence of str
+            Compounds.
+
+        Returns
+        -------
+        grid : DataFrame
+            Of shape (n_cells, n_compounds) where the model has one output; with
+            several outputs one row per (cell, compound). Dose and time are
+            `default_dose` and `default_time`.
+
+        Raises
+        ------
+        InputError
+            If a cell or compound is unknown, or one text is given for a list.
+        """
+        return predict_grid(self, cells, smiles)
+
     def _to_units(self, centered: torch.Tensor) -> np.ndarray:
         """Return float64 predictions in the units of y."""
         values = centered.cpu().numpy().astype(np.float64)
@@ -354,14 +443,3 @@ def _generators(
         "batches": torch.Generator().manual_seed(seeds["batches"]),
         "dropout": torch.Generator(device).manual_seed(seeds["dropout"]),
     }
-
-
-def _center_and_spread(response: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean of each output and one spread for all, both (outputs,)."""
-    location = response.mean(axis=0)
-    centered = response - location
-    # a constant output must come back exactly, not within rounding of its mean
-    constant = (response == response[0]).all(axis=0)
-    location = np.where(constant, response[0], location)
-    spread = 0.0 if constant.all() else float(np.sqrt(np.mean(centered**2)))
-    return location, np.full(response.shape[1], spread)

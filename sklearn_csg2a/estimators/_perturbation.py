@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_csg2a.estimators._inspection import InspectableCSG2A
+from sklearn_csg2a.estimators._base import BaseCSG2A
 from sklearn_csg2a.estimators._networks import (
     build_csg2a,
     csg2a_config,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["PerturbationRegressor"]
 
 
-class PerturbationRegressor(InspectableCSG2A):
+class PerturbationRegressor(BaseCSG2A):
     """Predict how compounds change gene expression.
 
     The first step of CSG2A: a network whose first layer is made of gene-gene
@@ -183,12 +183,6 @@ class PerturbationRegressor(InspectableCSG2A):
     >>> model.fit(X, Y).predict(X).shape == Y.shape
     True
     """
-
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **InspectableCSG2A._parameter_constraints,
-        "interactome": "no_validation",
-        "compound_encoder": "no_validation",
-    }
 
     def __init__(
         self,

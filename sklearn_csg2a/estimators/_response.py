@@ -2,47 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._utils.sklearn_compat import Interval, StrOptions
-from sklearn_csg2a.estimators._expression_scaler import fit_scaler, scale_expression
-from sklearn_csg2a.estimators._gene_transfer import check_new_genes, move_to_genes
-from sklearn_csg2a.estimators._networks import (
-    build_csg2a,
-    build_response,
-    response_config,
-    response_from_state,
-)
+from sklearn_csg2a.estimators._base import BaseCSG2A
+from sklearn_csg2a.estimators._networks import response_config, response_from_state
 from sklearn_csg2a.estimators._pretrained import (
-    copy_csg2a,
     encoder_of,
     find_pretrained,
     genes_of,
+    start_response,
 )
-from sklearn_csg2a.estimators._response_predictions import PredictingResponse
-from sklearn_csg2a.estimators._trained_encoder import check_not_frozen
-from sklearn_csg2a.nn import ResponseNetwork
-from sklearn_csg2a.training.inference import encode_conditions
+from sklearn_csg2a.nn.threads import steady_threads
+from sklearn_csg2a.training.inference import (
+    dropout_spread,
+    predict_perturbed,
+    predict_response,
+)
 from sklearn_csg2a.treatments import read_response
 
 if TYPE_CHECKING:
     from os import PathLike
 
     import pandas as pd
-    from torch import nn
 
-    from sklearn_csg2a.nn import Molecules
-    from sklearn_csg2a.training.data import TreatmentTensors
+    from sklearn_csg2a.nn import ResponseNetwork
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["DrugResponseRegressor"]
 
+_DROPOUT_PASSES = 30
 
-class DrugResponseRegressor(PredictingResponse):
+
+class DrugResponseRegressor(BaseCSG2A):
     """Predict drug response (ln IC50) of cells to compounds.
 
     The second step of CSG2A: a pretrained perturbation network, frozen, between a
@@ -227,15 +225,13 @@ class DrugResponseRegressor(PredictingResponse):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **PredictingResponse._parameter_constraints,
+        **BaseCSG2A._parameter_constraints,
         "pretrained": "no_validation",
         "freeze": ["boolean"],
         "new_genes": [StrOptions({"drop", "add"})],
         "expression_scaler": "no_validation",
         "head_hidden": ["array-like"],
         "bilinear_dim": [Interval(Integral, 0, None, closed="left")],
-        "interactome": "no_validation",
-        "compound_encoder": "no_validation",
     }
 
     def __init__(
@@ -311,22 +307,83 @@ class DrugResponseRegressor(PredictingResponse):
         self.random_state = random_state
         self.verbose = verbose
 
+    @steady_threads()
+    def predict(
+        self, X: Any, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Predict the response.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_treatments, n_columns)
+            Treatments.
+        return_std : bool, default=False
+            Whether to return the standard deviation over 30 passes with dropout
+            left on (Monte-Carlo dropout; off in a frozen pretrained part). It shows
+            where the model is unsure, and is not a calibrated interval.
+
+        Returns
+        -------
+        y : ndarray of shape (n_treatments,)
+            In the units of the y given to fit, ln uM for ln IC50. Does not depend
+            on the other rows of X, to the last bit.
+        std : ndarray of shape (n_treatments,)
+            Only if `return_std` is True. The passes are the same for all rows and
+            calls, so it does not depend on the other rows of X either.
+
+        Raises
+        ------
+        InputError
+            If X cannot be used; the message names row, column and value.
+        """
+        if not return_std:
+            return self._predict_rows(X, self._predict_treatments, 1)[:, 0]
+        values, std = self._predict_rows(X, self._predict_with_std, 2).T
+        return values.copy(), std.copy()
+
+    @steady_threads()
+    def predict_perturbation(self, X: Any) -> np.ndarray:
+        """Predict the perturbed expression on the way to the response.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_treatments, n_columns)
+            Treatments.
+
+        Returns
+        -------
+        Y : ndarray of shape (n_treatments, n_outputs)
+            In the units of the pretraining. Without pretraining it is a hidden
+            state of the network, not an expression.
+        """
+        check_is_fitted(self)
+        n_outputs = self.net_.module_.csg2a.n_outputs
+        return self._predict_rows(X, self._perturb_treatments, n_outputs)
+
     def _read_for_fit(self, X: Any) -> Treatments:
         """Find the pretrained model, then read X with its genes."""
-        check_not_frozen(self)
-        check_new_genes(self)
-        self._pretrained = find_pretrained(self.pretrained)
+        self._pretrained = find_pretrained(self)
         return super()._read_for_fit(X)
 
     def _fit_scaler(self, treatments: Treatments, train_rows: np.ndarray) -> Treatments:
         """Fit the expression scaler on the unique cells that train; apply it to all."""
-        self.scaler_ = fit_scaler(self.expression_scaler, treatments, train_rows)
-        return scale_expression(self.scaler_, treatments)
+        self.scaler_ = None
+        if self.expression_scaler is not None:
+            cells = treatments.take(train_rows).basal_expression
+            self.scaler_ = clone(self.expression_scaler).fit(cells)
+        return self._scale_expression(treatments)
 
     def _read_for_predict(self, X: Any) -> Treatments:
         """Read X and apply the fitted scaler."""
-        treatments = super()._read_for_predict(X)
-        return scale_expression(self.scaler_, treatments)
+        return self._scale_expression(super()._read_for_predict(X))
+
+    def _scale_expression(self, treatments: Treatments) -> Treatments:
+        """Apply the fitted scaler, if there is one, to every cell."""
+        if self.scaler_ is None:
+            return treatments
+        scaled = np.asarray(self.scaler_.transform(treatments.basal_expression))
+        scaled = scaled.astype(np.float32)
+        return replace(treatments, basal_expression=scaled, table_rows=None)
 
     def _genes_to_read(self, *, plain: bool) -> tuple[str, ...] | None:
         """Return the genes of the first fit or the pretraining, which fit must find."""
@@ -353,28 +410,27 @@ class DrugResponseRegressor(PredictingResponse):
     ) -> ResponseNetwork:
         """Return a new head on the pretrained or a new CSG2A."""
         del n_outputs
-        if self._pretrained is not None:
-            csg2a = copy_csg2a(self._pretrained)
-            if self.new_genes == "add":
-                known = tuple(self._pretrained.genes_)
-                csg2a = move_to_genes(csg2a, known, treatments, self.interactome)
-            return build_response(self, csg2a, freeze=self.freeze)
-        csg2a = build_csg2a(self, treatments, compound_dim, treatments.n_genes)
-        return build_response(self, csg2a, freeze=False)
+        return start_response(self, self._pretrained, treatments, compound_dim)
 
-    def _tensors(
-        self,
-        treatments: Treatments,
-        compounds: np.ndarray | Molecules,
-        network: nn.Module,
-        device: torch.device,
-    ) -> TreatmentTensors:
-        """Move the treatments to the device; encode conditions once if frozen."""
-        tensors = super()._tensors(treatments, compounds, network, device)
-        if isinstance(network, ResponseNetwork) and network.freeze:
-            network.eval()
-            tensors.encoded_conditions = encode_conditions(network.csg2a, tensors)
-        return tensors
+    def _predict_treatments(self, treatments: Treatments) -> np.ndarray:
+        """Predict validated treatments, (rows, 1)."""
+        tensors = self._predict_tensors(treatments)
+        return self._to_units(predict_response(self.net_.module_, tensors))
+
+    def _predict_with_std(self, treatments: Treatments) -> np.ndarray:
+        """Return prediction and standard deviation under dropout, (rows, 2)."""
+        tensors = self._predict_tensors(treatments)
+        network = self.net_.module_
+        values = self._to_units(predict_response(network, tensors))
+        spread = dropout_spread(network, tensors, _DROPOUT_PASSES, self._dropout_seed)
+        return np.hstack([values, self._scale * spread.cpu().numpy()])
+
+    def _perturb_treatments(self, treatments: Treatments) -> np.ndarray:
+        """Return perturbed expression of validated treatments, (rows, outputs)."""
+        network = self.net_.module_
+        centered = predict_perturbed(network, self._predict_tensors(treatments))
+        csg2a = network.csg2a
+        return (csg2a.location + csg2a.scale * centered).cpu().numpy().astype(float)
 
     def _network_config(self) -> dict[str, Any]:
         """Return what rebuilds the network."""

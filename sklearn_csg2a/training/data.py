@@ -87,6 +87,23 @@ class TreatmentDataset(Dataset):
     target: Tensor  # (rows, outputs)
     generator: torch.Generator | None = field(default=None)  # shuffles if given
 
+    @classmethod
+    def take(
+        cls,
+        tensors: TreatmentTensors,
+        target: np.ndarray,
+        rows: np.ndarray,
+        generator: torch.Generator | None = None,
+    ) -> TreatmentDataset:
+        """Take some rows of all; `target` is (all rows, outputs)."""
+        device = tensors.basal.device
+        return cls(
+            tensors,
+            torch.from_numpy(np.asarray(rows, dtype=np.int64)).to(device),
+            torch.from_numpy(target[rows].astype(np.float32)).to(device),
+            generator,
+        )
+
     def __len__(self) -> int:
         return len(self.rows)
 

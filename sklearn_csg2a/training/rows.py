@@ -15,7 +15,13 @@ from sklearn_csg2a.exceptions import InputError
 if TYPE_CHECKING:
     from sklearn_csg2a.treatments import Treatments
 
-__all__ = ["choose_batch_size", "hold_out_pairs", "seed_splitter", "split_rows"]
+__all__ = [
+    "center_and_spread",
+    "choose_batch_size",
+    "hold_out_pairs",
+    "seed_splitter",
+    "split_rows",
+]
 
 _MUCH = 0.2  # share of all rows held out beyond the requested fraction
 _CALLER_OF_FIT = 7  # stacklevel of a warning of `split_rows`
@@ -148,3 +154,14 @@ def _choose_pairs(order: np.ndarray, sizes: np.ndarray, n_valid: int) -> list[in
         if is_nearer and sizes.sum() - held_out - more >= 2:
             chosen.append(smallest)
     return chosen
+
+
+def center_and_spread(response: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of each output and one spread for all, both (outputs,)."""
+    location = response.mean(axis=0)
+    centered = response - location
+    # a constant output must come back exactly, not within rounding of its mean
+    constant = (response == response[0]).all(axis=0)
+    location = np.where(constant, response[0], location)
+    spread = 0.0 if constant.all() else float(np.sqrt(np.mean(centered**2)))
+    return location, np.full(response.shape[1], spread)

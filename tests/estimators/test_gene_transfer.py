@@ -16,7 +16,7 @@ from sklearn_csg2a import (
     load_model,
     save_model,
 )
-from sklearn_csg2a.estimators._gene_transfer import move_to_genes
+from sklearn_csg2a.estimators._networks import move_to_genes
 from sklearn_csg2a.exceptions import GeneMismatchError
 from sklearn_csg2a.nn import csg2a_part
 from sklearn_csg2a.nn.initialisation import seeded_initialisation
