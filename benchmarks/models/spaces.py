@@ -5,6 +5,9 @@ The others are drawn from its space, the same ones in every fold and for every s
 larger budget adds candidates to those of a smaller one. All that begin with "csg2a"
 and have no space of their own share one, and its draws.
 
+scikit-learn's ParameterSampler draws in another order, and would make all stored
+results of tuning those of other candidates.
+
 To tune a model of your own, enter its space in SPACES: a list of values for each
 parameter, or a LogUniform.
 """

@@ -110,6 +110,10 @@ def conjugate_gradients(
 
     Stops when the residual is `tol` times the right side, both in the norm of the
     inverse diagonal. Returns x, the number of steps, and whether it stopped so.
+
+    SciPy's `cg` of the scaled system rounds otherwise: the kernel ridge is the same
+    to 1e-5, but the support vector model takes other Newton steps and its predictions
+    differ by 1e-4.
     """
     solution = start.copy()
     residual = right_side - apply(solution)
