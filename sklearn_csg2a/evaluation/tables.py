@@ -1,4 +1,8 @@
-"""Tables of the report, for Markdown and HTML alike."""
+"""Tables of the report, for Markdown and HTML alike.
+
+Cells know whether they are the best of their column, which a DataFrame does not; its
+`to_markdown` would need the package tabulate for the five lines that write them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Files from the network: resumed where they broke off, checked, renamed last."""
+"""Files from the network: resumed where they broke off, checked, renamed last.
+
+The largest file has 49 GB. pooch, which is made for small ones, begins anew when the
+connection breaks, so all files come this way. Temporary names are fixed, for the next
+call to find or overwrite what a killed one left.
+"""
 
 from __future__ import annotations
 
