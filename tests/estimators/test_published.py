@@ -20,7 +20,7 @@ from sklearn_csg2a.exceptions import GeneMismatchError, InputError, ModelFileErr
 from sklearn_csg2a.persistence import load_model, load_published, save_model
 
 KEYS = (
-    Path(__file__).resolve().parents[2] / "shared" / "parity" / "checkpoint_keys.json"
+    Path(__file__).resolve().parents[3] / "shared" / "parity" / "checkpoint_keys.json"
 )
 GENES = [f"G{i}" for i in range(6)]
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)O"]

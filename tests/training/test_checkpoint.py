@@ -18,7 +18,7 @@ from sklearn_csg2a._utils.archive import read_archive, write_archive
 from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.exceptions import CheckpointError
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 N_ROWS = 40
 
 

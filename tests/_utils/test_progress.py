@@ -193,7 +193,7 @@ with warnings.catch_warnings():
 
 
 def _run(epochs, **streams):
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     path = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(epochs)],

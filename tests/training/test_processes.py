@@ -21,7 +21,7 @@ from sklearn_csg2a.exceptions import InputError, MissingDependencyError
 from sklearn_csg2a.training.data import Batches, TreatmentDataset
 from sklearn_csg2a.training.processes import Processes, join_processes
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
 
 
