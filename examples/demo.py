@@ -17,6 +17,7 @@ import matplotlib as mpl
 import pandas as pd
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Bunch
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
 from sklearn_csg2a.baselines import CellMean, DrugMean, GlobalMean, MeanEffects
@@ -42,10 +43,11 @@ SCHEMES = {
 FIGURE = Path("demo.png")
 
 
-def main() -> None:
-    """Run the demonstration."""
+def main(screen: Bunch | None = None, epochs: tuple[int, int] = (20, 15)) -> None:
+    """Run the demonstration, with these epochs of pretraining and of transfer."""
     start = time.perf_counter()
-    screen = make_screen(random_state=0)
+    if screen is None:
+        screen = make_screen(random_state=0)
     tables = {"expression": screen.expression, "interactome": screen.interactome}
     print(
         f"Simulated {len(screen.perturbation.X):,} perturbation profiles of "
@@ -55,12 +57,12 @@ def main() -> None:
     )
     print("Pretraining on the perturbation profiles:")
     perturbation = PerturbationRegressor(
-        **tables, max_epochs=20, batch_size=128, random_state=0, verbose=1
+        **tables, max_epochs=epochs[0], batch_size=128, random_state=0, verbose=1
     )
     perturbation.fit(screen.perturbation.X, screen.perturbation.Y)
     settings = {
         "learning_rate": 1e-3,
-        "max_epochs": 15,
+        "max_epochs": epochs[1],
         "batch_size": 128,
         "random_state": 0,
     }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,7 +14,17 @@ import pytest
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("plot_*.py"))
+FOLDER = Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = sorted(FOLDER.glob("plot_*.py"))
+
+# The demonstration on a screen that takes seconds.
+SMALL_DEMO = """
+import demo
+from sklearn_csg2a.datasets import make_screen
+
+screen = make_screen(n_cells=12, n_compounds=12, n_genes=24, random_state=0)
+demo.main(screen, epochs=(1, 1))
+"""
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -23,3 +36,36 @@ def test_example_runs_and_draws(path, capsys):
     assert all(figure.axes for figure in drawn)
     assert capsys.readouterr().out
     plt.close("all")
+
+
+def _run_demo(folder, *arguments):
+    """Run Python in an empty folder; return what it prints."""
+    package = os.pathsep.join([str(FOLDER), str(FOLDER.parent)])
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": package, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _is_a_whole_demo(printed, folder):
+    table = printed.partition("means of 3 folds:")[2]
+    assert all(scheme in table for scheme in ("mixed", "cell-blind", "disjoint"))
+    assert all(model in table for model in ("drug mean", "CSG2A pretrained"))
+    assert printed.rstrip().splitlines()[-1].startswith("Done in ")
+    assert (folder / "demo.png").stat().st_size > 0
+    return True
+
+
+def test_demo_runs_to_its_end_on_a_small_screen(tmp_path):
+    assert _is_a_whole_demo(_run_demo(tmp_path, "-c", SMALL_DEMO), tmp_path)
+
+
+@pytest.mark.slow
+def test_demo_runs_to_its_end(tmp_path):
+    assert _is_a_whole_demo(_run_demo(tmp_path, FOLDER / "demo.py"), tmp_path)

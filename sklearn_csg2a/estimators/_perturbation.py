@@ -180,7 +180,7 @@ class PerturbationRegressor(BaseCSG2A):
     >>> model = PerturbationRegressor(
     ...     expression=screen.expression, interactome=screen.interactome,
     ...     max_epochs=2, random_state=0)
-    >>> model.fit(X, Y).predict(X).shape == Y.shape
+    >>> model.fit(X, Y).score(X, Y) > 0.3
     True
     """
 

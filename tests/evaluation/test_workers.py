@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -25,23 +26,16 @@ def _rows(benchmark):
         ]
 
 
-class _Future:
-    """What a cluster gives back."""
-
-    def __init__(self, value, error=None):
-        self.value, self.error = value, error
-
-    def exception(self):
-        return self.error
-
-    def result(self):
-        return self.value
+def _die():
+    raise RuntimeError("worker died")
 
 
 def test_task_whose_worker_died_counts_as_failed():
-    failure = workers._outcome(_Future(None, RuntimeError("worker died")), "task")
+    with ThreadPoolExecutor(1) as pool:
+        died, done = pool.submit(_die), pool.submit(str, "found")
+        failure = workers._outcome(died, "task")
+        assert workers._outcome(done, "task") == "found"
     assert failure == tasks.Failure("task", "RuntimeError: worker died")
-    assert workers._outcome(_Future("found"), "task") == "found"
 
 
 def test_backend_and_scheduler_go_together(benchmark, capsys):
