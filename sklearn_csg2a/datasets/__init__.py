@@ -1,4 +1,4 @@
-"""Simulated screens, loaders of real ones and readers of the files people have."""
+"""Simulated screens, loaders of public screens and readers of common file formats."""
 
 from sklearn_csg2a.datasets._home import DataNotFoundError
 from sklearn_csg2a.datasets.fetch._lincs import fetch_lincs

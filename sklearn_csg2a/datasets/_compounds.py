@@ -1,4 +1,4 @@
-"""From the ids of compounds to their structures."""
+"""Structures of compounds, looked up by id or name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["CompoundTable", "find_smiles"]
 
 CompoundTable = Mapping[Any, str] | pd.Series | pd.DataFrame | str | os.PathLike[str]
 
-# What stands for a structure that is not published, beside codes for missing values.
+# Placeholders for unpublished structures, besides codes for missing values.
 _NO_STRUCTURE = ("restricted",)
 
 _EXPECTED = "a table of compounds with a column of SMILES and a column of ids or names"
@@ -37,7 +37,7 @@ _SMILES = (
     "smile",
     "connectivitysmiles",
 )
-# Columns of text that name no compound.
+# Text columns that do not identify compounds.
 _NO_IDS = (
     "inchi",
     "inchikey",
@@ -50,27 +50,27 @@ _NO_IDS = (
 
 
 def find_smiles(ids: pd.Series, compounds: CompoundTable) -> pd.DataFrame:
-    """Look the structure of each compound up, by its id or by a spelling of it.
+    """Look up the structure of each compound by its id or a spelling of it.
 
-    Returns for each row of `ids`: `smiles` and `problem`, of which one is None, and
-    `name`, which shows the id, with the nearest known ones where it is not known.
+    Returns for each row of `ids`: `smiles` and `problem`, one of which is None, and
+    `name`, which describes the id, with the nearest known ids if it is unknown.
     """
     unique = {value: _spell(value) for value in ids.dropna().unique()}
     known = _smiles_by_id(compounds, list(unique.values()))
     matches = match_names(list(unique.values()), list(known))
     if unique and not matches.matched:
         msg = (
-            f"compounds knows none of the {len(unique)} ids, such as "
-            f"{describe_unmatched(matches, limit=3)}; its own look like "
+            f"compounds has none of the {len(unique)} ids, such as "
+            f"{describe_unmatched(matches, limit=3)}; its ids look like "
             f"{list_offenders(map(repr, list(known)[:3]))}."
         )
         raise InputError(msg)
-    found = {
+    results = {
         value: (*_find(spelt, known, matches), _show(value, spelt, matches))
         for value, spelt in unique.items()
     }
-    nothing = (None, "no compound", "none")
-    rows = [found.get(value, nothing) for value in ids.astype(object)]
+    no_id = (None, "no compound", "none")
+    rows = [results.get(value, no_id) for value in ids.astype(object)]
     return pd.DataFrame(
         rows, index=ids.index, columns=["smiles", "problem", "name"], dtype=object
     )
@@ -79,7 +79,7 @@ def find_smiles(ids: pd.Series, compounds: CompoundTable) -> pd.DataFrame:
 def _find(
     spelt: str, known: dict[str, Any], matches: NameMatches
 ) -> tuple[str | None, str | None]:
-    """Return the structure of one compound, or why there is none."""
+    """Return the structure of one compound, or why it has none."""
     if spelt in matches.matched:
         return _judge(known[matches.matched[spelt]])
     if is_missing(spelt):
@@ -90,26 +90,26 @@ def _find(
 
 
 def _show(value: Any, spelt: str, matches: NameMatches) -> str:
-    """Show an id as it stands, with the known ones that it could have meant."""
+    """Describe an id, with the known ids that it may mean."""
     if spelt in matches.matched:
         return repr(value)
-    one = NameMatches(
+    match = NameMatches(
         {},
         {value: matches.ambiguous[spelt]} if spelt in matches.ambiguous else {},
         {value: matches.nearest[spelt]} if spelt in matches.nearest else {},
     )
-    return describe_unmatched(one)
+    return describe_unmatched(match)
 
 
 def _spell(value: Any) -> str:
-    """Write an id as text; a number that pandas made a float stays whole."""
+    """Write an id as text; integers that pandas read as floats have no decimals."""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value).strip()
 
 
 def _smiles_by_id(compounds: CompoundTable, wanted: list[str]) -> dict[str, Any]:
-    """Return the SMILES by id that a table of any kind gives."""
+    """Return the SMILES by id from a table of any kind."""
     if isinstance(compounds, str | os.PathLike):
         compounds = read_text_table(compounds, _EXPECTED)
     if isinstance(compounds, pd.DataFrame):
@@ -125,7 +125,7 @@ def _smiles_by_id(compounds: CompoundTable, wanted: list[str]) -> dict[str, Any]
 
 
 def _from_frame(table: pd.DataFrame, wanted: list[str]) -> dict[str, Any]:
-    """Take the column of SMILES, and as ids the column that names most compounds."""
+    """Find the column of SMILES and the id column that matches most compounds."""
     smiles = find_column(table, _SMILES)
     columns = list_offenders(map(repr, table.columns), limit=10)
     if smiles is None:
@@ -181,14 +181,14 @@ def _unique(ids: Any, smiles: np.ndarray) -> dict[str, Any]:
 
 
 def _same_compound(one: Any, other: Any) -> bool:
-    """Tell whether a second structure adds nothing to the first."""
+    """Tell whether a second structure is that of the same compound."""
     if one == other or _judge(other)[0] is None:
         return True
     return compound_identity(one) == compound_identity(other)
 
 
 def _judge(smiles: Any) -> tuple[str | None, str | None]:
-    """Return a structure that can be read, or what is wrong with it."""
+    """Return a valid structure, or what is wrong with it."""
     if (
         not isinstance(smiles, str)
         or is_missing(smiles)

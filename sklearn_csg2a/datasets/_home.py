@@ -1,4 +1,4 @@
-"""Where the files of real screens lie, and how their tables are read."""
+"""Location of the files of public screens, and reading of their tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 DATA_HOME_VARIABLE = "SKLEARN_CSG2A_DATA"
 
-# What a damaged file makes pandas and numpy raise.
+# Errors that pandas and numpy raise for damaged files.
 _DAMAGE = (
     *(ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError),
     *(OSError, zipfile.BadZipFile, zlib.error, MemoryError),
@@ -38,15 +38,15 @@ _DAMAGE = (
 
 
 class DataNotFoundError(Csg2aError, FileNotFoundError):
-    """A file of a real screen is not where it was looked for."""
+    """A file of a public screen was not found."""
 
 
 def find_file(data_home: str | os.PathLike[str] | None, name: str) -> Path:
-    """Return the path of `name` ("gdsc2/cells.csv") below the data folder."""
+    """Return the path of `name` ("gdsc2/cells.csv") in the data folder."""
     home = os.environ.get(DATA_HOME_VARIABLE) if data_home is None else data_home
     if not home:
         msg = (
-            f"{name} was not looked for: no data folder is known. Pass data_home=, or "
+            f"{name} cannot be located: no data folder is known. Pass data_home=, or "
             f"set the environment variable {DATA_HOME_VARIABLE} to the folder that "
             f"holds {name}."
         )
@@ -96,7 +96,7 @@ def read_matrix(data_home: str | os.PathLike[str] | None, name: str) -> pd.DataF
 def read_arrays(
     data_home: str | os.PathLike[str] | None, name: str, keys: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """Read arrays of numbers and text from an NPZ file, never pickled objects."""
+    """Read arrays of numbers and text from an NPZ file, without pickled objects."""
     path = find_file(data_home, name)
     with (
         _named_damage(path),
@@ -115,7 +115,7 @@ def read_arrays(
 
 @contextmanager
 def _named_damage(path: Path) -> Iterator[None]:
-    """Turn what pandas and numpy raise into an error that names the file."""
+    """Convert errors of pandas and numpy to an error that names the file."""
     try:
         yield
     except InputError:
@@ -130,7 +130,7 @@ def _named_damage(path: Path) -> Iterator[None]:
 def look_up(
     ids: pd.Series, table: pd.DataFrame, key: str, column: str, name: str
 ) -> pd.Series:
-    """Look `column` up by `key` for every id, which `table` (file `name`) must know."""
+    """Look up `column` by `key` for every id; all must be in `table` (file `name`)."""
     known = table.drop_duplicates(key).set_index(key)[column]
     unknown = ids[~ids.isin(known.index)].drop_duplicates()
     if len(unknown):

@@ -1,4 +1,4 @@
-"""What is left out of a table is named: how many rows, why, and which."""
+"""Descriptions of rows left out of a table: number, reason and names."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["describe_reasons", "name_rows"]
 
 
 def describe_reasons(reasons: pd.Series, names: pd.Series) -> str:
-    """Count the rows by reason, and name the first five things of each.
+    """Count the rows by reason, and list the first five names of each.
 
-    `reasons` and `names` have the same rows; a row without a reason is not left out.
+    `reasons` and `names` have the same rows; rows without a reason are kept.
     """
     reasons = reasons.dropna()
     names = names[reasons.index]
@@ -24,7 +24,7 @@ def describe_reasons(reasons: pd.Series, names: pd.Series) -> str:
 
 
 def name_rows(index: pd.Index) -> pd.Series:
-    """Name the rows of a table by position where that is their label, else by label."""
+    """Name the rows of a table by position if that is their label, else by label."""
     if isinstance(index, pd.RangeIndex):
         return pd.Series([f"row {row}" for row in index], index=index, dtype=object)
     return pd.Series([repr(label) for label in index], index=index, dtype=object)

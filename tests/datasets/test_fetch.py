@@ -158,14 +158,14 @@ def test_a_network_that_fails_for_good_is_an_error_that_keeps_the_part(
 
 
 def test_only_addresses_of_the_web_are_fetched(tmp_path):
-    with pytest.raises(InputError, match="no address"):
+    with pytest.raises(InputError, match="not a web address"):
         download("file:///etc/hostname", tmp_path / "a")
 
 
 def test_packed_files_that_are_cut_off_leave_nothing(tmp_path):
     packed = tmp_path / "a.gz"
     packed.write_bytes(gzip.compress(CONTENT)[:-20])
-    with pytest.raises(DataFileError, match="cannot be unpacked"):
+    with pytest.raises(DataFileError, match="cannot be decompressed"):
         unpack(packed, tmp_path / "a")
     assert [path.name for path in tmp_path.iterdir()] == ["a.gz"]
 

@@ -183,7 +183,10 @@ def test_cell_lines_are_never_mixed(screen):
     [
         ({"batch": "det_plate"}, r"batch: metadata has no column 'det_plate'"),
         ({"control": ("type", "x")}, r"control: metadata has no column 'type'"),
-        ({"control": ("pert_type", "ctl")}, "no row .* holds 'ctl_vehicle'; 'trt_cp'"),
+        (
+            {"control": ("pert_type", "ctl")},
+            "no row .* contains 'ctl_vehicle'; 'trt_cp'",
+        ),
         ({"control": [True]}, "one True or False for each of the 7 rows"),
         ({"how": "median"}, "how='median' is unknown"),
         ({"replicates": "all"}, "replicates='all' is unknown"),
@@ -191,7 +194,7 @@ def test_cell_lines_are_never_mixed(screen):
         ({"columns": {"drug": "pert_id"}}, "'drug' unknown"),
         ({"columns": {"dose": "conc"}}, r"columns\['dose'\].*'conc'"),
         ({"compounds": None}, "metadata has no SMILES"),
-        ({"compounds": {"X": "CCO"}}, "knows none of the 2 ids"),
+        ({"compounds": {"X": "CCO"}}, "has none of the 2 ids"),
         ({"compounds": pd.Series(["C", "CC"], ["B1", "B1"])}, "more than one SMILES"),
         ({"min_controls": 9}, r"No treated profile is left of 4 \(4: too few controls"),
     ],
@@ -207,7 +210,7 @@ def test_profiles_and_metadata_must_fit(screen):
         _pair((profiles, metadata.iloc[:-1]))
     with pytest.raises(InputError, match="more than one row for the profiles 'P1:A1'"):
         _pair((profiles, metadata.iloc[[0, *range(7)]]))
-    with pytest.raises(InputError, match="come more than once"):
+    with pytest.raises(InputError, match="occur more than once"):
         _pair((iter([profiles, profiles]), metadata))
     blocks = iter([profiles.iloc[:3], profiles.iloc[3:, ::-1]])
     with pytest.raises(InputError, match="same genes"):
@@ -220,7 +223,7 @@ def test_profiles_and_metadata_must_fit(screen):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m.reset_index(), r"'P1:A1'; .* holds 0; 1.*set_index\('well'\)"),
+        (lambda m: m.reset_index(), r"'P1:A1'; .* has 0; 1.*set_index\('well'\)"),
         (
             lambda m: m.reset_index().rename(columns={"well": "distil_id"}),
             r"set_index\('distil_id'\)",
@@ -242,7 +245,7 @@ def test_metadata_that_are_not_indexed_by_profile_say_how(
 def test_ids_that_are_text_here_and_numbers_there_are_told_apart(screen):
     profiles, metadata = screen
     numbered = metadata.set_axis(range(7))
-    with pytest.raises(InputError, match="one are text and the other numbers"):
+    with pytest.raises(InputError, match="One of them is text and the other numeric"):
         _pair((profiles.set_axis(list("0123456")), numbered))
 
 

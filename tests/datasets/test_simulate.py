@@ -259,7 +259,7 @@ def test_targets_are_eight_or_as_many_as_the_genes_allow(n_genes, n_targets):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"n_compounds": 4000}, "holds 3456 compounds"),
+        ({"n_compounds": 4000}, "has 3456 compounds"),
         ({"n_targets": 9}, "needs at least 60 genes"),
         ({"profiles_per_compound": 109}, "allow only 108"),
         ({"n_cells": 3}, "'n_cells' parameter"),

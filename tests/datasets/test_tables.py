@@ -182,7 +182,7 @@ def test_fitted_sheet_is_keyed_by_other_ids(write):
         assert data.X["drug"].tolist() == ["1003", "1003"]
     with pytest.raises(InputError, match="choose one of SANGER_MODEL_ID"):
         read_gdsc_fitted(path, cell_line="id")
-    with pytest.raises(InputError, match="knows none"):
+    with pytest.raises(InputError, match="has none of the"):
         read_gdsc_fitted(path, compounds={"Methanol": "CO"})
 
 

@@ -1,1 +1,1 @@
-"""Downloads that assemble that folder."""
+"""Downloads of public screens."""

@@ -1,8 +1,8 @@
-"""Files from the network: resumed where they broke off, checked, renamed last.
+"""Downloads that are resumed after interruption and verified by checksum.
 
-The largest file has 49 GB. pooch, which is made for small ones, begins anew when the
-connection breaks, so all files come this way. Temporary names are fixed, for the next
-call to find or overwrite what a killed one left.
+The largest file has 49 GB. pooch, which is meant for small files, restarts the download
+when the connection breaks, so it is not used here. Temporary names are fixed, so that
+the next call finds or overwrites the files of a killed one.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ def download(
     timeout: float = 60.0,
     pause: float = 2.0,
 ) -> Path:
-    """Fetch a file unless it is there; go on where an earlier try broke off.
+    """Download a file unless it exists; resume an interrupted download.
 
-    What has come lies in `<path>.part` until it is complete and has its checksum.
-    A `pause` in seconds grows with every try that brings nothing new.
+    The data are in `<path>.part` until the file is complete and its checksum is
+    correct. The `pause` in seconds grows with every try without progress.
     """
     if path.is_file():
         return path
     if not url.startswith(("https://", "http://")):
-        msg = f"{url!r} is no address of the web; it must begin with https://."
+        msg = f"{url!r} is not a web address; it must begin with https://."
         raise InputError(msg)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -77,7 +77,7 @@ def download(
         if failures > n_retries:
             msg = (
                 f"{url} could not be fetched ({reason}); {_size(part):,} bytes are in "
-                f"{part}. Call again to go on from there."
+                f"{part}. Call again to resume the download."
             )
             raise ConnectionError(msg) from reason
         _LOGGER.warning("%s: %s; trying again", url, reason)
@@ -85,8 +85,8 @@ def download(
     if sha512 is not None and file_sha512(part) != sha512.lower():
         part.unlink()
         msg = (
-            f"{url} does not have the SHA-512 checksum that its makers publish; what "
-            "came was thrown away. Call again to fetch it anew."
+            f"{url} does not have the SHA-512 checksum published for it; the file "
+            "was deleted. Call again to repeat the download."
         )
         raise DataFileError(msg)
     part.replace(path)
@@ -100,7 +100,7 @@ def file_sha512(path: Path) -> str:
 
 
 def unpack(packed: Path, path: Path) -> Path:
-    """Unpack a file of gzip beside itself, unless that is done; rename last."""
+    """Decompress a gzip file atomically, unless the result exists."""
     if path.is_file():
         return path
     part = path.with_name(path.name + ".part")
@@ -117,8 +117,8 @@ def unpack(packed: Path, path: Path) -> Path:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         part.unlink(missing_ok=True)
         msg = (
-            f"{packed} cannot be unpacked ({error}). Delete it and call again to fetch "
-            "it anew."
+            f"{packed} cannot be decompressed ({error}). Delete it and call again to "
+            "repeat the download."
         )
         raise DataFileError(msg) from error
     part.replace(path)
@@ -126,17 +126,17 @@ def unpack(packed: Path, path: Path) -> Path:
 
 
 def _size(path: Path) -> int:
-    """Return the size of a file, 0 if there is none."""
+    """Return the size of a file, 0 if it does not exist."""
     return path.stat().st_size if path.is_file() else 0
 
 
 def _is_local(error: OSError) -> bool:
-    """Whether an error is of this machine's disk, which no retry mends."""
+    """Tell whether an error comes from the local disk, so that a retry is useless."""
     return error.filename is not None or error.errno == errno.ENOSPC
 
 
 def _fetch(url: str, part: Path, timeout: float) -> None:
-    """Fetch what is missing of a file."""
+    """Download the missing part of a file."""
     start = _size(part)
     request = urllib.request.Request(url)  # noqa: S310 (download has checked it)
     if start:
@@ -148,7 +148,7 @@ def _fetch(url: str, part: Path, timeout: float) -> None:
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
             raise
         error.close()
-        if whole != str(start):  # what is here is no part of that file
+        if whole != str(start):  # the existing data are not a part of that file
             part.unlink()
             _fetch(url, part, timeout)
         return
@@ -167,7 +167,7 @@ def _fetch(url: str, part: Path, timeout: float) -> None:
 
 
 def _check_space(part: Path, n_bytes: int, url: str) -> None:
-    """Refuse to begin what the disk cannot hold."""
+    """Raise an error if the disk has too little space."""
     free = shutil.disk_usage(part.parent).free
     if free < n_bytes:
         msg = (
@@ -180,7 +180,7 @@ def _check_space(part: Path, n_bytes: int, url: str) -> None:
 def _copy(
     response: http.client.HTTPResponse, file: IO[bytes], name: str, total: int | None
 ) -> None:
-    """Write what comes, as it comes."""
+    """Write the data as they arrive."""
     with _show(name, total, file.tell()) as line:
         while block := response.read(_BLOCK):
             file.write(block)
@@ -188,7 +188,7 @@ def _copy(
 
 
 def _show(name: str, total: int | None, start: int = 0) -> ProgressLine:
-    """Return a line that shows how far a file is, if it takes a while."""
+    """Return a progress line that appears for long downloads."""
     return ProgressLine(
         total, name, start=start, in_bytes=True, delay=_SECONDS_WITHOUT_A_LINE
     )

@@ -1,4 +1,4 @@
-"""L1000 profiles of GSE92742, from their public files to paired tables."""
+"""L1000 profiles of GSE92742: download and pairing with controls."""
 
 from __future__ import annotations
 
@@ -75,18 +75,18 @@ def fetch_lincs(
     keep_files: bool = True,
     url: str = GEO_ADDRESS,
 ) -> Bunch:
-    """Fetch the L1000 profiles of GSE92742, or load them once they are there.
+    """Download the L1000 profiles of GSE92742, or load them if present.
 
     Parameters
     ----------
     data_home : str, path or None, default=None
-        Folder to put `lincs_gse92742/` in. None takes the environment variable
+        Folder that contains `lincs_gse92742/`. None uses the environment variable
         SKLEARN_CSG2A_DATA.
     download_if_missing : bool, default=True
-        False raises where the profiles are not there yet.
+        False raises an error if the profiles are missing.
     keep_files : bool, default=True
-        Keep what was downloaded. False deletes it when the tables are made, and
-        frees more than 100 GB.
+        Keep the downloaded files. False deletes them after the tables are written,
+        which frees more than 100 GB.
     url : str, default="https://ftp.ncbi.nlm.nih.gov/geo/series/GSE92nnn/GSE92742/suppl"
         Address that the files' names are added to, for a mirror.
 
@@ -105,19 +105,19 @@ def fetch_lincs(
     Raises
     ------
     DataNotFoundError
-        If the profiles are not there and may not be downloaded.
+        If the profiles are missing and may not be downloaded.
     DataFileError
-        If the server has not got a file, or its checksum is not the published one.
+        If the server does not have a file, or its checksum is wrong.
     ConnectionError
-        If the network fails again and again. What has come is kept.
+        If the network fails repeatedly. The downloaded part is kept.
     MissingDependencyError
         If h5py is not installed.
 
     Notes
     -----
-    The download is about 49 GB, 65 GB more unpacked, and is resumed where it broke
-    off. What is made of it takes below 1 GB on disk and in memory. A line on
-    stderr says how far it is.
+    The download is about 49 GB, plus 65 GB decompressed, and is resumed after an
+    interruption. The resulting tables take less than 1 GB on disk and in memory.
+    Progress is shown on stderr.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def fetch_lincs(
 
 
 def _fetch_files(raw: Path, url: str) -> dict[str, Path]:
-    """Fetch and check the published files, unpack the matrix."""
+    """Download and verify the published files, decompress the matrix."""
     base = url.rstrip("/")
     sums = _read_checksums(download(f"{base}/{CHECKSUMS}", raw / CHECKSUMS))
     files = {}
@@ -158,7 +158,7 @@ def _fetch_files(raw: Path, url: str) -> dict[str, Path]:
 
 
 def _read_checksums(path: Path) -> dict[str, str]:
-    """Read lines of a checksum and a file's name."""
+    """Read lines of a checksum and a file name."""
     sums = {}
     with open_text(path, "a list of SHA-512 checksums") as lines:
         for line in lines:
@@ -166,7 +166,7 @@ def _read_checksums(path: Path) -> dict[str, str]:
             if name and len(checksum) == 128:
                 sums[Path(name.strip().lstrip("*")).name] = checksum.lower()
     if not sums:
-        msg = f"{path} is no list of SHA-512 checksums. Delete it and call again."
+        msg = f"{path} is not a list of SHA-512 checksums. Delete it and call again."
         raise DataFileError(msg)
     return sums
 
@@ -191,7 +191,7 @@ def _read_info(files: dict[str, Path], key: str) -> pd.DataFrame:
 
 
 def _pair(files: dict[str, Path]) -> Bunch:
-    """Average treatments and controls by batch, landmark genes alone."""
+    """Average treatments and controls by batch, for landmark genes."""
     known = read_gctx_metadata(files["matrix"])
     genes = _read_info(files, "genes").astype(str)
     landmark = genes[genes["pr_is_lm"] == "1"].set_index("pr_gene_id")["pr_gene_symbol"]
@@ -224,7 +224,7 @@ def _pair(files: dict[str, Path]) -> Bunch:
 
 
 def _save(data: Bunch, folder: Path) -> None:
-    """Write the paired tables; the file that says they are complete comes last."""
+    """Write the paired tables; the file that marks them as complete comes last."""
     data.X.to_csv(folder / "treatments.csv.gz", index=False)
     data.controls.to_csv(folder / "controls.csv.gz")
     data.dropped.to_csv(folder / "dropped.csv.gz")
@@ -239,7 +239,7 @@ def _save(data: Bunch, folder: Path) -> None:
 
 
 def _load(folder: Path) -> Bunch:
-    """Read what `_save` wrote."""
+    """Read tables written by `_save`."""
     text = ["cell_line", "cell", "batch", "compound"]
     X = read_table(folder, "treatments.csv.gz", ["cell_line", "smiles"], text=text)
     controls = read_table(folder, "controls.csv.gz", ["cell_line", "cell"], text=text)

@@ -1,1 +1,1 @@
-"""Ids of cell lines and genes from one source to another."""
+"""Mapping of cell line and gene ids between sources."""

@@ -1,4 +1,4 @@
-"""From the ids and names of cell lines in one source to those of another."""
+"""Mapping of cell line ids and names from one source to another."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from sklearn_csg2a.exceptions import InputError, UnknownCellLineError
 
 __all__ = ["map_cell_lines"]
 
-# Spellings that two different cell lines share: TT and T-T, KMH-2 and KM-H2. They
-# count only as they stand, even where the list of cell lines has one of the two.
+# Spellings shared by two different cell lines: TT and T-T, KMH-2 and KM-H2. They only
+# match exactly, even if the list contains only one of the two.
 _TWINS = frozenset({"tt", "kmh2"})
 
 Tier = tuple[Lookup, Callable[[str], str]]
@@ -42,14 +42,15 @@ def map_cell_lines(
     Parameters
     ----------
     ids : Series, Index, array or list of shape (n,)
-        Ids or names, those of several sources mixed if need be: DepMap (ACH-000001),
+        Ids or names, possibly of several sources: DepMap (ACH-000001),
         Sanger (SIDM00001), COSMIC (906826, also as a float), Cellosaurus (CVCL_0132),
         CCLE (A375_SKIN), names and synonyms.
     models : DataFrame or path
-        The list that joins them: DepMap's `Model.csv` or `sample_info.csv`, or
-        `model_list_....csv` of the Cell Model Passports; others with such columns.
+        The list of cell lines with their ids: DepMap's `Model.csv` or
+        `sample_info.csv`, or `model_list_....csv` of the Cell Model Passports; others
+        with such columns.
     to : str, default="depmap"
-        What to return: "depmap", "sanger", "cosmic", "rrid", "ccle" or "name", or a
+        Kind of the result: "depmap", "sanger", "cosmic", "rrid", "ccle" or "name", or a
         column of `models`.
     from_ : str or None, default=None
         The kind of `ids`, as for `to`; None tries all.
@@ -68,7 +69,7 @@ def map_cell_lines(
     InputError
         If `models` has no ids of the kind, or a parameter is unknown.
     UnknownCellLineError
-        If ids have no match and `unmatched="raise"`. The message names what is near.
+        If ids have no match and `unmatched="raise"`. The message lists similar names.
 
     Warns
     -----
@@ -77,10 +78,10 @@ def map_cell_lines(
 
     Notes
     -----
-    An id counts as it stands first. Names that nothing fits are compared without case,
-    blanks and punctuation (A375 is A-375), and then with synonyms, each time if one
-    cell line alone fits. TT and T-T, KMH-2 and KM-H2 are different cell lines, so their
-    spellings without punctuation are refused.
+    Ids are first matched exactly. Names without a match are compared without case,
+    blanks and punctuation (A375 is A-375), and then with synonyms; a match must be
+    unique. TT and T-T, KMH-2 and KM-H2 are different cell lines, so their spellings
+    without punctuation are refused.
 
     Examples
     --------
@@ -116,15 +117,15 @@ def map_cell_lines(
     not_one: dict[str, list[str]] = {}
     for name in dict.fromkeys(spelt.values()):
         rows, is_twin = _find(name, tiers)
-        found = list(dict.fromkeys(value for row in rows for value in targets[row]))
+        matches = list(dict.fromkeys(value for row in rows for value in targets[row]))
         if not rows:
             unknown.append(name)
         elif is_twin or len(set(entities[rows])) > 1:
             ambiguous[name] = [labels[row] for row in rows]
-        elif len(found) == 1:
-            mapped[name] = found[0]
+        elif len(matches) == 1:
+            mapped[name] = matches[0]
         else:
-            not_one[name] = found
+            not_one[name] = matches
     result = given.astype(object).map(
         {value: mapped.get(name, np.nan) for value, name in spelt.items()}
     )
@@ -136,7 +137,7 @@ def map_cell_lines(
         ]
         message = ". ".join(filter(None, parts)) + "."
         if unmatched == "raise":
-            msg = f"{message} Correct them, or take unmatched='nan' and drop them."
+            msg = f"{message} Correct them, or use unmatched='nan' and drop them."
             raise UnknownCellLineError(msg)
         warnings.warn(message, stacklevel=2)
     result.name = "cell_line" if given.name is None else given.name
@@ -144,7 +145,7 @@ def map_cell_lines(
 
 
 def _tiers(table: ModelTable, from_: str | None) -> list[Tier]:
-    """Return where to look an id up, the surest place first."""
+    """Return the lookup tables, the most reliable first."""
     exact, loose = str.upper, plain_spelling
     if from_ is not None and from_ != "name":
         kind, column = table.find(from_, "from_")
@@ -163,7 +164,7 @@ def _tiers(table: ModelTable, from_: str | None) -> list[Tier]:
 
 
 def _find(name: str, tiers: list[Tier]) -> tuple[list[int], bool]:
-    """Return the rows that a name fits, and whether another line has its spelling."""
+    """Return the rows that match a name, and whether its spelling is ambiguous."""
     for lookup, spell in tiers:
         rows = lookup.get(spell(name), [])
         if rows:
@@ -175,7 +176,7 @@ def _find(name: str, tiers: list[Tier]) -> tuple[list[int], bool]:
 def _describe_unknown(
     ambiguous: dict[str, list[str]], unknown: list[str], n_ids: int, table: ModelTable
 ) -> str:
-    """Say which ids name no cell line or several, and what is near them."""
+    """Describe ids with no or several cell lines, and similar names."""
     if not ambiguous and not unknown:
         return ""
     known = [
@@ -194,7 +195,7 @@ def _describe_unknown(
 
 
 def _describe_targets(not_one: dict[str, list[str]], to: str) -> Iterator[str]:
-    """Say which cell lines have no id of the kind that is wanted, or several."""
+    """Describe cell lines with no or several ids of the requested kind."""
     without = [repr(name) for name, found in not_one.items() if not found]
     if without:
         yield f"{len(without)} have no {to} id there: {list_offenders(without)}"
@@ -205,9 +206,9 @@ def _describe_targets(not_one: dict[str, list[str]], to: str) -> Iterator[str]:
         yield f"{len(several)} have several {to} ids there: {list_offenders(several)}"
 
 
-def _describe_missing(given: pd.Series) -> str:
-    """Say how many ids are missing, and where the first is."""
-    missing = given.index[given.isna().to_numpy()]
+def _describe_missing(ids: pd.Series) -> str:
+    """Describe missing ids: number and first row."""
+    missing = ids.index[ids.isna().to_numpy()]
     if not len(missing):
         return ""
     return f"{len(missing)} are missing, the first in row {missing[0]!r}"

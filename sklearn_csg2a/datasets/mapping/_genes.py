@@ -1,4 +1,4 @@
-"""From ids of genes, Ensembl's above all, to their symbols."""
+"""Mapping of gene ids, such as those of Ensembl, to symbols."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SYMBOLS = (
     *("symbol", "hgncsymbol", "approvedsymbol", "genesymbol", "hugosymbol"),
     *("genename", "externalgenename", "cosmicgenesymbol", "preferredname"),
 )
-# Numbers need the name of their column, other ids are known by their looks.
+# Numeric ids are recognised by the column name, other ids by their form.
 _NUMBERS = (
     *("entrezid", "entrezgeneid", "entrez", "ncbigeneid", "ncbigene"),
     *("ncbigeneformerlyentrezgeneid", "ncbigeneidsuppliedbyncbi", "ncbientrezid"),
@@ -54,29 +54,28 @@ def map_genes(
     duplicates: Join = "error",
     unmapped: Literal["drop", "keep", "raise"] = "drop",
 ) -> pd.DataFrame | pd.Series:
-    """Name genes by their symbols instead of ids of Ensembl and others.
+    """Replace gene ids of Ensembl and other sources by symbols.
 
     Parameters
     ----------
     genes : DataFrame of shape (n_cells, n_genes), or iterable of n_genes ids
         Expression whose columns are ids, or the ids alone: Ensembl's, with version
         (ENSG00000141510.17) or without, those of Entrez, HGNC or the Cell Model
-        Passports. Names that are symbols of `table` already stay.
+        Passports. Names that are already symbols of `table` are kept.
     table : DataFrame, path, mapping or Series
         Ids and symbols: HGNC's complete set, `gene_identifiers` of the Cell Model
         Passports, DepMap's `Gene.csv`, an export of BioMart, two columns made of
         GENCODE; or symbols by id.
     duplicates : {"error", "mean", "drop"}, default="error"
-        What to do with a symbol that several ids have. Of lists of ids, none is left
-        out.
+        What to do with a symbol shared by several ids. Lists of ids keep all of them.
     unmapped : {"drop", "keep", "raise"}, default="drop"
-        What to do with ids that have no symbol, or several: leave them out (of a list:
-        NaN), keep the id, or raise.
+        What to do with ids that have no symbol, or several: leave them out (NaN in a
+        list), keep the id, or raise an error.
 
     Returns
     -------
     named : DataFrame of shape (n_cells, n_symbols), or Series of n_genes symbols
-        Expression with symbols as columns; `attrs["dropped"]` says what was left out
+        Expression with symbols as columns; `attrs["dropped"]` lists what was left out
         and why. For a list of ids the symbols, indexed by the ids.
 
     Raises
@@ -84,13 +83,13 @@ def map_genes(
     GeneMismatchError
         If no id has a symbol, or some have none and `unmapped="raise"`.
     InputError
-        If a symbol is there more than once and that is an error, or `table` has no ids
-        or no symbols.
+        If a symbol is repeated and `duplicates="error"`, or `table` has no ids or no
+        symbols.
 
     Warns
     -----
     UserWarning
-        If genes were left out, or the copies on chromosome Y of genes that X has, too
+        If genes were left out, including the copies on chromosome Y of genes on X
         (ENSG00000182378.15_PAR_Y).
 
     Examples
@@ -144,7 +143,7 @@ def _rename(
     duplicates: str,
     left_out: LeftOut,
 ) -> pd.DataFrame:
-    """Return expression with symbols as columns, copies on Y and others left out."""
+    """Return expression with symbols as columns, without unmapped genes."""
     keys = [_spell(name) for name in ids]
     on_x = {key for key, is_copy in keys if not is_copy}
     copies = [at for at, (key, is_copy) in enumerate(keys) if is_copy and key in on_x]
@@ -168,7 +167,7 @@ def _rename(
 def _find_symbols(
     ids: list[Any], table: GeneTable
 ) -> tuple[list[str | None], dict[str, str]]:
-    """Return the symbol of each id, None where there is none, and why."""
+    """Return the symbol of each id, or None and the reason."""
     symbols = _read_symbols(table)
     known = {symbol for found in symbols.values() for symbol in found}
     names: list[str | None] = []
@@ -234,7 +233,7 @@ def _read_symbols(table: GeneTable) -> dict[str, list[str]]:
 
 
 def _with_header(table: pd.DataFrame) -> pd.DataFrame:
-    """Name the columns of a file without header, whose first line is a gene."""
+    """Name the columns of a file without header."""
     header = [str(name) for name in table.columns]
     if not any(_ID.fullmatch(name.upper()) for name in header):
         return table
@@ -265,7 +264,7 @@ def _pairs(table: pd.DataFrame, source: str) -> list[tuple[pd.Series, pd.Series]
 
 
 def _holds_ids(column: pd.Series) -> bool:
-    """Tell whether a column holds ids of genes: by its name or its first values."""
+    """Tell whether a column contains gene ids, by its name or first values."""
     if plain_column(column.name) in _NUMBERS:
         return True
     first = column.dropna().astype(str).head(50).str.strip().str.upper()

@@ -1,4 +1,4 @@
-"""Lists of cell lines with their ids: whose columns are which, and who has an id."""
+"""Lists of cell lines with their ids: columns and lookup."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EXPECTED = (
     "model_list.csv of the Cell Model Passports"
 )
 
-# The kinds of ids, and how their columns are called, in plain spelling.
+# The kinds of ids and their column names, in plain spelling.
 KINDS = ("depmap", "sanger", "cosmic", "rrid", "ccle", "name")
 _COLUMNS = {
     "depmap": ("modelid", "depmapid", "broadid", "arxspanid", "cellline"),
@@ -39,10 +39,10 @@ _COLUMNS = {
     "stripped": ("strippedcelllinename", "strippedname", "displayname"),
     "synonym": ("synonyms", "synonym", "alias", "aliases", "othernames"),
 }
-# Both DepMap and Sanger call their own id "model id", and all may be a "cell line".
+# Both DepMap and Sanger use "model id", and any id may be in "cell line".
 _LOOKS = {"depmap": r"ACH-\d+", "sanger": r"SIDM\d+", "name": r"(?!ACH-\d|SIDM\d)"}
 _VAGUE = ("modelid", "cellline")
-# Cells that may hold several ids, and what separates them.
+# Columns that may contain several ids per cell, and the separators.
 _SEPARATED = {
     "depmap": r"[;,|\s]+",
     "sanger": r"[;,|\s]+",
@@ -102,7 +102,7 @@ class ModelTable:
         return found
 
     def _looks_like(self, kind: str, column: Any) -> bool:
-        """Tell whose "model id" a column is; other names speak for themselves."""
+        """Tell whose ids a "model id" column has; other names are unambiguous."""
         if kind not in _LOOKS:
             return True
         entries = self.table[column].dropna().astype(str)
@@ -111,7 +111,7 @@ class ModelTable:
         return bool(entries.str.match(_LOOKS[kind], case=False).any())
 
     def values(self, kind: str, column: Any) -> list[list[str]]:
-        """Return what each row has in a column, which may be several ids."""
+        """Return the ids of each row in a column, possibly several."""
         separator = _SEPARATED.get(kind)
         return [
             []
@@ -127,7 +127,7 @@ class ModelTable:
         ]
 
     def rows_by(self, kinds: Iterable[str], spell: Callable[[str], str]) -> Lookup:
-        """Return the rows by each id or name of some kinds, spelt in one way."""
+        """Return the rows by each id or name of some kinds, in one spelling."""
         found: Lookup = {}
         for kind in kinds:
             for column in self.columns.get(kind, ()):
@@ -145,12 +145,12 @@ class ModelTable:
                     found[key].append(row)
 
     def targets(self, to: str) -> list[list[str]]:
-        """Return the ids of each row that are wanted: of a kind, or in a column."""
+        """Return the requested ids of each row: of a kind, or in a column."""
         kind, column = self.find(to, "to")
         return self.values(kind, column)
 
     def find(self, name: str, parameter: str) -> tuple[str, Any]:
-        """Return the kind and the column that a parameter names, by either."""
+        """Return the kind and the column given by a parameter."""
         if name in self.table.columns:
             return self.kind_of(name), name
         plain = plain_column(name)
@@ -169,11 +169,11 @@ class ModelTable:
         raise InputError(msg)
 
     def kind_of(self, column: Any) -> str:
-        """Return the kind of a column, '' for one that is not known."""
+        """Return the kind of a column, '' if unknown."""
         return next((k for k, found in self.columns.items() if column in found), "")
 
     def entities(self) -> np.ndarray:
-        """Return the number of each row's cell line; rows with one id are one."""
+        """Return the number of the cell line of each row; rows with an id agree."""
         for kind in ("depmap", "sanger"):
             if kind in self.columns:
                 ids = self.values(kind, self.columns[kind][0])

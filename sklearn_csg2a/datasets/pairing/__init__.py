@@ -1,1 +1,1 @@
-"""Treated profiles and the controls of their batch."""
+"""Pairing of treated profiles with the controls of their batch."""

@@ -1,4 +1,4 @@
-"""Means of groups of profiles that come in blocks."""
+"""Means of groups of profiles that are read in blocks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ProfileMeans:
         self.counts[found] += counts
 
     def table(self, index: pd.Index) -> pd.DataFrame:
-        """Return the means; the sums are gone afterwards."""
+        """Return the means; this overwrites the sums."""
         self.sums /= np.maximum(self.counts, 1)[:, None].astype(np.float32)
         return pd.DataFrame(self.sums, index=index, columns=self.genes, copy=False)
 
@@ -48,10 +48,10 @@ def average_profiles(
     """Average profiles by group, in several groupings at once.
 
     `targets` (groupings, ids) holds the group of each id, or -1. Returns the means of
-    each grouping, and which ids came.
+    each grouping, and a mask of the ids found.
     """
     means: list[ProfileMeans] = []
-    seen = np.zeros(len(ids), dtype=bool)
+    found = np.zeros(len(ids), dtype=bool)
     for block in blocks:
         if not means:
             means = [ProfileMeans(number, block.columns) for number in n_groups]
@@ -59,8 +59,8 @@ def average_profiles(
             msg = "profiles: the blocks do not have the same genes in the same order."
             raise InputError(msg)
         positions = ids.get_indexer(block.index)
-        _check_positions(positions, block.index, seen)
-        seen[positions] = True
+        _check_positions(positions, block.index, found)
+        found[positions] = True
         values = block.to_numpy(dtype=np.float32)
         for mean, target in zip(means, targets, strict=True):
             groups = target[positions]
@@ -68,13 +68,13 @@ def average_profiles(
             if len(chosen):
                 mean.add(groups[chosen], values[chosen])
     if not means:
-        msg = "profiles holds no block of profiles."
+        msg = "profiles has no block of profiles."
         raise InputError(msg)
-    return means, seen
+    return means, found
 
 
-def _check_positions(positions: np.ndarray, index: pd.Index, seen: np.ndarray) -> None:
-    """Refuse profiles that metadata does not know, or that come twice."""
+def _check_positions(positions: np.ndarray, index: pd.Index, found: np.ndarray) -> None:
+    """Reject profiles that are not in metadata, or are repeated."""
     unknown = index[positions < 0]
     if len(unknown):
         msg = (
@@ -82,7 +82,7 @@ def _check_positions(positions: np.ndarray, index: pd.Index, seen: np.ndarray) -
             "metadata."
         )
         raise InputError(msg)
-    twice = index[seen[positions] | pd.Index(positions).duplicated()]
+    twice = index[found[positions] | pd.Index(positions).duplicated()]
     if len(twice):
-        msg = f"profiles: {list_offenders(map(repr, twice))} come more than once."
+        msg = f"profiles: {list_offenders(map(repr, twice))} occur more than once."
         raise InputError(msg)

@@ -1,4 +1,4 @@
-"""What the metadata of profiles say of treatments, controls and batches."""
+"""Treatments, controls and batches in the metadata of profiles."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ __all__ = [
 
 Choice = tuple[str, Any] | Sequence[bool] | np.ndarray | pd.Series
 
-# Replicates share these.
+# Replicates agree in these columns.
 TREATMENT = ["batch", "cell", "compound", "smiles", "dose", "time"]
 
-# What is read from the metadata, and how published L1000 tables call it.
+# Fields read from the metadata, and their columns in published L1000 tables.
 _COLUMNS = {
     "cell": "cell_id",
     "compound": "pert_id",
@@ -45,14 +45,14 @@ _COLUMNS = {
     "time": "pert_time",
     "time_unit": "pert_time_unit",
 }
-# Near names are looked for among so many ids: more take too long.
+# Similar names are searched among at most so many ids, because it is slow.
 _MAX_COMPARED = 50_000
 
 _MAY_BE_ABSENT = {"smiles", "dose_unit", "time_unit"}
 
 
 def check_ids(metadata: pd.DataFrame) -> None:
-    """Refuse profile ids that stand for two profiles."""
+    """Reject repeated profile ids."""
     repeated = metadata.index[metadata.index.duplicated()].unique()
     if len(repeated):
         msg = (
@@ -73,7 +73,7 @@ def resolve_columns(
     columns: Mapping[str, str] | None,
     compounds: CompoundTable | None,
 ) -> dict[str, str]:
-    """Return the column of metadata for each thing that is read."""
+    """Return the column of metadata for each field."""
     unknown = [key for key in columns or {} if key not in _COLUMNS]
     if unknown:
         msg = (
@@ -98,7 +98,7 @@ def resolve_columns(
 
 
 def read_choice(choice: Choice, metadata: pd.DataFrame, name: str) -> np.ndarray:
-    """Return the rows that are chosen, as a mask."""
+    """Return the chosen rows as a mask."""
     if isinstance(choice, tuple) and len(choice) == 2 and isinstance(choice[0], str):
         column, wanted = choice
         if column not in metadata.columns:
@@ -123,11 +123,11 @@ def read_choice(choice: Choice, metadata: pd.DataFrame, name: str) -> np.ndarray
 
 
 def _list_values(choice: Choice, metadata: pd.DataFrame) -> str:
-    """Say what there was to choose from."""
+    """List the values to choose from."""
     if not isinstance(choice, tuple):
         return ""
     held = metadata.loc[:, choice[0]].dropna().unique()
-    return f" The column holds {list_offenders(map(repr, held.tolist()))}."
+    return f"  The column contains {list_offenders(map(repr, held.tolist()))}."
 
 
 def read_batches(metadata: pd.DataFrame, batch: str | Sequence[str]) -> pd.Series:
@@ -146,7 +146,7 @@ def read_batches(metadata: pd.DataFrame, batch: str | Sequence[str]) -> pd.Serie
 
 
 def refuse_mixed_batches(wells: pd.DataFrame, batch: str | Sequence[str]) -> None:
-    """Refuse to average the controls of several cell lines."""
+    """Reject batches whose controls are of several cell lines."""
     n_cells = wells.groupby("batch")["cell"].nunique()
     mixed = n_cells.index[n_cells > 1]
     if len(mixed):
@@ -160,7 +160,7 @@ def refuse_mixed_batches(wells: pd.DataFrame, batch: str | Sequence[str]) -> Non
 def refuse_other_cells(
     table: pd.DataFrame, wells: pd.DataFrame, batch: str | Sequence[str]
 ) -> None:
-    """Refuse to pair a treated profile with another cell line."""
+    """Reject treated profiles of another cell line than their controls."""
     cells = table["batch"].map(wells.groupby("batch")["cell"].first())
     other = table.index[(cells != table["cell"]).to_numpy()]
     if len(other):
@@ -177,10 +177,11 @@ def describe_treated(
     batches: pd.Series,
     compounds: CompoundTable | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the table of treatments, and why each cannot be used.
+    """Return the table of treatments, and the reasons why some cannot be used.
 
-    The second table has the `reason` (or None) and the `name` of what it is about.
-    Doses and times are read where there is a structure: proteins have other units.
+    The second table has the `reason` (or None) and the `name` it refers to. Doses and
+    times are only read for compounds with a structure, because proteins have other
+    units.
     """
     compound = mask_missing(rows[names["compound"]].astype(object))
     left_out = pd.DataFrame(
@@ -218,7 +219,7 @@ def describe_treated(
 
 
 def add_reason(left_out: pd.DataFrame, rows: np.ndarray, reason: str) -> None:
-    """Give profiles a reason to be left out, unless they have one."""
+    """Set the reason for leaving out profiles, unless they have one."""
     new = rows & left_out["reason"].isna().to_numpy()
     left_out.loc[new, "reason"] = reason
     left_out.loc[new, "name"] = [repr(profile) for profile in left_out.index[new]]
@@ -230,19 +231,19 @@ def _read_amounts(
     names: dict[str, str],
     key: str,
 ) -> pd.Series:
-    """Read the doses or times of some rows, with their units where there are any."""
+    """Read the doses or times of some rows, with their units if present."""
     unit = f"{key}_unit"
     units = rows[names[unit]] if unit in names else None
     return pd.Series(parse(rows[names[key]], units), index=rows.index)
 
 
 def check_index(metadata: pd.DataFrame, profiles: pd.DataFrame) -> None:
-    """Refuse metadata whose index holds none of the profiles; say what may help."""
+    """Reject metadata whose index has none of the profiles; suggest a fix."""
     if not len(profiles) or metadata.index.isin(profiles.index).any():
         return
     msg = (
         "metadata is not indexed by profile: the ids of profiles are "
-        f"{_show_ids(profiles.index)}, and the index of metadata holds "
+        f"{_show_ids(profiles.index)}, and the index of metadata has "
         f"{_show_ids(metadata.index)}. "
     )
     raise InputError(msg + _advise_index(metadata, profiles))
@@ -254,7 +255,7 @@ def _show_ids(ids: pd.Index) -> str:
 
 
 def _advise_index(metadata: pd.DataFrame, profiles: pd.DataFrame) -> str:
-    """Say how metadata come to be indexed as profiles are."""
+    """Suggest how to index metadata by profile."""
     ids = profiles.index
     shared = {
         column: metadata[column].isin(ids).sum()
@@ -262,11 +263,11 @@ def _advise_index(metadata: pd.DataFrame, profiles: pd.DataFrame) -> str:
     }
     best = max(shared, key=lambda column: shared[column], default=None)
     if best is not None and shared[best]:
-        return f"Its column {best!r} holds them: use metadata.set_index({best!r})."
+        return f"Its column {best!r} contains them: use metadata.set_index({best!r})."
     if metadata.index.isin(profiles.columns).any():
-        return "The columns of profiles hold them: use profiles.T."
+        return "The columns of profiles contain them: use profiles.T."
     if metadata.index.astype(str).isin(ids.astype(str)).any():
-        return "The one are text and the other numbers: use .astype(str) on both."
+        return "One of them is text and the other numeric: use .astype(str) on both."
     if len(metadata) <= _MAX_COMPARED:
         known = metadata.index.astype(str).tolist()
         matches = match_names(ids[:5].astype(str).tolist(), known)

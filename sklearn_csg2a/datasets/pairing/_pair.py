@@ -1,4 +1,4 @@
-"""Treated profiles beside the controls of their batch."""
+"""Pairing of treated profiles with the controls of their batch."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def pair_with_controls(
     Parameters
     ----------
     profiles : DataFrame (profiles, genes) or iterable of such
-        Expression; the index holds profile ids. Blocks, as :func:`iter_gctx` yields
-        them, are averaged as they come and need not fit in memory together.
+        Expression; the index holds profile ids. Blocks, as yielded by
+        :func:`iter_gctx`, are averaged one by one and need not fit in memory together.
     metadata : DataFrame
-        One row per profile, indexed by profile id. Profiles that it does not know
-        are an error; those it knows and `profiles` lacks are left out and counted.
+        One row per profile, indexed by profile id. Profiles that are not in it are an
+        error; those missing from `profiles` are left out and counted.
     batch : str or list of str, default="plate"
-        The columns of `metadata` whose values make a batch.
+        The columns of `metadata` whose values define a batch.
     control : (column, value or values) or array of bool, default=("pert_type", \
 "ctl_vehicle")
         Which rows of `metadata` are controls.
     treated : (column, value or values), array of bool or None, default=None
-        Which rows are treated, the place for filters of quality. None takes all
-        that are no controls.
+        Which rows are treated, for example after a quality filter. None uses all rows
+        that are not controls.
     how : {"mean", "sample"}, default="mean"
         `"mean"`: the basal expression of a treated profile is the mean of its
         batch's controls. `"sample"`: it is one of them, drawn for each row of X.
@@ -72,19 +72,19 @@ def pair_with_controls(
         `"each"` keeps every treated profile. `"mean"` averages those of one batch,
         cell line, compound, dose and time.
     min_replicates : int, default=1
-        Leave treatments with fewer replicates in their batch out.
+        Leave out treatments with fewer replicates in their batch.
     min_controls : int, default=1
-        Leave batches with fewer controls out.
+        Leave out batches with fewer controls.
     compounds : mapping, Series, DataFrame, path or None, default=None
-        SMILES by compound id, where `metadata` has none; a table (DataFrame, CSV, TSV
+        SMILES by compound id, if `metadata` has none; a table (DataFrame, CSV, TSV
         or workbook) has a column `smiles` and the ids as index or in any column.
     columns : mapping of str to str or None, default=None
-        Columns of `metadata` with other names than those of published L1000 tables:
+        Columns of `metadata` with names other than those of published L1000 tables:
         `"cell"` (cell_id), `"compound"` (pert_id), `"smiles"` (canonical_smiles),
         `"dose"` (pert_dose), `"dose_unit"` (pert_dose_unit), `"time"` (pert_time),
-        `"time_unit"` (pert_time_unit). Units may stand with the value ("10 uM").
+        `"time_unit"` (pert_time_unit). Values may include the unit ("10 uM").
     random_state : int, RandomState or None, default=None
-        Draws the controls of `how="sample"`.
+        Seed for drawing the controls with `how="sample"`.
 
     Returns
     -------
@@ -101,8 +101,8 @@ def pair_with_controls(
     Raises
     ------
     InputError
-        If a column is missing, a dose or time cannot be read, a batch holds more
-        than one cell line, metadata is not indexed by profile, or nothing is left.
+        If a column is missing, a dose or time cannot be read, a batch has more than one
+        cell line, metadata is not indexed by profile, or nothing is left.
 
     Warns
     -----
@@ -213,10 +213,10 @@ def _gather(
     has_control: np.ndarray,
     left_out: pd.DataFrame,
 ) -> Bunch:
-    """Put the tables together; leave out what no block of profiles brought."""
+    """Assemble the tables; leave out treatments without profiles."""
     complete = has_control & (perturbed.counts > 0)
     if not complete.any():
-        msg = f"profiles holds none of the {len(X)} treatments with their controls."
+        msg = f"profiles has none of the {len(X)} treatments with their controls."
         raise InputError(msg)
     dropped = left_out[left_out["reason"].notna()]
     if len(dropped):
@@ -243,7 +243,7 @@ def _gather(
 
 
 def _check_choices(*, how: str, replicates: str) -> None:
-    """Refuse unknown words."""
+    """Reject unknown options."""
     for name, value, choices in (
         ("how", how, ("mean", "sample")),
         ("replicates", replicates, ("each", "mean")),
@@ -254,10 +254,10 @@ def _check_choices(*, how: str, replicates: str) -> None:
 
 
 def _check_counts(**counts: int) -> None:
-    """Refuse limits that are no counts."""
+    """Reject limits that are not positive integers."""
     for name, value in counts.items():
         if not isinstance(value, Integral) or value < 1:
-            msg = f"{name}={value!r} must be a whole number of at least 1."
+            msg = f"{name}={value!r} must be an integer of at least 1."
             raise InputError(msg)
 
 
@@ -267,7 +267,7 @@ def _assign_controls(
     how: str,
     random_state: int | np.random.RandomState | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give each treatment the id of its control, and each well used its own."""
+    """Set the control id of each treatment, and of each control used."""
     if how == "mean":
         used = wells[wells["batch"].isin(X["batch"])]
         wells = used.assign(cell_line=used["batch"])

@@ -1,4 +1,4 @@
-"""Doses and times as they are written in screens."""
+"""Doses and times with units, as written in screens."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SPELLINGS = {
         **dict.fromkeys(("w", "wk", "weeks"), "week"),
     },
 }
-# A decimal comma is one where it cannot be a mark of thousands.
+# A comma is decimal if it cannot be a thousands separator.
 _QUANTITY = re.compile(
     r"([-+]?(?:\d+\.?\d*|\.\d+|0,\d+|\d+,(?:\d{1,2}|\d{4,}))(?:[eE][-+]?\d+)?)\s*(\S*)"
 )
@@ -59,7 +59,7 @@ def parse_doses(values: Any, units: Any = None) -> np.ndarray:
     Raises
     ------
     InputError
-        If a value is no dose, is negative, or its unit is not known.
+        If a value is not a dose, is negative, or has an unknown unit.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def parse_times(values: Any, units: Any = None) -> np.ndarray:
     Raises
     ------
     InputError
-        If a value is no time, is negative, or its unit is not known.
+        If a value is not a time, is negative, or has an unknown unit.
 
     Examples
     --------
@@ -137,14 +137,14 @@ def _parse(
 
 
 def _to_text(value: Any) -> str:
-    """Return what a cell says; missing values say nothing."""
+    """Return the text of a cell, empty if missing."""
     return "" if value is None or pd.isna(value) else str(value).strip()
 
 
 def _convert(
     text: str, unit: str, factors: Mapping[str, float], spellings: Mapping[str, str]
 ) -> float | None:
-    """Return the quantity, NaN where it is missing, None where it is none."""
+    """Return the quantity, NaN if it is missing, None if it is invalid."""
     if is_missing(text):
         return float("nan")
     match = _QUANTITY.fullmatch(text)
@@ -155,5 +155,5 @@ def _convert(
     factor = factors.get(spellings.get(folded, folded))
     if factor is None or number < 0:
         return None
-    # Dividing keeps 500 nM at 0.5 exactly.
+    # Division makes 500 nM exactly 0.5.
     return number * factor if factor >= 1 else number / round(1 / factor)

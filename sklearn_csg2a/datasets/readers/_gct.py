@@ -62,7 +62,7 @@ def read_gct(
     Parameters
     ----------
     path : str or path
-        The file, packed by gzip or not. Version 1.2 may lack its column Description.
+        The file, gzip-compressed or not. Version 1.2 may lack its column Description.
     genes : iterable of str or None, default=None
         The genes to read, in this order, by name (see `gene_names`); None reads all.
     profiles : iterable of str or None, default=None
@@ -82,10 +82,10 @@ def read_gct(
     Raises
     ------
     DataFileError
-        If the file is empty, cut off, damaged or no GCT file, or has more or fewer
+        If the file is empty, truncated, damaged or not a GCT file, or has more or fewer
         lines or fields than it announces.
     InputError
-        If a gene, profile or column asked for is not in the file.
+        If a requested gene, profile or column is not in the file.
 
     Notes
     -----

@@ -65,7 +65,7 @@ def read_gctx(
     Parameters
     ----------
     path : str or path
-        The file, not packed.
+        The file, uncompressed.
     genes : iterable of str or None, default=None
         The genes to read, in this order, by name (see `gene_names`); None reads all.
     profiles : iterable of str or None, default=None
@@ -86,9 +86,9 @@ def read_gctx(
     Raises
     ------
     DataFileError
-        If the file is empty, cut off, damaged or no GCTX file.
+        If the file is empty, truncated, damaged or not a GCTX file.
     InputError
-        If a gene, profile or column asked for is not in the file.
+        If a requested gene, profile or column is not in the file.
     MissingDependencyError
         If h5py is not installed.
 
@@ -141,9 +141,9 @@ def iter_gctx(
     Raises
     ------
     DataFileError
-        If the file is empty, cut off, damaged or no GCTX file.
+        If the file is empty, truncated, damaged or not a GCTX file.
     InputError
-        If a gene, profile or column asked for is not in the file.
+        If a requested gene, profile or column is not in the file.
     MissingDependencyError
         If h5py is not installed.
 
@@ -167,7 +167,7 @@ def read_gctx_metadata(
     Parameters
     ----------
     path : str or path
-        The file, not packed.
+        The file, uncompressed.
     gene_names : str or None, default=None
         Column of the file's gene metadata that names the genes; None takes their ids.
 
@@ -180,7 +180,7 @@ def read_gctx_metadata(
     Raises
     ------
     DataFileError
-        If the file is empty, cut off, damaged or no GCTX file.
+        If the file is empty, truncated, damaged or not a GCTX file.
     InputError
         If the file has no column `gene_names`.
     MissingDependencyError

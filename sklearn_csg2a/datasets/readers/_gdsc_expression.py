@@ -58,7 +58,7 @@ def read_gdsc_expression(
     Raises
     ------
     DataFileError
-        If the file is empty, cut off or of another kind.
+        If the file is empty, truncated or of another kind.
     InputError
         If a gene or a cell line is there more than once and that is an error.
 

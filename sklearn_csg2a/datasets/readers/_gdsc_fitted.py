@@ -101,7 +101,7 @@ def read_gdsc_fitted(
     Raises
     ------
     DataFileError
-        If the file is empty, cut off or of another kind, or text stands where a
+        If the file is empty, truncated or of another kind, or text stands where a
         number should.
     InputError
         If `cell_line` or `drug` is no column of the sheet, or `compounds` does not

@@ -20,7 +20,7 @@ def read_gmt(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     Parameters
     ----------
     path : str or path
-        The file, packed by gzip or not.
+        The file, gzip-compressed or not.
 
     Returns
     -------

@@ -88,9 +88,9 @@ def read_h5ad(
     Raises
     ------
     DataFileError
-        If the file is empty, cut off, damaged or no h5ad file.
+        If the file is empty, truncated, damaged or not an h5ad file.
     InputError
-        If a gene, profile, column or layer asked for is not in the file.
+        If a requested gene, profile, column or layer is not in the file.
     MissingDependencyError
         If h5py is not installed.
 
@@ -144,9 +144,9 @@ def iter_h5ad(
     Raises
     ------
     DataFileError
-        If the file is empty, cut off, damaged or no h5ad file.
+        If the file is empty, truncated, damaged or not an h5ad file.
     InputError
-        If a gene, profile, column or layer asked for is not in the file.
+        If a requested gene, profile, column or layer is not in the file.
     MissingDependencyError
         If h5py is not installed.
 

@@ -82,7 +82,7 @@ def read_passports_expression(
     Raises
     ------
     DataFileError
-        If the file is empty, cut off or of another kind.
+        If the file is empty, truncated or of another kind.
     InputError
         If a gene or a model is there more than once and that is an error, or a
         parameter names what the file does not have.

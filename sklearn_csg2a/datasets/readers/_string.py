@@ -84,7 +84,7 @@ def read_string_links(
     Raises
     ------
     DataFileError
-        If a file is empty, cut off or of another kind.
+        If a file is empty, truncated or of another kind.
     InputError
         If `threshold` is not between 0 and 1000 or on the scale of the website, if no
         link has a score above it, no protein has a name, or none of `genes` is known.

@@ -47,7 +47,7 @@ def load_gdsc2(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     Parameters
     ----------
     data_home : str, path or None, default=None
-        Folder that holds `gdsc2/`. None takes the environment variable
+        Folder that holds `gdsc2/`. None uses the environment variable
         SKLEARN_CSG2A_DATA.
 
     Returns
@@ -59,13 +59,13 @@ def load_gdsc2(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
         y : Series of ln IC50 (ln uM), aligned with `X`.
         expression : DataFrame (cell lines, genes), float32, z-scores.
         mutations : DataFrame (cell lines, genes), int8, 1 where mutated.
-        cells, compounds : DataFrames with all that is known of each.
+        cells, compounds : DataFrames with all known attributes of each.
         DESCR : str, origin, terms and known limits.
 
     Raises
     ------
     DataNotFoundError
-        If a file is not there (a FileNotFoundError).
+        If a file is missing (a FileNotFoundError).
     InputError
         If a file lacks a column, or an id has no entry.
 
@@ -88,7 +88,7 @@ def load_gdsc(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     Parameters
     ----------
     data_home : str, path or None, default=None
-        Folder that holds `gdsc/`. None takes the environment variable
+        Folder that holds `gdsc/`. None uses the environment variable
         SKLEARN_CSG2A_DATA.
 
     Returns
@@ -104,7 +104,7 @@ def load_gdsc(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     Raises
     ------
     DataNotFoundError
-        If a file is not there (a FileNotFoundError).
+        If a file is missing (a FileNotFoundError).
     InputError
         If a file lacks a column, or an id has no entry.
 
@@ -132,7 +132,7 @@ def load_gdsc(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
 def _load(
     data_home: str | os.PathLike[str] | None, folder: str, description: str
 ) -> dict[str, object]:
-    """Read what both releases share."""
+    """Read the files common to both releases."""
     response = read_table(
         data_home,
         f"{folder}/response.csv.gz",

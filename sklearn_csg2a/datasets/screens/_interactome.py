@@ -37,7 +37,7 @@ def load_interactome(
     Parameters
     ----------
     data_home : str, path or None, default=None
-        Folder that holds `interactome/`. None takes the environment variable
+        Folder that holds `interactome/`. None uses the environment variable
         SKLEARN_CSG2A_DATA.
     version : {"v12", "v11_census"}, default="v12"
         `"v12"`: STRING 12, all human genes, 57,260 edges. `"v11_census"`: STRING
@@ -53,7 +53,7 @@ def load_interactome(
     Raises
     ------
     DataNotFoundError
-        If the file is not there (a FileNotFoundError).
+        If the file is missing (a FileNotFoundError).
     InputError
         If the version is unknown.
 
@@ -79,8 +79,8 @@ def load_interactome(
     )[["source", "target"]]
     if genes is None:
         return edges
-    wanted = set(genes)
-    between = edges["source"].isin(wanted) & edges["target"].isin(wanted)
+    selected = set(genes)
+    between = edges["source"].isin(selected) & edges["target"].isin(selected)
     return edges[between].reset_index(drop=True)
 
 
@@ -94,7 +94,7 @@ def load_gene_sets(
     name : {"hallmark", "pid", "reactome", "wikipathways_2020", "wikipathways_2023"}
         The collection.
     data_home : str, path or None, default=None
-        Folder that holds `gene_sets/`. None takes the environment variable
+        Folder that holds `gene_sets/`. None uses the environment variable
         SKLEARN_CSG2A_DATA.
 
     Returns
@@ -105,7 +105,7 @@ def load_gene_sets(
     Raises
     ------
     DataNotFoundError
-        If the file is not there (a FileNotFoundError).
+        If the file is missing (a FileNotFoundError).
     InputError
         If the collection is unknown.
 
@@ -121,7 +121,7 @@ def load_gene_sets(
 
 
 def _choose(parameter: str, value: str, choices: dict[str, str]) -> str:
-    """Return the file behind a choice, or say what there is to choose from."""
+    """Return the file of an option, or raise an error that lists the options."""
     if value not in choices:
         listed = ", ".join(repr(choice) for choice in choices)
         msg = f"{parameter}={value!r} is unknown; choose one of {listed}."

@@ -39,7 +39,7 @@ def load_lincs(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     Parameters
     ----------
     data_home : str, path or None, default=None
-        Folder that holds `lincs/`. None takes the environment variable
+        Folder that holds `lincs/`. None uses the environment variable
         SKLEARN_CSG2A_DATA.
 
     Returns
@@ -51,14 +51,14 @@ def load_lincs(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
             `pert_id`, `name`, `source`, `level`.
         Y : DataFrame (wells, genes), float32, expression after treatment.
         expression : DataFrame (controls, genes), float32.
-        controls : DataFrame, what is known of each control, same index.
+        controls : DataFrame, attributes of each control, same index.
         basal : DataFrame (cell lines, genes), float32, profiles of more cell lines.
         DESCR : str, origin, terms and known limits.
 
     Raises
     ------
     DataNotFoundError
-        If a file is not there (a FileNotFoundError).
+        If a file is missing (a FileNotFoundError).
     InputError
         If the files do not fit together.
 
@@ -133,7 +133,7 @@ def _check_lengths(
     n_perturbed: int,
     n_control: int,
 ) -> None:
-    """Refuse tables that do not describe the arrays row by row."""
+    """Reject tables that do not match the arrays row by row."""
     pairs = [
         ("lincs/treatments.csv", len(treatments), "perturbed", n_perturbed),
         ("lincs/controls.csv", len(controls), "control", n_control),

@@ -1,4 +1,4 @@
-"""Screens to carry a trained model over to: NCI-60 cell lines, TCGA patients."""
+"""Screens for testing transfer: NCI-60 cell lines, TCGA patients."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def load_nci60(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     Parameters
     ----------
     data_home : str, path or None, default=None
-        Folder that holds `nci60/`. None takes the environment variable
+        Folder that holds `nci60/`. None uses the environment variable
         SKLEARN_CSG2A_DATA.
 
     Returns
@@ -72,7 +72,7 @@ def load_nci60(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     Raises
     ------
     DataNotFoundError
-        If a file is not there (a FileNotFoundError).
+        If a file is missing (a FileNotFoundError).
     InputError
         If a file lacks a column, or an id has no entry.
 
@@ -150,7 +150,7 @@ def load_tcga(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     ----------
     data_home : str, path or None, default=None
         Folder that holds `tcga/` and `gdsc/compounds.csv`, which gives the
-        structures. None takes the environment variable SKLEARN_CSG2A_DATA.
+        structures. None uses the environment variable SKLEARN_CSG2A_DATA.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def load_tcga(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     Raises
     ------
     DataNotFoundError
-        If a file is not there (a FileNotFoundError).
+        If a file is missing (a FileNotFoundError).
     InputError
         If a file lacks a column.
 
@@ -187,7 +187,7 @@ def load_tcga(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
         ["patient", "cohort", "drug_name", "gdsc_drug", "response", "responder"],
         text=["patient", "gdsc_drug"],
     )
-    # Empty cells make the file's column of ids a column of floats ("5702198.0").
+    # Empty cells make pandas read the column of ids as floats ("5702198.0").
     courses["gdsc_drug"] = courses["gdsc_drug"].str.removesuffix(".0")
     compounds = read_table(
         data_home, "gdsc/compounds.csv", ["drug", "smiles"], text=["drug"]
@@ -232,6 +232,6 @@ def load_tcga(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
 def _list_dropped(
     ids: pd.DataFrame, left_out: pd.Series, reasons: pd.Series
 ) -> pd.DataFrame:
-    """Return the rows that were left out, with the reason of each."""
+    """Return the rows that were left out, with reasons."""
     dropped = ids.set_axis(["cell_line", "drug"], axis=1).assign(reason=reasons)
     return dropped[left_out].rename_axis("row")

@@ -1,1 +1,1 @@
-"""A simulated screen with known truth."""
+"""A simulated screen with known ground truth."""

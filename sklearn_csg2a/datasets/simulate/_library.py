@@ -1,4 +1,4 @@
-"""A virtual library: scaffolds with two open positions, and what goes there."""
+"""A virtual library: scaffolds with two positions and substituents."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pandas as pd
 
 __all__ = ["LIBRARY_SIZE", "SCAFFOLDS", "SUBSTITUENTS", "enumerate_library"]
 
-# No scaffold is symmetric in its positions a and b, so that every combination is
-# a compound of its own. Ring numbers 1 to 4 belong to scaffolds, 9 to substituents.
+# No scaffold is symmetric in its positions a and b, so that every combination is a
+# distinct compound. Ring numbers 1 to 4 belong to scaffolds, 9 to substituents.
 SCAFFOLDS: dict[str, str] = {
     "anilinoquinazoline": "c1c({a})ccc2c1ncnc2Nc3ccc({b})cc3",
     "indolecarboxanilide": "c1c({a})ccc2c1cc([nH]2)C(=O)Nc3ccc({b})cc3",
@@ -57,7 +57,7 @@ LIBRARY_SIZE = len(SCAFFOLDS) * len(SUBSTITUENTS) ** 2
 def enumerate_library(n_targets: int, rng: np.random.Generator) -> pd.DataFrame:
     """Return the whole library with the target index and ln EC50 of each compound.
 
-    Scaffolds are dealt out to targets in random order. The ln EC50 (ln uM) is the
+    Scaffolds are assigned to targets in random order. The ln EC50 (ln uM) is the
     sum of a scaffold term, one term for each substituent and a small residual.
     """
     names = list(SCAFFOLDS)

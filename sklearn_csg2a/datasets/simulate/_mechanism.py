@@ -1,4 +1,4 @@
-"""What happens in a simulated cell: expression, hit, change and response."""
+"""Mechanism of a simulated cell: expression, perturbation and response."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["Cells", "change_expression", "hit_strength", "make_cells", "respond"
 
 RESPONSE_DOSE, RESPONSE_TIME = 10.0, 72.0
 TIME_CONSTANT = 18.0  # hours
-N_PROGRAMS = 8  # of expression: what varies between cells is mostly this
-OWN_VARIATION = 0.25  # of a gene, outside all programs
+N_PROGRAMS = 8  # of expression: the main source of variation between cells
+OWN_VARIATION = 0.25  # of a gene, independent of all programs
 INTERCEPT = 0.5  # ln uM
-ESSENTIAL = 0.5  # chance that a gene matters for viability
+ESSENTIAL = 0.5  # probability that a gene affects viability
 TISSUES = ("blood", "breast", "colon", "lung", "skin")
 
 
@@ -69,7 +69,7 @@ def respond(
     module: np.ndarray,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    """Work out the ln IC50 (cells, compounds) without noise, and what it is made of."""
+    """Compute the noise-free ln IC50 (cells, compounds) and its components."""
     basal = cells.expression.astype(np.float64)
     n_cells, n_genes = basal.shape
     n_targets = len(effects.matrices)

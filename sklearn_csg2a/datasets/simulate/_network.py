@@ -1,4 +1,4 @@
-"""A modular interactome with the effect that hitting a target has on it."""
+"""A modular interactome and the effects of perturbing its targets."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 __all__ = ["Effects", "make_network", "pick_targets", "plant_effects"]
 
 MODULE_SIZE = 12
-SELF = -0.8  # what a hit does to the target itself
-DECAY = {1: 1.0, 2: 0.5}  # share of the weight that is left at each step
+SELF = -0.8  # effect of a perturbation on the target itself
+DECAY = {1: 1.0, 2: 0.5}  # factor of the weight at each step
 
 
 class Effects(NamedTuple):
@@ -52,7 +52,7 @@ def make_network(
 def pick_targets(
     adjacency: np.ndarray, module: np.ndarray, n_targets: int
 ) -> np.ndarray:
-    """Take the hub of every module in turn, then the second hubs, and so on."""
+    """Choose the hub of every module in turn, then the second hubs, and so on."""
     degree = adjacency.sum(axis=1)
     ranked: list[tuple[int, int, int]] = []
     for label in np.unique(module):
@@ -68,11 +68,11 @@ def plant_effects(
     targets: np.ndarray,
     rng: np.random.Generator,
 ) -> Effects:
-    """Spread every hit over two steps of the interactome.
+    """Propagate every perturbation over two steps of the interactome.
 
-    The first step leaves the target along all its edges, the second goes on to
-    genes of the target's module with half the weight. A source pulls the genes
-    behind it down where it is expressed strongly (one edge in seven: up).
+    The first step follows all edges of the target, the second reaches genes of the
+    target's module with half the weight. A strongly expressed source lowers the
+    expression of the genes it reaches (for one edge in seven it raises it).
     """
     n_genes = len(adjacency)
     matrices = np.zeros((len(targets), n_genes, n_genes))

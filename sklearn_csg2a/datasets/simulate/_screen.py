@@ -1,4 +1,4 @@
-"""A simulated screen with known truth, made without any download."""
+"""A simulated screen with known ground truth."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _pick_compounds(
     n_perturbation_compounds: int,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Choose compounds for the two screens; every target comes up in turn."""
+    """Choose compounds for the two screens, alternating between targets."""
     shuffled = library.iloc[rng.permutation(len(library))]
     turn = shuffled.groupby("target", sort=True).cumcount()
     dealt = shuffled.iloc[np.lexsort((shuffled["target"], turn))]
@@ -83,14 +83,14 @@ def _pick_compounds(
     return chosen
 
 
-def _check_sizes(**given: int) -> None:
-    """Refuse sizes that the library or the interactome cannot serve."""
-    n_genes, n_targets = given["n_genes"], given["n_targets"]
-    asked = given["n_compounds"] + given["n_perturbation_compounds"]
-    if asked > LIBRARY_SIZE:
+def _check_sizes(**sizes: int) -> None:
+    """Reject sizes that the library or the interactome cannot provide."""
+    n_genes, n_targets = sizes["n_genes"], sizes["n_targets"]
+    n_requested = sizes["n_compounds"] + sizes["n_perturbation_compounds"]
+    if n_requested > LIBRARY_SIZE:
         msg = (
-            f"n_compounds + n_perturbation_compounds is {asked}, but the library of "
-            f"make_screen holds {LIBRARY_SIZE} compounds; ask for fewer."
+            f"n_compounds + n_perturbation_compounds is {n_requested}, but the library "
+            f"of make_screen has {LIBRARY_SIZE} compounds; use fewer."
         )
         raise InputError(msg)
     if n_targets > n_genes // MODULE_SIZE * 2:
@@ -226,7 +226,7 @@ def make_screen(
         dose (1, 10 or 30 uM) and time (6, 24 or 72 h), none of them twice.
     n_targets : int or None, default=None
         Number of target genes, two for each module at most. The 24 scaffolds are
-        dealt out to them. None takes 8, or as many as `n_genes` allows.
+        assigned to them. None uses 8, or as many as `n_genes` allows.
     noise : float, default=0.2
         Standard deviation of the noise in perturbed expression, in robust z.
     response_noise : float, default=0.4
@@ -234,10 +234,10 @@ def make_screen(
     missing : float, default=0.1
         Fraction of the pairs of cell line and compound without a response.
     hidden_fraction : float, default=0.2
-        Fraction of the planted edges that the returned interactome leaves out.
+        Fraction of the planted edges missing from the returned interactome.
     random_state : int, RandomState instance or None, default=None
-        Determines everything drawn. The noise has a stream of its own: screens
-        that differ in `noise` alone share their truth.
+        Seed of the simulation. The noise is drawn separately: screens that differ only
+        in `noise` have the same ground truth.
 
     Returns
     -------
@@ -266,7 +266,7 @@ def make_screen(
     Raises
     ------
     InputError
-        If more compounds or targets are asked for than there are.
+        If more compounds or targets are requested than available.
 
     Examples
     --------
@@ -318,11 +318,11 @@ def make_screen(
 
     response = respond(cells, screened, effects, module, response_rng)
     n_pairs = n_cells * n_compounds
-    kept = np.sort(
+    selected = np.sort(
         design_rng.permutation(n_pairs)[: n_pairs - round(missing * n_pairs)]
     )
-    clean = response.pop("y").ravel()[kept]
-    y = clean + response_noise * noise_rng.normal(size=n_pairs)[kept]
+    clean = response.pop("y").ravel()[selected]
+    y = clean + response_noise * noise_rng.normal(size=n_pairs)[selected]
 
     interactions, interactome = _table_of_interactions(
         effects, genes, target_genes, adjacency, hidden_fraction, network_rng
@@ -330,7 +330,7 @@ def make_screen(
     by_drug = compounds.set_index("drug")
     targets = pd.Index(genes[target_genes], name="target")
     return Bunch(
-        X=_rows(cells, screened, kept // n_compounds, kept % n_compounds),
+        X=_rows(cells, screened, selected // n_compounds, selected % n_compounds),
         y=pd.Series(y, name="ln_ic50"),
         expression=pd.DataFrame(
             cells.expression,
