@@ -38,9 +38,12 @@ from sklearn_csg2a.nn.threads import steady_threads
 from sklearn_csg2a.training.checkpoint import check_resumable, open_checkpoint
 from sklearn_csg2a.training.data import TreatmentDataset, TreatmentTensors
 from sklearn_csg2a.training.device import use_one_thread_after_fork
-from sklearn_csg2a.training.history import history_table
 from sklearn_csg2a.training.inference import encode_conditions
-from sklearn_csg2a.training.loop import TrainingSettings, train_network
+from sklearn_csg2a.training.loop import (
+    TrainingSettings,
+    history_table,
+    train_network,
+)
 from sklearn_csg2a.training.processes import join_processes
 from sklearn_csg2a.training.rows import (
     center_and_spread,

@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import torch
 from skorch.helper import predefined_split
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-__all__ = ["TrainingSettings", "train_network"]
+__all__ = ["TrainingSettings", "history_table", "train_network"]
 
 
 _CALLER_OF_FIT = 6  # stacklevel of a warning of `train_network`
@@ -174,3 +175,23 @@ def _check_finite(net: TrainingNet, train: TreatmentDataset) -> None:
                 f"learning rate {rate:.3g}. Use a smaller learning_rate."
             )
             raise DivergedError(msg)
+
+
+def history_table(net: TrainingNet, squared_scale: float) -> pd.DataFrame:
+    """Return one row per epoch; losses are in the squared units of y."""
+    factors = {
+        "train_loss": squared_scale,
+        "valid_loss": squared_scale,
+        "learning_rate": 1.0,
+        "dur": 1.0,
+    }
+    table = pd.DataFrame(
+        [
+            {
+                "epoch": position + 1,
+                **{n: row[n] * factor for n, factor in factors.items() if n in row},
+            }
+            for position, row in enumerate(net.history)
+        ]
+    )
+    return table.rename(columns={"dur": "seconds"})

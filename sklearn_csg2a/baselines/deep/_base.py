@@ -24,8 +24,11 @@ from sklearn_csg2a.nn import set_dropout_generator
 from sklearn_csg2a.nn.initialisation import seeded_initialisation
 from sklearn_csg2a.nn.threads import steady_threads
 from sklearn_csg2a.training.device import resolve_device, use_one_thread_after_fork
-from sklearn_csg2a.training.history import history_table
-from sklearn_csg2a.training.loop import TrainingSettings, train_network
+from sklearn_csg2a.training.loop import (
+    TrainingSettings,
+    history_table,
+    train_network,
+)
 from sklearn_csg2a.training.rows import split_rows
 from sklearn_csg2a.training.state import NetworkState
 from sklearn_csg2a.treatments import read_response

@@ -1,0 +1,44 @@
+"""Through how many files of the package one fit passes."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+import sklearn_csg2a
+
+PACKAGE = Path(sklearn_csg2a.__file__).parent
+ROOMS = {"_utils", "chem", "encoders", "estimators", "nn", "training", "treatments"}
+MOST_FILES = {"estimators": 5, "training": 11, "treatments": 16}
+MOST_IN_ALL = 51  # with compounds that no cache knows yet
+
+
+def trace_files(function):
+    """Return the files of the package whose functions a call runs, on any thread."""
+    files = set()
+
+    def note(frame, event, arg):
+        if event == "call" and frame.f_code.co_name != "<module>":
+            files.add(frame.f_code.co_filename)
+
+    earlier = sys.getprofile(), threading.getprofile()
+    sys.setprofile(note)
+    threading.setprofile(note)
+    try:
+        function()
+    finally:
+        sys.setprofile(earlier[0])
+        threading.setprofile(earlier[1])
+    paths = {Path(name) for name in files}
+    return {p.relative_to(PACKAGE).as_posix() for p in paths if PACKAGE in p.parents}
+
+
+def test_a_fit_passes_through_few_files_of_the_rooms_it_needs(response, screen):
+    model = response(expression=screen.expression)
+    files = trace_files(lambda: model.fit(screen.light, screen.y))
+    rooms = [name.split("/")[0] for name in files]
+    assert set(rooms) <= ROOMS
+    for room, most in MOST_FILES.items():
+        assert rooms.count(room) <= most, sorted(files)
+    assert len(files) <= MOST_IN_ALL, sorted(files)
