@@ -126,7 +126,7 @@ def test_a_table_by_condition_keeps_the_default_profile_of_each_condition(write)
         _assert_expected(read_depmap_expression(write(table.to_csv())))
     table["IsDefaultEntryForMC"] = "Yes"
     path = write(table.to_csv())
-    with pytest.raises(InputError, match=r"1 cell lines stand .*'ACH-000001'.*mean"):
+    with pytest.raises(InputError, match=r"1 cell lines occur .*'ACH-000001'.*mean"):
         read_depmap_expression(path)
     mean = read_depmap_expression(path, replicates="mean")
     assert mean.loc["ACH-000001"].tolist() == [6.25, 4.75, 5.0]
@@ -160,7 +160,7 @@ def test_profiles_are_led_to_their_models(write, tmp_path):
     )
     with pytest.warns(UserWarning, match="1 profiles left out"):
         _assert_expected(read_depmap_expression(path, profiles=flagged))
-    with pytest.raises(InputError, match="knows none of the 3 profiles"):
+    with pytest.raises(InputError, match="has none of the 3 profiles"):
         read_depmap_expression(path, profiles=default.tail(1))
     with pytest.raises(InputError, match="has the columns"):
         read_depmap_expression(path, profiles=default[["ModelID"]])
@@ -169,7 +169,7 @@ def test_profiles_are_led_to_their_models(write, tmp_path):
 def test_symbols_of_several_columns_are_named_averaged_or_left_out(write):
     table = BY_MODEL.set_axis(["TP53 (7157)", "TP53 (ENSG1)", "nan (ENSG2)"], axis=1)
     path = write(table.to_csv())
-    with pytest.raises(InputError, match=r"1 gene symbols stand .*'TP53'.*'mean'"):
+    with pytest.raises(InputError, match=r"1 gene symbols occur .*'TP53'.*'mean'"):
         read_depmap_expression(path)
     mean = read_depmap_expression(path, duplicates="mean")
     assert mean.columns.tolist() == ["TP53", "ENSG2"]

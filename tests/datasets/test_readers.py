@@ -334,7 +334,7 @@ def test_hdf5_files_that_are_cut_off_packed_or_incomplete_are_refused(
     with pytest.raises(DataFileError, match="cut off or damaged"):
         read(path)
     path.write_bytes(gzip.compress(content))
-    with pytest.raises(DataFileError, match="unpack it first"):
+    with pytest.raises(DataFileError, match="is gzip-compressed; decompress it first"):
         read(path)
     with h5py.File(path, "w") as file:
         file["something"] = np.zeros(3)

@@ -96,7 +96,9 @@ def test_a_threshold_that_keeps_nothing_or_all_says_so(read):
         read(LINKS, threshold=950)
     with pytest.raises(InputError, match=r"None of the 2 links .* the highest is 0.95"):
         read(WEBSITE, threshold=0.99)
-    with pytest.warns(UserWarning, match=r"threshold=90 leaves no link .* out of 1000"):
+    with pytest.warns(
+        UserWarning, match=r"threshold=90 removes no link .* out of 1000"
+    ):
         assert len(read(LINKS, threshold=90)) == 2
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -105,9 +107,9 @@ def test_a_threshold_that_keeps_nothing_or_all_says_so(read):
 
 
 def test_genes_that_leave_no_edge_say_so(read):
-    with pytest.raises(InputError, match=r"'ENSG1' are no symbols .* like 'AAA'"):
+    with pytest.raises(InputError, match=r"'ENSG1' are not symbols .* like 'AAA'"):
         read(LINKS, genes=["ENSG1"])
-    with pytest.warns(UserWarning, match="No edge is left between the 2 genes"):
+    with pytest.warns(UserWarning, match="No edge remains between the 2 genes"):
         assert read(LINKS, genes=["BBB", "CCC"]).empty
     with pytest.raises(InputError, match="give a list"):
         read(LINKS, genes="AAA")
@@ -123,9 +125,9 @@ def test_proteins_without_a_symbol_are_all_listed(read):
 @pytest.mark.parametrize(
     ("links", "message"),
     [
-        (LINKS.splitlines()[0] + "\n", "holds no link"),
-        (LINKS + "9606.E1 9606.E2 1001\n", "line 5: no link"),
-        (LINKS + "9606.E1 9606.E2\n", "line 5: no link"),
+        (LINKS.splitlines()[0] + "\n", "contains no link"),
+        (LINKS + "9606.E1 9606.E2 1001\n", "line 5: not a link"),
+        (LINKS + "9606.E1 9606.E2\n", "line 5: not a link"),
         (LINKS.replace("protein2", "protein1"), "begins with"),
         (WEBSITE + "A\tB\t9606.E1\t9606.E2\t0\t950\n", "line 4: .* a score up to 1"),
     ],

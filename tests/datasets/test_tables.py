@@ -76,10 +76,10 @@ def test_gene_sets_of_other_programs_are_read(write, tmp_path):
     ("text", "message"),
     [
         ("", "is empty"),
-        ("\n\n", "holds no gene set"),
-        ("A\tx\tTP53\nB\tx\n", "line 2: no gene set"),
-        ("gene,score\nTP53,1\n", "line 1: no gene set"),
-        ("A\tx\tTP53\nA\tx\tATM\n", "line 2: the set 'A' was there before"),
+        ("\n\n", "contains no gene set"),
+        ("A\tx\tTP53\nB\tx\n", "line 2: not a gene set"),
+        ("gene,score\nTP53,1\n", "line 1: not a gene set"),
+        ("A\tx\tTP53\nA\tx\tATM\n", "line 2: the set 'A' is repeated"),
     ],
 )
 def test_what_is_no_gmt_file_is_refused(write, text, message):
@@ -193,7 +193,7 @@ def test_fitted_sheet_is_keyed_by_other_ids(write):
         ("a,b\n1,2\n", "1 rows of the columns a; b"),
         (SHEET.splitlines()[0] + "\n", "no rows"),
         (SHEET.replace("-2.5", "low"), "column LN_IC50, row 2: 'low'"),
-        ("PK\x03\x04", "cannot be (read|unpacked)|needs the package openpyxl"),
+        ("PK\x03\x04", "cannot be (read|decompressed)|needs the package openpyxl"),
     ],
 )
 def test_what_is_no_fitted_sheet_is_refused(write, text, message):

@@ -35,7 +35,7 @@ _PROFILES = "DepMap's OmicsProfiles.csv or OmicsDefaultModelProfiles.csv"
 _MODEL_IDS = ("modelid", "depmapid", "broadid", "arxspanid")
 _DEFAULT_OF_MODEL = "isdefaultentryformodel"
 _DEFAULT_OF_CONDITION = "isdefaultentryformc"
-# What else is no gene: ids of other levels, and what the portal adds to a selection.
+# Other columns that are not genes: ids of other levels and annotations of the portal.
 _NO_GENES = re.compile(
     r"|unnamed0?\d*|index|profileid|sequencingid|modelconditionid|mcid"
     r"|isdefaultentry\w*|celllinename|celllinedisplayname|strippedcelllinename"
@@ -45,7 +45,7 @@ _NO_GENES = re.compile(
 )
 _GENE = re.compile(r"(?P<symbol>.*?)\s*\((?P<id>[^()]*)\)")
 _NO_SYMBOL = ("", "nan", "NA", "None")
-# What R makes of "TP53 (7157)", and of HLA-A a name with a point, unless told not to.
+# R converts "TP53 (7157)" to this form, and HLA-A to a name with a dot, by default.
 _GENE_OF_R = re.compile(r".+\.\.(\d+|ENSG\d+)\.")
 _MODEL = re.compile(r"ACH-\d+")
 _PROFILE = re.compile(r"(PR|CDS|MC)-\w+")
@@ -73,33 +73,33 @@ def read_depmap_expression(
     Parameters
     ----------
     path : str or path
-        A CSV of any release, packed or not: `CCLE_expression.csv`,
+        A CSV of any release, compressed or not: `CCLE_expression.csv`,
         `OmicsExpressionProteinCodingGenesTPMLogp1.csv`,
         `OmicsExpressionTPMLogp1HumanProteinCodingGenes.csv`, their variants with all
         genes or with strands, by model or by profile, and selections of the portal.
     profiles : DataFrame, path or None, default=None
-        `OmicsProfiles.csv` or `OmicsDefaultModelProfiles.csv`, which say the model of
-        each profile. Only needed for files that name profiles (PR-...) alone.
+        `OmicsProfiles.csv` or `OmicsDefaultModelProfiles.csv`, which map profiles to
+        models. Only needed for files with only profile ids (PR-...).
     duplicates : {"error", "mean", "drop"}, default="error"
         What to do with a symbol that names several columns.
     replicates : {"error", "mean", "drop"}, default="error"
-        What to do with a model that has several rows once the profiles that are not
-        the default one of their model are left out.
+        What to do with a model that still has several rows without the non-default
+        profiles.
 
     Returns
     -------
     expression : DataFrame of shape (n_models, n_genes), float32
-        Values as they stand in the file, log2(TPM + 1) in most. The index, named
+        Values as in the file, mostly log2(TPM + 1). The index, named
         `cell_line`, holds DepMap's ids (ACH-...), the columns are symbols; a gene
-        without one keeps its id. `attrs["dropped"]` says what was left out and why.
+        without one keeps its id. `attrs["dropped"]` lists what was left out and why.
 
     Raises
     ------
     DataFileError
         If the file is empty, cut off, transposed or of another kind.
     InputError
-        If a symbol or a model is there more than once, or the file names profiles
-        and `profiles` does not know their models.
+        If a symbol or a model is repeated, or the file has profile ids that are not in
+        `profiles`.
 
     Warns
     -----
@@ -172,8 +172,8 @@ def _columns_without_genes(
     changed = [name for name in header if _GENE_OF_R.fullmatch(name)]
     if changed:
         msg = (
-            f"{path}: R changed the names of its columns ({changed[0]!r}), points "
-            "stand for dashes, too. Take the file as published, or read and write it "
+            f"{path}: R changed the names of its columns ({changed[0]!r}), dots "
+            "also replace dashes. Use the file as published, or read and write it "
             "with check.names=FALSE."
         )
         raise DataFileError(msg)
@@ -183,13 +183,13 @@ def _columns_without_genes(
             f"{_EXPECTED} was expected."
         )
         raise DataFileError(msg)
-    # The index is the first column, whatever it is called, where none is named.
+    # The index is the first column, whatever its name, if no id column is found.
     named = any(plain_column(header[position]) in _MODEL_IDS for position in found)
     return found if named or 0 in found else [0, *found]
 
 
 def _name_gene(column: str) -> str:
-    """Take the symbol of 'TP53 (7157)', or the id where there is no symbol."""
+    """Return the symbol of 'TP53 (7157)', or the id if there is no symbol."""
     parts = _GENE.fullmatch(column)
     if parts is None:
         return column
@@ -203,7 +203,7 @@ def _models_of_rows(
     path: str | os.PathLike[str],
     left_out: LeftOut,
 ) -> pd.Series:
-    """Return the model of each row, missing where the row is left out."""
+    """Return the model of each row, missing if the row is left out."""
     column = find_column(about, _MODEL_IDS)
     ids = about[about.columns[0] if column is None else column].str.strip()
     missing = np.flatnonzero(ids.isna())
@@ -231,7 +231,7 @@ def _models_of_rows(
 
 
 def _row_names(about: pd.DataFrame, models: pd.Series) -> pd.Series:
-    """Name the rows of one model apart where the file does."""
+    """Return distinct names for rows of one model, if the file has them."""
     column = find_column(about, ("sequencingid", "profileid", "modelconditionid"))
     if column is None:
         return models
@@ -239,7 +239,7 @@ def _row_names(about: pd.DataFrame, models: pd.Series) -> pd.Series:
 
 
 def _defaults(about: pd.DataFrame, path: str | os.PathLike[str]) -> np.ndarray:
-    """Tell which rows the file calls the default of their model; all if it does not."""
+    """Return a mask of the rows that are the default of their model; all if unknown."""
     column = find_column(about, (_DEFAULT_OF_MODEL, _DEFAULT_OF_CONDITION))
     if column is None:
         return np.ones(len(about), dtype=bool)
@@ -287,8 +287,8 @@ def _models_by_profile(
     table = table.dropna(subset=[profile, model]).drop_duplicates(profile)
     if not table[profile].isin(ids).any():
         msg = (
-            f"{source} knows none of the {len(ids)} profiles of {path}, such as "
-            f"{ids.iloc[0]!r}; its own look like {table[profile].iloc[0]!r}."
+            f"{source} has none of the {len(ids)} profiles of {path}, such as "
+            f"{ids.iloc[0]!r}; its ids look like {table[profile].iloc[0]!r}."
             if len(table)
             else f"{source} has no profile with a model."
         )

@@ -1,4 +1,4 @@
-"""What the readers of expression share: numbers by place, genes and cells joined."""
+"""Shared parts of the expression readers: numeric tables, repeated genes and cells."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ _CHUNK = 2_000
 
 @dataclass
 class LeftOut:
-    """What a reader leaves out or joins: a reason for each id, told in one warning."""
+    """Ids that a reader leaves out or averages, with reasons, for one warning."""
 
     path: str | os.PathLike[str]
     reasons: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, ids: Sequence[str], what: str, reason: str) -> None:
-        """Note ids of what was left out, and why."""
+        """Record ids that were left out, and the reason."""
         if len(ids):
             self.reasons |= dict.fromkeys(map(str, ids), reason)
             listed = list_offenders(map(repr, map(str, ids)))
             self.notes.append(f"{len(ids)} {what} left out ({reason}): {listed}")
 
     def warn(self, stacklevel: int) -> None:
-        """Give the one warning of this reading, if there is anything to say."""
+        """Issue one warning about everything recorded, if anything."""
         if self.notes:
             where = " All of them: attrs['dropped']." if self.reasons else ""
             warnings.warn(
@@ -57,7 +57,7 @@ class LeftOut:
 
 
 def check_join(name: str, value: str) -> None:
-    """Refuse an unknown way to treat what is there more than once."""
+    """Reject an unknown option for repeated ids."""
     if value not in ("error", "mean", "drop"):
         msg = f"{name}={value!r} is unknown; choose one of error, mean, drop."
         raise InputError(msg)
@@ -73,9 +73,9 @@ def read_numbers(
     n_first: int = 1,
     left_out: Sequence[int] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read a table below `n_first` lines of header; columns are their positions.
+    """Read a table below `n_first` header lines; columns are named by position.
 
-    Returns the columns `text`, and all others but those `left_out`, as float32.
+    Returns the columns `text`, and all others except `left_out`, as float32.
     """
     numbers = sorted(set(range(len(header))) - {*text, *left_out})
     how: dict[str, Any] = {
@@ -84,7 +84,7 @@ def read_numbers(
         "names": range(len(header)),
         "index_col": False,
         "skiprows": n_first,
-        "low_memory": False,  # small pieces of wide tables are slow
+        "low_memory": False,  # small chunks of wide tables are slow
     }
     types: dict[int, Any] = dict.fromkeys(range(len(header)), np.float32)
     types |= dict.fromkeys(text, str) | dict.fromkeys(left_out, "category")
@@ -105,7 +105,7 @@ def read_numbers(
 
 
 def _parse(path: str | os.PathLike[str], expected: str, **how: Any) -> pd.DataFrame:
-    """Read the table; rows with more fields than the header are an error, too."""
+    """Read the table; rows with more fields than the header are an error."""
     with open_table(path, expected) as lines, warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         return pd.read_csv(lines, **how)
@@ -118,7 +118,7 @@ def _foreign_place(
     text: list[int],
     how: dict[str, Any],
 ) -> str | None:
-    """Name the first cell that should be a number and is none."""
+    """Describe the first cell that should be a number and is not."""
     with open_table(path, expected) as lines, warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
@@ -144,7 +144,7 @@ def _foreign_place(
 def _refuse_cut(
     table: pd.DataFrame, path: str | os.PathLike[str], expected: str, separator: str
 ) -> None:
-    """Refuse a table without rows, or whose last row ends early."""
+    """Reject a table without rows, or with an incomplete last row."""
     if table.empty:
         msg = f"{path} has no rows below its header; {expected} was expected."
         raise DataFileError(msg)
@@ -157,7 +157,7 @@ def _refuse_cut(
     if len(next(csv.reader([last], delimiter=separator))) < table.shape[1]:
         msg = (
             f"{path}, last row ({table.iloc[-1, 0]!r}): the values end early; the "
-            "file is cut off. Fetch it again."
+            "file is cut off. Download it again."
         )
         raise DataFileError(msg)
 
@@ -165,7 +165,7 @@ def _refuse_cut(
 def read_first_line(
     path: str | os.PathLike[str], expected: str
 ) -> tuple[list[str], str]:
-    """Read the names of the columns and what separates them."""
+    """Read the names of the columns and the separator."""
     with open_table(path, expected) as lines:
         return read_header(lines, path, expected)
 
@@ -173,20 +173,20 @@ def read_first_line(
 def join_repeated(
     values: pd.DataFrame, how: str, *, what: str, parameter: str, left_out: LeftOut
 ) -> pd.DataFrame:
-    """Treat rows with one id as `how` says: "error", "mean" or "drop"."""
+    """Handle rows with the same id by `how`: "error", "mean" or "drop"."""
     repeated = values.index.duplicated(keep=False)
     if not repeated.any():
         return values
     ids = [str(name) for name in values.index[repeated].unique()]
     if how == "error":
         msg = (
-            f"{left_out.path}: {len(ids)} {what} stand there more than once: "
+            f"{left_out.path}: {len(ids)} {what} occur more than once: "
             f"{list_offenders(map(repr, ids))}. {parameter}='mean' takes the mean of "
             f"each, {parameter}='drop' leaves all of them out."
         )
         raise InputError(msg)
     if how == "drop":
-        left_out.add(ids, what, "there more than once")
+        left_out.add(ids, what, "repeated")
         return values[~repeated]
     if not all(kind == np.float32 for kind in values.dtypes):
         values = values.astype(np.float64)
@@ -205,7 +205,7 @@ def finish_expression(
     left_out: LeftOut,
     stacklevel: int,
 ) -> pd.DataFrame:
-    """Join repeated cells and genes of (cells, genes), warn once, name the index."""
+    """Handle repeated cells and genes of (cells, genes), warn once, name the index."""
     values = join_repeated(
         values,
         replicates,

@@ -30,13 +30,13 @@ __all__ = ["read_gct"]
 _EXPECTED = "a GCT file ('#1.2' or '#1.3' in its first line)"
 _COUNT = re.compile(r"[0-9]{1,12}")
 
-# A byte that gzip packed stands for no more than this many.
+# Maximal ratio of sizes before and after gzip compression.
 _GZIP_RATIO = 1032
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """What the first lines of a GCT file announce."""
+    """Layout given in the first lines of a GCT file."""
 
     n_genes: int
     n_profiles: int
@@ -62,7 +62,8 @@ def read_gct(
     Parameters
     ----------
     path : str or path
-        The file, gzip-compressed or not. Version 1.2 may lack its column Description.
+        The file, gzip-compressed or not. The column Description of version 1.2 may be
+        absent.
     genes : iterable of str or None, default=None
         The genes to read, in this order, by name (see `gene_names`); None reads all.
     profiles : iterable of str or None, default=None
@@ -82,14 +83,14 @@ def read_gct(
     Raises
     ------
     DataFileError
-        If the file is empty, truncated, damaged or not a GCT file, or has more or fewer
-        lines or fields than it announces.
+        If the file is empty, truncated, damaged or not a GCT file, or its numbers of
+        lines or fields differ from its header.
     InputError
         If a requested gene, profile or column is not in the file.
 
     Notes
     -----
-    The file is read line by line: it takes the memory of its result and of one line.
+    The file is read line by line: the memory is that of the result and of one line.
 
     Examples
     --------
@@ -125,12 +126,12 @@ def read_gct(
 
 
 def _fields(line: str) -> list[str]:
-    """Split a line at its tabs; blanks and quotes around a field are no part of it."""
+    """Split a line at tabs; strip blanks and quotes around fields."""
     return [_unquote(field.strip()) for field in line.rstrip("\r\n").split("\t")]
 
 
 def _unquote(field: str) -> str:
-    """Take off a pair of quotes."""
+    """Strip a pair of quotes."""
     if len(field) > 1 and field[0] == field[-1] == '"':
         return field[1:-1].replace('""', '"').strip()
     return field
@@ -148,7 +149,7 @@ def _read_layout(lines: IO[str], path: str | os.PathLike[str]) -> _Layout:
     if len(sizes) != n_sizes or not all(map(_COUNT.fullmatch, sizes)):
         msg = (
             f"{path}, line 2: {sizes!r} are not the {n_sizes} counts that follow "
-            f"{version!r}. The file is cut off or damaged; fetch it again."
+            f"{version!r}. The file is cut off or damaged; download it again."
         )
         raise DataFileError(msg)
     header = _fields(lines.readline())
@@ -174,15 +175,15 @@ def _count_descriptions(header: list[str], n_profiles: int) -> int:
 
 
 def _check_size(layout: _Layout, path: str | os.PathLike[str]) -> None:
-    """Refuse to make room for more values than the file can hold."""
+    """Raise an error if the header gives more values than the file can contain."""
     size = Path(path).stat().st_size
     if start_of_file(path, _EXPECTED).startswith(GZIP_MAGIC):
         size *= _GZIP_RATIO
     if layout.n_genes * (layout.n_profiles + 1) > size:
         msg = (
             f"{path}, line 2 announces {layout.n_genes} genes of {layout.n_profiles} "
-            "profiles, more than a file of its size can hold. It is cut off or "
-            "damaged; fetch it again."
+            "profiles, more than a file of its size can contain. It is cut off or "
+            "damaged; download it again."
         )
         raise DataFileError(msg)
 
@@ -190,12 +191,12 @@ def _check_size(layout: _Layout, path: str | os.PathLike[str]) -> None:
 def _fit_width(
     fields: list[str], layout: _Layout, line: int, path: str | os.PathLike[str]
 ) -> list[str]:
-    """Return as many fields as announced; only empty ones may follow them."""
+    """Return the expected number of fields; only empty ones may follow."""
     expected = layout.first_value + layout.n_profiles
     if len(fields) < expected or any(fields[expected:]):
         msg = (
             f"{path}, line {line}: {len(fields)} fields where line 2 announces "
-            f"{expected}. The file is cut off or damaged; fetch it again."
+            f"{expected}. The file is cut off or damaged; download it again."
         )
         raise DataFileError(msg)
     return fields[:expected]
@@ -204,13 +205,13 @@ def _fit_width(
 def _next_fields(
     lines: IO[str], layout: _Layout, line: int, path: str | os.PathLike[str]
 ) -> list[str]:
-    """Return the fields of the next line, which must be there and complete."""
+    """Return the fields of the next line, which must exist and be complete."""
     text = lines.readline()
     if not text.strip():
         n_lines = 3 + layout.n_profile_fields + layout.n_genes
         msg = (
             f"{path} ends before line {line}; line 2 announces {n_lines} lines. The "
-            "file is cut off; fetch it again."
+            "file is cut off; download it again."
         )
         raise DataFileError(msg)
     return _fit_width(_fields(text), layout, line, path)
@@ -219,14 +220,14 @@ def _next_fields(
 def _refuse_more_lines(
     lines: IO[str], layout: _Layout, path: str | os.PathLike[str]
 ) -> None:
-    """Refuse what follows the last gene that was announced."""
+    """Reject lines after the last expected gene."""
     first = 4 + layout.n_profile_fields + layout.n_genes
     for line, text in enumerate(lines, start=first):
         if text.strip():
             msg = (
                 f"{path}, line {line}: {_fields(text)[0][:40]!r} follows after the "
                 f"{layout.n_genes} genes that line 2 announces. Correct the count in "
-                "line 2, or fetch the file again."
+                "line 2, or download the file again."
             )
             raise DataFileError(msg)
 

@@ -35,7 +35,7 @@ _EXPECTED = "a GCTX file (HDF5 with /0/DATA/0/matrix and /0/META)"
 
 @dataclass(frozen=True)
 class _Selection:
-    """An open file, and what of it is to be read."""
+    """An open file and the selection to read."""
 
     matrix: Any  # (profiles, genes)
     profiles: pd.DataFrame
@@ -69,8 +69,8 @@ def read_gctx(
     genes : iterable of str or None, default=None
         The genes to read, in this order, by name (see `gene_names`); None reads all.
     profiles : iterable of str or None, default=None
-        Ids of the profiles to read, in this order; None reads all. What is not
-        chosen is never held in memory.
+        Ids of the profiles to read, in this order; None reads all. Other values are
+        never loaded into memory.
     gene_names : str or None, default=None
         Column of the file's gene metadata that names the genes, such as
         `"pr_gene_symbol"`. None takes the ids of the file.
@@ -95,7 +95,7 @@ def read_gctx(
     See Also
     --------
     iter_gctx : The same by block, for files larger than memory.
-    read_gctx_metadata : What there is to choose from.
+    read_gctx_metadata : Ids and metadata to choose from.
 
     Notes
     -----
@@ -162,7 +162,7 @@ def iter_gctx(
 def read_gctx_metadata(
     path: str | os.PathLike[str], *, gene_names: str | None = None
 ) -> Bunch:
-    """Read what a GCTX file says about its profiles and genes, not their values.
+    """Read the metadata of profiles and genes of a GCTX file, without values.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def _select(
     profiles: Iterable[str] | None,
     gene_names: str | None,
 ) -> Iterator[_Selection]:
-    """Open a file, read its metadata and resolve the ids asked for."""
+    """Open a file, read its metadata and resolve the requested ids."""
     with open_hdf5(path, _EXPECTED) as file:
         matrix = require(file, "0/DATA/0/matrix", _EXPECTED)
         of_profiles = _read_table(file, "0/META/COL", "profiles", path)

@@ -25,7 +25,7 @@ _EXPECTED = (
     "a table of RMA values of GDSC (genes in rows, COSMIC ids such as 'DATA.906826' or "
     "'906826' in columns)"
 )
-# R writes an X before a number, and numbers what is there twice: DATA.1503362.1.
+# R prefixes numbers with X and numbers repeated names: DATA.1503362.1.
 _COSMIC = re.compile(r"(?:DATA\.|X)?(?P<id>\d+)(?:\.\d+)?")
 
 
@@ -41,26 +41,25 @@ def read_gdsc_expression(
     ----------
     path : str or path
         `Cell_line_RMA_proc_basalExp.txt` (symbols and titles of genes) or
-        `sanger1018_brainarray_ensemblgene_rma.txt` (Ensembl ids), packed or not.
+        `sanger1018_brainarray_ensemblgene_rma.txt` (Ensembl ids), compressed or not.
     duplicates : {"error", "mean", "drop"}, default="error"
         What to do with a gene that has several rows.
     replicates : {"error", "mean", "drop"}, default="mean"
-        What to do with a cell line that has several columns, as four have in GDSC's
-        own file.
+        What to do with a cell line that has several columns, like four in GDSC's file.
 
     Returns
     -------
     expression : DataFrame of shape (n_cells, n_genes), float32
         RMA values (log2). The index, named `cell_line`, holds COSMIC ids as text, the
         columns are symbols or Ensembl ids, as the file has them.
-        `attrs["dropped"]` says what was left out and why.
+        `attrs["dropped"]` lists what was left out and why.
 
     Raises
     ------
     DataFileError
         If the file is empty, truncated or of another kind.
     InputError
-        If a gene or a cell line is there more than once and that is an error.
+        If a gene or a cell line is repeated and the option for it is "error".
 
     Warns
     -----
@@ -70,7 +69,7 @@ def read_gdsc_expression(
 
     See Also
     --------
-    read_gdsc_fitted : Take `cell_line="COSMIC_ID"` there for the same ids.
+    read_gdsc_fitted : Its option `cell_line="COSMIC_ID"` gives the same ids.
     map_genes : Symbols for Ensembl ids.
 
     Examples
@@ -96,7 +95,7 @@ def read_gdsc_expression(
     header, separator = read_first_line(path, _EXPECTED)
     cells = [i for i, name in enumerate(header) if _COSMIC.fullmatch(name)]
     others = sorted(set(range(1, len(header))) - set(cells))
-    # Titles stand between symbols and values, a stray separator ends the line.
+    # Titles are between symbols and values; lines may end with a separator.
     foreign = [header[i] for i in others if header[i] and cells and i > cells[0]]
     if not cells or 0 in cells or foreign:
         names = foreign or header

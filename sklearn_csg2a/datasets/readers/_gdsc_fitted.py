@@ -35,8 +35,8 @@ _RENAMED = {
     "PATHWAY_NAME": "target_pathway",
 }
 
-# The columns of the sheets, and how releases and the website call them besides,
-# without case and punctuation.
+# Columns of the sheets and their names in releases and on the website, without case and
+# punctuation.
 _SPELLINGS = {
     "LN_IC50": ("lnic50", "lnic50um"),
     "SANGER_MODEL_ID": ("sangermodelid", "modelid"),
@@ -51,9 +51,9 @@ _SPELLINGS = {
     "MIN_CONC": ("minconc", "minconcmicromolar", "minconcum"),
     "MAX_CONC": ("maxconc", "maxconcmicromolar", "maxconcum"),
 }
-# What the website's export has beside a column IC50, which there is ln IC50.
+# Columns of the export of the website, whose column IC50 is ln IC50.
 _OF_WEBSITE = ("tcgaclassification", "tissuesubtype", "datasetversion", "icresultid")
-_LARGEST = 20  # no ln IC50 in ln uM is beyond it
+_LARGEST = 20  # larger values are not ln IC50 in ln uM
 
 _POINT = re.compile(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?")
 _COMMA = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?")
@@ -71,19 +71,19 @@ def read_gdsc_fitted(
     Parameters
     ----------
     path : str or path
-        `GDSC2_fitted_dose_response_....csv`, packed or not, the `.xlsx` of the same
+        `GDSC2_fitted_dose_response_....csv`, compressed or not, the `.xlsx` of the same
         name, which needs the package openpyxl, or the export of the website, whose
-        column IC50 holds ln IC50. Commas, semicolons or tabs separate the fields;
-        decimal commas are read where no number has a point.
+        column IC50 contains ln IC50. Commas, semicolons or tabs separate the fields;
+        decimal commas are read if no number has a point.
     compounds : mapping, Series, DataFrame, path or None, default=None
         SMILES by the id that `drug` names: a mapping or Series, or a table (DataFrame,
         CSV, TSV or workbook) with a column `smiles` and the ids as index or in any
-        column. Ids are found as they stand, else by case, blanks and dashes alone if
-        one id fits. Without it X has no column `smiles`, and no row is left out for
-        want of one.
+        column. Ids match exactly, or without case, blanks and dashes if the match is
+        unique. Without it X has no column `smiles`, and no row is left out for a
+        missing structure.
     cell_line : {"SANGER_MODEL_ID", "CELL_LINE_NAME", "COSMIC_ID"}
         By default SANGER_MODEL_ID.
-        Column that identifies cell lines: the one that your expression uses.
+        Column that identifies cell lines: the one used in the expression table.
     drug : {"DRUG_NAME", "DRUG_ID"}, default="DRUG_NAME"
         Column that identifies compounds.
 
@@ -93,7 +93,7 @@ def read_gdsc_fitted(
         X : DataFrame, one row per curve in the order of the file: `cell_line`,
             `smiles` (with `compounds`), `drug`, `tcga_type`, `tissue`, `target`,
             `target_pathway`, `extrapolated` (the IC50 lies outside of the tested
-            doses), each where the sheet has it.
+            doses), if the sheet has them.
         y : Series of ln IC50 (ln uM), aligned with `X`.
         dropped : DataFrame, one row per row of the sheet that was left out, by its
             position: `cell_line`, `drug` and `reason`.
@@ -101,11 +101,11 @@ def read_gdsc_fitted(
     Raises
     ------
     DataFileError
-        If the file is empty, truncated or of another kind, or text stands where a
-        number should.
+        If the file is empty, truncated or of another kind, or has text in a numeric
+        column.
     InputError
-        If `cell_line` or `drug` is no column of the sheet, or `compounds` does not
-        fit.
+        If `cell_line` or `drug` is not a column of the sheet, or `compounds` does not
+        match.
     MissingDependencyError
         If the sheet is a workbook and openpyxl is not installed.
 
@@ -177,7 +177,7 @@ def _choose_column(
     sheet: pd.DataFrame,
     path: str | os.PathLike[str],
 ) -> str:
-    """Return the column that was chosen, in any of its spellings."""
+    """Return the chosen column, in any of its spellings."""
     plain = plain_column(value)
     chosen = [name for name in choices if plain in _SPELLINGS[name]]
     if not chosen:
@@ -194,7 +194,7 @@ def _choose_column(
 
 
 def _read_sheet(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read the table, all of it text, its columns called as in the sheets of GDSC."""
+    """Read the table as text, with the column names of the sheets of GDSC."""
     sheet = read_text_table(path, _EXPECTED)
     plain = {plain_column(column) for column in sheet.columns}
     is_export = "ic50" in plain and not plain.isdisjoint(_OF_WEBSITE)
@@ -224,7 +224,7 @@ def _read_sheet(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def _read_ids(column: pd.Series) -> pd.Series:
-    """Return ids as text; whole numbers that were once floats end in no .0."""
+    """Return ids as text; integers read as floats have no decimals."""
     ids = mask_missing(column)
     known = ids.dropna()
     if len(known) and known.str.fullmatch(r"\d+\.0+").all():
@@ -238,7 +238,7 @@ def _check_numbered(
     compounds: CompoundTable,
     path: str | os.PathLike[str],
 ) -> None:
-    """Refuse text among the ids where those of the compounds are numbers."""
+    """Reject text ids if the ids of the compounds are numbers."""
     if not isinstance(compounds, Mapping | pd.Series) or not len(compounds):
         return
     keys = compounds.index if isinstance(compounds, pd.Series) else list(compounds)
@@ -248,7 +248,7 @@ def _check_numbered(
     if len(text):
         entries = [f"row {row}: {value!r}" for row, value in text.items()]
         msg = (
-            f"{path}, column {column}, {list_offenders(entries)}: no number, as the "
+            f"{path}, column {column}, {list_offenders(entries)}: not a number, as the "
             f"ids of compounds= are (such as {keys[0]!r}). Give compounds= with the "
             "ids of the sheet."
         )
@@ -256,7 +256,7 @@ def _check_numbered(
 
 
 def _read_numbers(sheet: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read the columns of numbers, with decimal commas if no number has a point."""
+    """Read the numeric columns, with decimal commas if no number has a point."""
     texts = {
         column: mask_missing(sheet[column])
         for column in _NUMBERS
@@ -266,7 +266,7 @@ def _read_numbers(sheet: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataF
     if commas and points:
         msg = (
             f"{path}: decimal commas ({commas}) and points ({points}) in one sheet. "
-            "Write one of the two."
+            "Use one of the two."
         )
         raise DataFileError(msg)
     numbers = {}
@@ -282,7 +282,7 @@ def _read_numbers(sheet: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataF
 
 
 def _find_entry(texts: dict[str, pd.Series], form: re.Pattern[str]) -> str:
-    """Name the first entry of a form, or nothing."""
+    """Describe the first entry that matches a pattern, or ""."""
     for column, values in texts.items():
         found = values[values.str.fullmatch(form, na=False)]
         if len(found):
@@ -293,7 +293,7 @@ def _find_entry(texts: dict[str, pd.Series], form: re.Pattern[str]) -> str:
 def _refuse(
     column: str, entries: pd.Series, problem: str, path: str | os.PathLike[str]
 ) -> None:
-    """Refuse entries of a column, naming their rows."""
+    """Reject entries of a column, naming their rows."""
     if len(entries):
         listed = [f"row {row}: {value!r}" for row, value in entries.items()]
         msg = f"{path}, column {column}, {list_offenders(listed)}: {problem}."

@@ -25,14 +25,13 @@ def read_gmt(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     Returns
     -------
     gene_sets : dict of str to list of str
-        Genes by name of the set, both in the order of the file. A gene that a line
-        repeats is listed once; weights ("TP53,1.0", as Enrichr writes them) are left
-        out.
+        Genes by name of the set, both in the order of the file. Genes repeated in a
+        line are listed once; weights ("TP53,1.0", as written by Enrichr) are dropped.
 
     Raises
     ------
     DataFileError
-        If the file is empty, cut off or no GMT file, or names a set twice.
+        If the file is empty, cut off or not a GMT file, or has a set twice.
 
     Examples
     --------
@@ -54,14 +53,16 @@ def read_gmt(path: str | os.PathLike[str]) -> dict[str, list[str]]:
             name = name.strip(' "')
             genes = [gene for gene in map(_read_gene, rest[1:]) if gene]
             if not name or not genes:
-                msg = f"{path}, line {number}: no gene set; {_EXPECTED} was expected."
+                msg = (
+                    f"{path}, line {number}: not a gene set; {_EXPECTED} was expected."
+                )
                 raise DataFileError(msg)
             if name in gene_sets:
-                msg = f"{path}, line {number}: the set {name!r} was there before."
+                msg = f"{path}, line {number}: the set {name!r} is repeated."
                 raise DataFileError(msg)
             gene_sets[name] = list(dict.fromkeys(genes))
     if not gene_sets:
-        msg = f"{path} holds no gene set; {_EXPECTED} was expected."
+        msg = f"{path} contains no gene set; {_EXPECTED} was expected."
         raise DataFileError(msg)
     return gene_sets
 

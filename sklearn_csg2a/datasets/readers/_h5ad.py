@@ -1,4 +1,4 @@
-"""Expression profiles in h5ad files, as the package anndata writes them."""
+"""Expression profiles in h5ad files, as written by anndata."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _EXPECTED = "an h5ad file (HDF5 with /X, /obs and /var, as anndata writes it)"
 
 @dataclass(frozen=True)
 class _Selection:
-    """An open file, and what of it is to be read."""
+    """An open file and the selection to read."""
 
     read_rows: ReadRows
     span: int
@@ -64,7 +64,7 @@ def read_h5ad(
     Parameters
     ----------
     path : str or path
-        The file, written by any version of anndata, which itself is not needed.
+        The file, written by any version of anndata; anndata is not required.
     genes : iterable of str or None, default=None
         The genes to read, in this order, by name (see `gene_names`); None reads all.
     profiles : iterable of str or None, default=None
@@ -74,8 +74,8 @@ def read_h5ad(
     layer : str or None, default=None
         Layer to read; None reads X.
     use_raw : bool, default=False
-        Read the values and genes of raw, which scanpy keeps from before it chose and
-        scaled genes.
+        Read the values and genes of raw, where scanpy keeps them before selection and
+        scaling.
 
     Returns
     -------
@@ -100,8 +100,8 @@ def read_h5ad(
 
     Notes
     -----
-    Dense values and sparse rows (CSR) are read by block. Sparse columns (CSC) cannot
-    be: their non-zero values are held in memory while the file is read.
+    Dense values and sparse rows (CSR) are read by block. For sparse columns (CSC), all
+    non-zero values are in memory while the file is read.
 
     Examples
     --------
@@ -171,7 +171,7 @@ def _select(
     layer: str | None,
     use_raw: bool,
 ) -> Iterator[_Selection]:
-    """Open a file, read its metadata and resolve the ids asked for."""
+    """Open a file, read its metadata and resolve the requested ids."""
     with open_hdf5(path, _EXPECTED) as file:
         of_profiles = read_frame(file, "obs", _EXPECTED)
         matrix, var = _find_matrix(file, layer, use_raw=use_raw)
@@ -198,7 +198,7 @@ def _select(
 
 
 def _find_matrix(file: Any, layer: str | None, *, use_raw: bool) -> tuple[Any, str]:
-    """Return the values asked for, and the name of the table of their genes."""
+    """Return the requested values, and the name of the table of their genes."""
     if layer is not None and use_raw:
         msg = f"layer={layer!r} and use_raw=True: raw has no layers; choose one."
         raise InputError(msg)
@@ -222,7 +222,7 @@ def _find_matrix(file: Any, layer: str | None, *, use_raw: bool) -> tuple[Any, s
 
 
 def _shape(matrix: Any) -> tuple[int, ...]:
-    """Return the shape of values in any of their forms."""
+    """Return the shape of values in any encoding."""
     stored = getattr(matrix, "shape", None)
     for name in ("shape", "h5sparse_shape"):
         if stored is None:
@@ -236,7 +236,7 @@ def _row_reader(
     """Return a function that reads rows start to stop of some columns."""
     if hasattr(matrix, "dtype"):
         if matrix.dtype.kind not in "fiub":
-            msg = f"{path}: {matrix.name} holds {matrix.dtype}, no numbers."
+            msg = f"{path}: {matrix.name} is of {matrix.dtype}, which is not numeric."
             raise DataFileError(msg)
         return dense_rows(matrix, columns)
     old = matrix.attrs.get("h5sparse_format")  # before anndata 0.7
@@ -253,7 +253,7 @@ def _row_reader(
 
 
 def _sparse_parts(matrix: Any, n_lines: int) -> tuple[Any, Any, np.ndarray]:
-    """Return values, positions and where each line begins, which must fit together."""
+    """Return data, indices and indptr of a sparse matrix after checking them."""
     data, indices, starts = (
         require(matrix, key, _EXPECTED) for key in ("data", "indices", "indptr")
     )
@@ -275,10 +275,10 @@ def _sparse_parts(matrix: Any, n_lines: int) -> tuple[Any, Any, np.ndarray]:
 
 
 def _check_positions(matrix: Any, positions: np.ndarray, limit: int) -> np.ndarray:
-    """Refuse positions outside of the table."""
+    """Reject positions outside the table."""
     if len(positions) and not 0 <= positions.min() <= positions.max() < limit:
         msg = (
-            f"{matrix.file.filename}: {matrix.name} has values outside of its "
+            f"{matrix.file.filename}: {matrix.name} has values outside its "
             f"{_shape(matrix)} table. The file is damaged."
         )
         raise DataFileError(msg)
@@ -286,7 +286,7 @@ def _check_positions(matrix: Any, positions: np.ndarray, limit: int) -> np.ndarr
 
 
 def _by_column(matrix: Any, columns: np.ndarray) -> ReadRows:
-    """Hold a matrix in memory that is stored column by column."""
+    """Load a matrix that is stored by column into memory."""
     n_rows, n_columns = _shape(matrix)
     data, indices, pointers = _sparse_parts(matrix, n_columns)
     for part in (data, indices):
@@ -298,7 +298,7 @@ def _by_column(matrix: Any, columns: np.ndarray) -> ReadRows:
 
 
 def _by_row(matrix: Any, columns: np.ndarray) -> ReadRows:
-    """Read a matrix by block that is stored row by row."""
+    """Read a matrix that is stored by row in blocks."""
     n_rows, n_columns = _shape(matrix)
     data, indices, pointers = _sparse_parts(matrix, n_rows)
 

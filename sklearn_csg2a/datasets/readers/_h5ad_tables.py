@@ -1,4 +1,4 @@
-"""The tables of h5ad files: obs and var in the forms that anndata gave them."""
+"""The tables obs and var of h5ad files, in the formats of all anndata versions."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def read_frame(file: Any, name: str, expected: str) -> pd.DataFrame:
 
 
 def _to_str(name: Any) -> str:
-    """Return a name, which older files hold as bytes."""
+    """Return a name, which is stored as bytes in older files."""
     return decode_text(name) if isinstance(name, bytes) else str(name)
 
 
 def _read_records(stored: Any, file: Any, expected: str) -> pd.DataFrame:
-    """Read a table of records; uns holds the categories of its codes."""
+    """Read a table of records; uns contains the categories of its codes."""
     fields = stored.dtype.names
     if not fields:
         msg = f"{file.filename}: {stored.name} is not a table as {expected} has it."
@@ -78,7 +78,7 @@ def _texts(values: np.ndarray) -> np.ndarray:
 
 
 def _read_column(frame: Any, name: str, expected: str) -> Any:
-    """Read one column: plain, categorical in either of its forms, or with a mask."""
+    """Read one column: plain, categorical (old or new format), or with a mask."""
     stored = require(frame, name, expected)
     if "categories" in stored.attrs:  # anndata 0.7
         categories = pd.Index(read_texts(stored.file[stored.attrs["categories"]]))

@@ -24,18 +24,18 @@ __all__ = [
     "require",
 ]
 
-# Rows further apart than this are not read in one go.
+# Rows further apart than this are not read together.
 _MAX_GAP = 64
 _BLOCK_BYTES = 2**26
 
-# What a damaged file makes h5py, numpy and scipy raise.
+# Errors that h5py, numpy and scipy raise for damaged files.
 _DAMAGE = (
     *(OSError, LookupError, ValueError, TypeError, AttributeError),
     *(RuntimeError, ArithmeticError, MemoryError),
 )
 
-# An array of up to this many bytes is read whatever the size of its file. What is
-# larger may hold so many times what it takes on disk, packed.
+# An array of up to this many bytes is read whatever the size of its file. A larger one
+# may be so many times larger than its compressed form on disk.
 _SMALL = 2**24
 _MAX_RATIO = 1032
 
@@ -44,10 +44,13 @@ ReadRows = Callable[[int, int], np.ndarray]
 
 @contextmanager
 def open_hdf5(path: str | os.PathLike[str], expected: str) -> Iterator[Any]:
-    """Open an HDF5 file for reading; say what was expected if that fails."""
+    """Open an HDF5 file for reading; raise an informative error if that fails."""
     h5py = import_optional("h5py", extra="h5", purpose=f"Reading {path}")
     if start_of_file(path, expected).startswith(GZIP_MAGIC):
-        msg = f"{path} is packed by gzip; unpack it first (gunzip): {expected} is read."
+        msg = (
+            f"{path} is gzip-compressed; decompress it first (gunzip): "
+            f"{expected} was expected."
+        )
         raise DataFileError(msg)
     if not h5py.is_hdf5(path):
         msg = f"{path} is not an HDF5 file; {expected} was expected."
@@ -60,13 +63,13 @@ def open_hdf5(path: str | os.PathLike[str], expected: str) -> Iterator[Any]:
     except _DAMAGE as error:
         msg = (
             f"{path} cannot be read ({error}): it is cut off or damaged; {expected} "
-            "was expected. Fetch the file again."
+            "was expected. Download the file again."
         )
         raise DataFileError(msg) from error
 
 
 def require(file: Any, name: str, expected: str) -> Any:
-    """Return a group or array of an HDF5 file, or say that it is not there."""
+    """Return a group or array of an HDF5 file, or raise an error."""
     if name not in file:
         where = f"{file.file.filename}, {file.name}"
         msg = f"{where} has no {name!r}; {expected} was expected."
@@ -75,22 +78,22 @@ def require(file: Any, name: str, expected: str) -> Any:
 
 
 def check_size(array: Any) -> None:
-    """Refuse an array that says it is larger than its file can hold."""
+    """Reject an array whose declared size is larger than its file allows."""
     n_bytes = array.size * array.dtype.itemsize
     if n_bytes > max(_SMALL, _MAX_RATIO * array.id.get_storage_size()):
         msg = (
             f"{array.file.filename}, {array.name}: an array of {array.shape} does not "
-            "fit in the file. It is cut off or damaged; fetch it again."
+            "fit in the file. It is cut off or damaged; download it again."
         )
         raise DataFileError(msg)
 
 
 def read_texts(array: Any) -> np.ndarray:
-    """Read an array; text, fixed or of any length, becomes str."""
+    """Read an array; text of fixed or variable length becomes str."""
     if getattr(array, "shape", None) is None or not array.shape:
         msg = (
-            f"{array.file.filename}, {array.name} is no array. The file is damaged or "
-            "of another kind."
+            f"{array.file.filename}, {array.name} is not an array. The file is "
+            "damaged or of another kind."
         )
         raise DataFileError(msg)
     check_size(array)
@@ -104,9 +107,9 @@ def read_texts(array: Any) -> np.ndarray:
 
 
 def check_block_size(block_size: int) -> None:
-    """Refuse a number of profiles per block that is none."""
+    """Reject an invalid number of profiles per block."""
     if isinstance(block_size, bool) or not isinstance(block_size, int):
-        msg = f"block_size={block_size!r} is not a whole number."
+        msg = f"block_size={block_size!r} is not an integer."
         raise InputError(msg)
     if block_size < 1:
         msg = f"block_size={block_size!r} must be at least 1."
@@ -148,7 +151,7 @@ def fill_rows(read: ReadRows, rows: np.ndarray, width: int, span: int) -> pd.Dat
 
 
 def _end_of_run(ordered: np.ndarray, start: int, max_rows: int) -> int:
-    """Return where the run of near neighbours that begins at `start` ends."""
+    """Return the end of the run of nearby rows that begins at `start`."""
     limit = int(np.searchsorted(ordered, ordered[start] + max_rows))
     gaps = np.flatnonzero(np.diff(ordered[start:limit]) > _MAX_GAP)
     return start + int(gaps[0]) + 1 if len(gaps) else limit

@@ -1,4 +1,4 @@
-"""Expression of cell lines and organoids as the Cell Model Passports publish it."""
+"""Expression of cell lines and organoids from the Cell Model Passports."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _EXPECTED = (
     "columns, or one row for each model and gene)"
 )
 _MODEL = re.compile(r"SIDM\d+")
-# The rows above the genes that say what a column is.
+# The rows above the genes that describe columns.
 _ABOUT_MODELS = (
     *("modelname", "datasetname", "datasetid", "datasource", "source", "sampleid"),
     *("samplename", "modeltype", "tissue", "cancertype"),
@@ -56,15 +56,15 @@ def read_passports_expression(
     Parameters
     ----------
     path : str or path
-        `rnaseq_tpm_....csv`, `rnaseq_fpkm_....csv`, `rnaseq_read_count_....csv`,
-        their `rnaseq_merged_...` successors, all with models in columns, or
+        `rnaseq_tpm_....csv`, `rnaseq_fpkm_....csv`, `rnaseq_read_count_....csv`, their
+        `rnaseq_merged_...` successors, all with models in columns, or
         `rnaseq_all_data_....csv` and others with a row for each model and gene;
-        packed or not.
+        compressed or not.
     genes : {"symbol", "gene_id", "ensembl_gene_id"}, default="symbol"
-        What names the columns of `expression`.
+        Kind of gene ids in the columns of `expression`.
     value : str or None, default=None
-        Column of a table with a row for each model and gene, `"rsem_tpm"` say; None
-        takes TPM where there are any, else FPKM, else counts.
+        Column of a table with a row for each model and gene, such as `"rsem_tpm"`; None
+        uses TPM if present, else FPKM, else counts.
     data_source : str or None, default=None
         Keep profiles of one source, `"sanger"` or `"broad"`.
     duplicates : {"error", "mean", "drop"}, default="error"
@@ -75,27 +75,27 @@ def read_passports_expression(
     Returns
     -------
     expression : DataFrame of shape (n_models, n_genes), float32
-        Values as they stand in the file: take `np.log2(expression + 1)` of TPM and
-        FPKM. The index, named `cell_line`, holds the ids of the Passports (SIDM...).
-        `attrs["dropped"]` says what was left out and why.
+        Values as in the file: use `np.log2(expression + 1)` for TPM and FPKM. The
+        index, named `cell_line`, contains the ids of the Passports (SIDM...).
+        `attrs["dropped"]` lists what was left out and why.
 
     Raises
     ------
     DataFileError
         If the file is empty, truncated or of another kind.
     InputError
-        If a gene or a model is there more than once and that is an error, or a
-        parameter names what the file does not have.
+        If a gene or a model is repeated and the option for it is "error", or a
+        parameter does not match the file.
 
     Warns
     -----
     UserWarning
-        If genes without a name, genes or models were left out, or values are missing:
-        sources do not measure the same genes.
+        If genes without a name, genes or models were left out, or values are missing,
+        because sources measure different genes.
 
     See Also
     --------
-    read_gdsc_fitted : Its SANGER_MODEL_ID are the same ids.
+    read_gdsc_fitted : Its SANGER_MODEL_ID has the same ids.
 
     Examples
     --------
@@ -147,7 +147,7 @@ def read_passports_expression(
 
 @dataclass(frozen=True)
 class _Above:
-    """What stands above the genes of a wide table."""
+    """Header above the genes of a wide table."""
 
     models: list[str]  # all fields of the first line
     rows: dict[str, list[str]]  # fields of the other lines, by their plain name
@@ -156,7 +156,7 @@ class _Above:
 
 
 def _read_above(path: str | os.PathLike[str], separator: str) -> _Above:
-    """Read the lines down to the first gene."""
+    """Read the lines above the first gene."""
     with open_table(path, _EXPECTED) as lines:
         reader = csv.reader(lines, delimiter=separator)
         models = [field.strip() for field in next(reader)]
@@ -231,12 +231,12 @@ def _of_source(
     data_source: str | None,
     path: str | os.PathLike[str],
 ) -> list[int]:
-    """Return the columns of one source; None wants all."""
+    """Return the columns of one source; None selects all."""
     if data_source is None:
         return models
     sources = above.rows.get("datasource", above.rows.get("source"))
     if sources is None:
-        msg = f"data_source={data_source!r}: {path} does not say the source of a model."
+        msg = f"data_source={data_source!r}: {path} does not contain sources."
         raise InputError(msg)
     wanted = data_source.casefold()
     kept = [i for i in models if i < len(sources) and sources[i].casefold() == wanted]
@@ -253,7 +253,7 @@ def _of_source(
 def _gene_names(
     columns: pd.DataFrame, names: list[str], genes: str, path: str | os.PathLike[str]
 ) -> pd.Series:
-    """Take the column that `genes` asks for: by its name, else by what it holds."""
+    """Return the column given by `genes`, by its name or content."""
     named = columns.set_axis(names, axis="columns")
     found = find_column(named, GENE_COLUMNS[genes])
     if found is not None:
@@ -271,7 +271,7 @@ def _gene_names(
 
 
 def _kind_of_genes(ids: pd.Series) -> str:
-    """Tell what a column of genes without a name holds."""
+    """Return the kind of an unnamed column of genes."""
     first = str(ids.dropna().iloc[0]) if ids.notna().any() else ""
     if first.startswith("ENSG"):
         return "ensembl_gene_id"

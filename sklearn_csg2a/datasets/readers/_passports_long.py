@@ -14,7 +14,7 @@ from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = ["GENE_COLUMNS", "read_long"]
 
-# How the columns that name a gene are called, in plain spelling.
+# Names of the columns that identify genes, in plain spelling.
 GENE_COLUMNS = {
     "symbol": ("symbol", "genesymbol", "hgncsymbol", "genename"),
     "gene_id": ("geneid", "sangergeneid"),
@@ -93,7 +93,7 @@ def _position(
     what: str,
     path: str | os.PathLike[str],
 ) -> int:
-    """Return the position of a column that must be there."""
+    """Return the position of a required column."""
     position = _find(header, names)
     if position is None:
         msg = (
@@ -119,7 +119,7 @@ def _of_source(
 
 
 def _to_matrix(rows: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Lay the values out as (profiles, genes), NaN where there is none."""
+    """Arrange the values as (profiles, genes), NaN if missing."""
     profile, profiles = pd.factorize(rows["model"] + "|" + rows["source"])
     gene, genes = pd.factorize(rows["identity"])
     cell = profile.astype(np.int64) * len(genes) + gene

@@ -20,8 +20,8 @@ __all__ = ["read_string_links"]
 _LINKS = "a file of STRING links (columns protein1, protein2 and combined_score)"
 _NAMES = "STRING's protein.info (or protein.aliases) file of the same organism"
 
-# The origins of an alias that is the gene's symbol, the best first. One organism
-# after the other: HGNC names human genes, MGI those of the mouse, RGD of the rat.
+# The origins of an alias that is the gene's symbol, the best first. By organism: HGNC
+# names human genes, MGI those of the mouse, RGD those of the rat.
 _SYMBOL_SOURCES = (
     *("ensembl_hgnc_symbol", "ensembl_hgnc_approved_symbol", "ensembl_hgnc"),
     *("ensembl_mgi_symbol", "ensembl_mgi", "ensembl_rgd_symbol", "ensembl_rgd"),
@@ -30,7 +30,7 @@ _SYMBOL_SOURCES = (
     "blast_kegg_name",
 )
 
-# How releases call what is read here.
+# Column names in the releases.
 _COLUMN_NAMES = {
     "protein_external_id": "string_protein_id",
     "node1_string_id": "protein1",
@@ -45,7 +45,7 @@ _LINK_TYPES: dict[str, type] = {
 }
 _NAME_COLUMNS = {"string_protein_id", "preferred_name", "alias", "source"}
 _CHUNK = 500_000
-_FULL_SCALE = 1000  # of the scores in files; on the website it is 1
+_FULL_SCALE = 1000  # maximal score in files; on the website it is 1
 _LOWEST_SCORE = 150  # that STRING publishes
 
 
@@ -61,15 +61,15 @@ def read_string_links(
     Parameters
     ----------
     links : str or path
-        `<organism>.protein.links.<version>.txt`, packed by gzip or not; the detailed,
-        full and physical variants are read too.
+        `<organism>.protein.links.<version>.txt`, gzip-compressed or not; the detailed,
+        full and physical variants are also supported.
     names : str or path
         `<organism>.protein.info.<version>.txt` or `...protein.aliases...`, which
         give the gene symbols of the proteins.
     threshold : float, default=900
-        Keep links with a combined score above this, out of 1000 as in the files.
-        Where the scores of the file lie between 0 and 1, a threshold of at most 1 is
-        on that scale.
+        Keep links with a combined score above this, out of 1000 as in the files. If the
+        scores of the file are between 0 and 1, a threshold of at most 1 is on that
+        scale.
     genes : iterable of str or None, default=None
         Keep only the edges between these genes.
 
@@ -87,18 +87,18 @@ def read_string_links(
         If a file is empty, truncated or of another kind.
     InputError
         If `threshold` is not between 0 and 1000 or on the scale of the website, if no
-        link has a score above it, no protein has a name, or none of `genes` is known.
+        link has a score above it, no protein has a name, or all `genes` are unknown.
 
     Warns
     -----
     UserWarning
         If linked proteins have no name (their links are left out and counted,
-        `edges.attrs["dropped"]` lists the proteins with the reason), if no edge is
-        left between `genes`, or if `threshold` leaves nothing out.
+        `edges.attrs["dropped"]` lists the proteins with the reason), if no edge remains
+        between `genes`, or if `threshold` removes nothing.
 
     Notes
     -----
-    STRING is licensed under CC BY 4.0; name it where you publish results.
+    STRING is licensed under CC BY 4.0; cite it in publications.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def read_string_links(
         notes.append(note)
     if threshold and all_kept and threshold < _LOWEST_SCORE:
         notes.append(
-            f"threshold={threshold!r} leaves no link of {links} out: scores are out of "
+            f"threshold={threshold!r} removes no link of {links}: scores are out of "
             f"{_FULL_SCALE}, and STRING publishes those of {_LOWEST_SCORE} and more."
         )
     if any(notes):
@@ -154,7 +154,7 @@ def read_string_links(
 def _choose_genes(
     edges: pd.DataFrame, genes: Iterable[str], symbols: pd.Series
 ) -> tuple[pd.DataFrame, str]:
-    """Return the edges between some genes, and what to say if there is none."""
+    """Return the edges between some genes, and a note if there are none."""
     if isinstance(genes, str):
         msg = f"genes={genes!r} is one string; give a list of symbols."
         raise InputError(msg)
@@ -162,21 +162,21 @@ def _choose_genes(
     known = pd.Index(symbols.unique())
     if wanted and not known.isin(wanted).any():
         msg = (
-            f"genes: {list_offenders(map(repr, wanted))} are no symbols of STRING, "
+            f"genes: {list_offenders(map(repr, wanted))} are not symbols of STRING, "
             f"which look like {list_offenders(map(repr, known[:3]))}."
         )
         raise InputError(msg)
     chosen = edges[edges["source"].isin(wanted) & edges["target"].isin(wanted)]
-    note = f"No edge is left between the {len(wanted)} genes." if chosen.empty else ""
+    note = f"No edge remains between the {len(wanted)} genes." if chosen.empty else ""
     return chosen, note
 
 
 def _read_links(
     path: str | os.PathLike[str], threshold: float
 ) -> tuple[pd.DataFrame, bool]:
-    """Read the links above a score, a part of the file at a time.
+    """Read the links above a score, in chunks.
 
-    Returns them with scores out of 1000, and whether they are all that there are.
+    Returns them with scores out of 1000, and whether these are all links.
     """
     with open_text(path, _LINKS) as lines:
         separator, columns = _read_header(lines, list(_LINK_TYPES), path, _LINKS)
@@ -226,7 +226,7 @@ def _filter_links(
         highest = max(highest, part["combined_score"].max())
         n_links += len(part)
     if not n_links:
-        msg = f"{path} holds no link; {_LINKS} was expected. Is it cut off?"
+        msg = f"{path} contains no link; {_LINKS} was expected. Is it cut off?"
         raise DataFileError(msg)
     return pd.concat(kept, ignore_index=True), highest, n_links
 
@@ -234,7 +234,7 @@ def _filter_links(
 def _find_scale(
     scores: pd.Series, threshold: float, path: str | os.PathLike[str]
 ) -> float:
-    """Tell whether scores are out of 1000 or of 1; the threshold must fit them."""
+    """Return the maximal score, 1000 or 1; the threshold must be on the same scale."""
     if scores.between(0, 1, inclusive="neither").any():
         return 1.0
     if 0 < threshold <= 1:
@@ -249,12 +249,12 @@ def _find_scale(
 def _refuse_foreign_links(
     part: pd.DataFrame, scale: float, path: str | os.PathLike[str]
 ) -> None:
-    """Refuse what is no link."""
+    """Reject rows that are not links."""
     wrong = part.isna().any(axis=1) | ~part["combined_score"].between(0, scale)
     if wrong.any():
         row = int(part.index[wrong.to_numpy()][0])
         msg = (
-            f"{path}, line {row + 2}: no link of two proteins with a score up to "
+            f"{path}, line {row + 2}: not a link of two proteins with a score up to "
             f"{scale:g}. {_LINKS} was expected; is it cut off?"
         )
         raise DataFileError(msg)
@@ -263,9 +263,9 @@ def _refuse_foreign_links(
 def _read_header(
     lines: IO[str], needed: list[str], path: str | os.PathLike[str], expected: str
 ) -> tuple[str, list[str]]:
-    """Read the first line; return the separator of the others, and their columns.
+    """Read the header; return the separator of the other lines, and the columns.
 
-    The header of the alias files of release 11.0 has separators of its own.
+    The header of the alias files of release 11.0 has other separators.
     """
     header = lines.readline().strip()
     if header.startswith("## "):
@@ -316,9 +316,9 @@ def _read_symbols(path: str | os.PathLike[str]) -> pd.Series:
 
 
 def _choose_symbols(aliases: pd.DataFrame) -> pd.Series:
-    """Return the aliases that are gene symbols, of each protein the best first.
+    """Return the aliases that are gene symbols, the best one of each protein first.
 
-    A cell names one source of an alias, or in older releases several.
+    A cell contains one source of an alias, or several in older releases.
     """
     ranks = {source: rank for rank, source in enumerate(_SYMBOL_SOURCES)}
     worst = len(ranks)
@@ -337,7 +337,7 @@ def _list_unnamed(
     symbols: pd.Series,
     path: str | os.PathLike[str],
 ) -> list[str]:
-    """Return the linked proteins that have no name; some links must have two."""
+    """Return linked proteins without a name; some link must have two names."""
     proteins = pd.unique(pd.concat([lost["protein1"], lost["protein2"]]))
     unnamed = [name for name in proteins if name not in symbols.index]
     if len(lost) == n_links:
@@ -352,7 +352,7 @@ def _list_unnamed(
 def _describe_unnamed(
     n_lost: int, n_links: int, unnamed: list[str], path: str | os.PathLike[str]
 ) -> str:
-    """Say how many links were left out because a protein has no name."""
+    """Describe how many links were left out because a protein has no name."""
     if not unnamed:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""What the readers share: text that may be packed, ids to choose, missing values."""
+"""Shared parts of the readers: compressed text, selection of ids, missing values."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ __all__ = [
 
 GZIP_MAGIC = b"\x1f\x8b"
 
-# How the makers of L1000 files write that a value is not known, beside -666, ...
+# Codes for missing values in L1000 files, besides -666, ...
 _MISSING = {"", '""', "na", "n/a", "nan", "none", "null", "<na>", "#n/a"}
-# ... which stands alone, with decimals, or several times in one cell.
+# ... which occurs alone, with decimals, or several times in one cell.
 _CODE = re.compile(r"-666(?:\.0*)?(?:[\s|,;/]+-666(?:\.0*)?)*")
 
-# Near names are looked for among so many ids: more take too long.
+# Similar names are searched among at most so many ids, because it is slow.
 _MAX_COMPARED = 50_000
 
-# The encodings that a file can announce by its first bytes.
+# Encodings by byte order mark.
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -65,7 +65,7 @@ codecs.register_error(_LATIN_1, _read_as_latin_1)
 
 
 def decode_text(value: bytes) -> str:
-    """Read UTF-8, and Latin-1 where it is none."""
+    """Read UTF-8, with Latin-1 for invalid bytes."""
     return value.decode("utf-8", errors=_LATIN_1).strip()
 
 
@@ -74,17 +74,17 @@ def start_of_file(path: str | os.PathLike[str], expected: str) -> bytes:
     with Path(path).open("rb") as file:
         start = file.read(8)
     if not start:
-        msg = f"{path} is empty; {expected} was expected. Fetch the file again."
+        msg = f"{path} is empty; {expected} was expected. Download the file again."
         raise DataFileError(msg)
     return start
 
 
 @contextmanager
 def open_text(path: str | os.PathLike[str], expected: str) -> Iterator[IO[str]]:
-    """Open a text file, packed by gzip or not; say what was expected if it fails.
+    """Open a text file, gzip-compressed or not; raise an informative error if it fails.
 
-    Its encoding is the one of its byte order mark, else UTF-8 with Latin-1 where it
-    is none. The mark is no part of the text.
+    The encoding is that of its byte order mark, else UTF-8 with Latin-1 for invalid
+    bytes. The mark is not part of the text.
     """
     packed = start_of_file(path, expected).startswith(GZIP_MAGIC)
     opener = gzip.open if packed else open
@@ -98,13 +98,13 @@ def open_text(path: str | os.PathLike[str], expected: str) -> Iterator[IO[str]]:
     except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
         msg = (
             f"{path} cannot be read ({error}): it is cut off or damaged; "
-            f"{expected} was expected. Fetch the file again."
+            f"{expected} was expected. Download the file again."
         )
         raise DataFileError(msg) from error
 
 
 def _announced_encoding(start: bytes) -> str:
-    """Return the encoding that the first bytes of a text announce, else UTF-8."""
+    """Return the encoding given by the byte order mark of a text, else UTF-8."""
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return encoding
@@ -112,7 +112,7 @@ def _announced_encoding(start: bytes) -> str:
 
 
 def is_missing(text: str) -> bool:
-    """Tell whether a cell says that its value is not known."""
+    """Tell whether a cell is a code for a missing value."""
     text = text.strip()
     if text.startswith("-666"):
         return _CODE.fullmatch(text) is not None
@@ -120,7 +120,7 @@ def is_missing(text: str) -> bool:
 
 
 def mask_missing(column: pd.Series) -> pd.Series:
-    """Return a column without the codes that stand for a value that is not known."""
+    """Replace codes for missing values in a column by NaN."""
     if column.dtype.kind in "iuf":
         return column.mask(column == -666)
     if column.dtype.kind not in "OUST":
@@ -130,14 +130,14 @@ def mask_missing(column: pd.Series) -> pd.Series:
 
 
 def _is_code(value: Any) -> bool:
-    """Tell whether an entry, text or number, stands for one that is not known."""
+    """Tell whether an entry, text or number, is a code for a missing value."""
     if isinstance(value, str):
         return is_missing(value)
     return isinstance(value, (int, float, np.number)) and value == -666
 
 
 def read_metadata(values: np.ndarray) -> pd.Series:
-    """Return one column of metadata: numbers where all are, missing codes as NaN."""
+    """Return one column of metadata: numeric if possible, missing codes as NaN."""
     known = mask_missing(pd.Series(values))
     if known.dtype.kind not in "OUST":
         return known
@@ -148,7 +148,7 @@ def read_metadata(values: np.ndarray) -> pd.Series:
 
 
 def refuse_repeated(ids: pd.Index, what: str, path: str | os.PathLike[str]) -> None:
-    """Raise if an id stands for two rows of a file."""
+    """Raise an error if an id is repeated."""
     repeated = ids[ids.duplicated()].unique()
     if len(repeated):
         msg = (
@@ -164,14 +164,14 @@ def choose_ids(
     what: str,
     path: str | os.PathLike[str],
 ) -> np.ndarray:
-    """Return the positions of the ids wanted, in their order; None wants all."""
+    """Return the positions of the requested ids, in their order; None selects all."""
     if wanted is None:
         return np.arange(len(ids))
     if isinstance(wanted, str):
         msg = f"{what}={wanted!r} is one string; give a list of ids."
         raise InputError(msg)
     if not isinstance(wanted, Iterable):
-        msg = f"{what}={wanted!r} is no list; give a list of ids."
+        msg = f"{what}={wanted!r} is not a list; give a list of ids."
         raise InputError(msg)
     chosen = pd.Index([str(name) for name in wanted], dtype=object)
     positions = ids.get_indexer(chosen)
@@ -186,7 +186,7 @@ def choose_ids(
 
 
 def _suggest(unknown: pd.Index, ids: pd.Index) -> str:
-    """Say which ids of a file may be meant by some that are not there."""
+    """Suggest ids of a file that are similar to unknown ones."""
     if len(ids) > _MAX_COMPARED:
         return ""
     matches = match_names(unknown[:5].tolist(), ids.astype(str).tolist())

@@ -1,4 +1,4 @@
-"""Tables of text: CSV, TSV or a workbook, packed or not, whatever separates them."""
+"""Text tables: CSV, TSV or workbook, compressed or not, with any separator."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 _ZIP_MAGIC = b"PK"
 _OLD_WORKBOOK_MAGIC = b"\xd0\xcf\x11\xe0"
 
-# What a damaged table makes pandas, openpyxl and zipfile raise.
+# Errors that pandas, openpyxl and zipfile raise for damaged tables.
 _DAMAGE = (
     *(ValueError, LookupError, TypeError, AttributeError, SyntaxError, EOFError),
     *(RuntimeError, zipfile.BadZipFile, zlib.error, csv.Error),
@@ -39,13 +39,13 @@ _DAMAGE = (
 _OF_WORKBOOKS = "[Content_Types].xml"
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
-# A line of an expression table is as long as the genome.
+# A line of an expression table has a field per gene.
 _MAX_FIELD = 2**31 - 1
 
 
 @contextmanager
 def open_table(path: str | os.PathLike[str], expected: str) -> Iterator[IO[str]]:
-    """Open a text file, packed by gzip, alone in a zip archive, or not packed."""
+    """Open a text file, gzip-compressed, alone in a zip archive, or uncompressed."""
     if not start_of_file(path, expected).startswith(_ZIP_MAGIC):
         with open_text(path, expected) as lines:
             yield lines
@@ -57,12 +57,12 @@ def open_table(path: str | os.PathLike[str], expected: str) -> Iterator[IO[str]]
         ):
             yield io.TextIOWrapper(file, encoding="utf-8", newline="")
     except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be unpacked ({error}); {expected} was expected."
+        msg = f"{path} cannot be decompressed ({error}); {expected} was expected."
         raise DataFileError(msg) from error
 
 
 def _only_member(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> str:
-    """Return the one file of an archive; of several the user has to choose."""
+    """Return the file in an archive, which must be the only one."""
     names = [
         name
         for name in archive.namelist()
@@ -70,7 +70,7 @@ def _only_member(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> str:
     ]
     if len(names) != 1:
         msg = (
-            f"{path} holds {len(names)} files ({list_offenders(map(repr, names))}); "
+            f"{path} contains {len(names)} files ({list_offenders(map(repr, names))}); "
             "unpack it and give the path of one."
         )
         raise DataFileError(msg)
@@ -80,10 +80,10 @@ def _only_member(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> str:
 def read_header(
     lines: IO[str], path: str | os.PathLike[str], expected: str
 ) -> tuple[list[str], str]:
-    """Read the first line; return its fields and what separates them."""
+    """Read the first line; return its fields and the separator."""
     line = lines.readline().lstrip(_BYTE_ORDER_MARK)
     if line.lower().startswith("sep=") and len(line.strip()) <= len("sep=;"):
-        line = lines.readline()  # Excel's own note of the separator comes first
+        line = lines.readline()  # the first line is Excel's note of the separator
     if not line.strip():
         msg = f"{path} begins with an empty line; {expected} was expected."
         raise DataFileError(msg)
@@ -97,7 +97,7 @@ def read_header(
 
 
 def read_text_table(path: str | os.PathLike[str], expected: str) -> pd.DataFrame:
-    """Read a table with all of its cells as text, empty ones missing."""
+    """Read a table as text, with empty cells as missing values."""
     try:
         if _is_workbook(path, expected):
             import_optional(
