@@ -1,10 +1,10 @@
-"""Judge averages of models, from predictions that benchmarks/run.py has stored.
+"""Evaluate averages of models, from predictions stored by benchmarks/run.py.
 
     python benchmarks/average.py --data gdsc2
 
-An average of fitted models is what scikit-learn's VotingRegressor predicts with these
-models; here none is fitted again. Each average of AVERAGES is computed on all folds
-whose predictions are there, and stored as the result of one more model.
+The average is the prediction of a VotingRegressor of the models, without fitting them
+again. Each average of AVERAGES is computed on all folds with stored predictions, and
+stored as the result of another model.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-if not __package__:  # run as a script, whose own folder is first on the path
+if not __package__:  # run as a script, with its folder first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
@@ -38,7 +38,7 @@ SUMMED = ("fit_seconds", "predict_seconds", "n_parameters")
 
 
 class Member(NamedTuple):
-    """A stored result that an average is made of."""
+    """A stored result that is part of an average."""
 
     row: dict[str, str]
     predicted: np.ndarray  # (n_test,)
@@ -72,7 +72,7 @@ def read_members(
     fold: Fold,
     name: str,
 ) -> Iterator[Member]:
-    """Yield the members of an average that are stored and are on this very fold."""
+    """Yield the stored members of an average on this fold."""
     table = results_table(options.results, options.data)
     for model, seed, _ in AVERAGES[name]:
         key = table.key_of({**fold.as_row(), "model": model, "seed": seed})
@@ -93,7 +93,7 @@ def average(
     name: str,
     members: Sequence[Member],
 ) -> Result:
-    """Average the members' predictions and measure them."""
+    """Average the predictions of the members and evaluate them."""
     data = source.load()
     weights = [weight for *_, weight in AVERAGES[name]]
     predicted = np.average(
@@ -123,7 +123,7 @@ def average(
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--data", choices=LOADERS, default="gdsc2", help="data set (default gdsc2)")
@@ -131,7 +131,12 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--schemes", nargs="+", choices=SCHEMES, help="default: all but random811")
     add("--n-splits", type=int, default=10, help="folds of a scheme (default 10)")
     add("--results", type=Path, default=RESULTS, help="folder of the CSV files")
-    add("--predictions", type=Path, default=cache_folder(), help="folder of the rows")
+    add(
+        "--predictions",
+        type=Path,
+        default=cache_folder(),
+        help="for predictions",
+    )
     return parser.parse_args(arguments)
 
 

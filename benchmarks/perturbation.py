@@ -1,10 +1,10 @@
-"""Is the change of expression predicted, and not merely the expression? On LINCS.
+"""Evaluate predicted changes of expression, not only expression, on LINCS.
 
     python benchmarks/perturbation.py
 
 Predicts the change from control of profiles of new compounds and of new plates, by
-CSG2A, by kernel ridge regression and by baselines that any model has to beat. Finished
-fits are kept in results/perturbation.csv and not run again; tests over compounds are
+CSG2A, by kernel ridge regression and by simple baselines. Finished fits are stored in
+results/perturbation.csv and not run again; tests over compounds are
 written to results/perturbation_tests.csv. See benchmarks/README.md.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-if not __package__:  # run as a script, whose own folder is first on the path
+if not __package__:  # run as a script, with its folder first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
@@ -83,7 +83,7 @@ def _baseline(predict: Predictor, profiles: Bunch, fold: Fold, seed: int) -> Pre
 
 
 def predict_by_kernel(profiles: Bunch, fold: Fold, seed: int) -> Prediction:
-    """Predict by kernel ridge, its penalty chosen on the training rows."""
+    """Predict by kernel ridge with a penalty chosen on the training rows."""
     inner = make_splitter(fold.scheme, N_INNER, seed + 1)
     return _change_kernel.predict_kernel_ridge(
         profiles, fold.train, fold.test, inner.split(profiles.X.iloc[fold.train])
@@ -117,13 +117,13 @@ class ChangeTask:
     profiles: Bunch = field(repr=False)
 
     def as_row(self) -> dict[str, Any]:
-        """Return what is known before the model is fitted."""
+        """Return the columns that are known before the model is fitted."""
         fold = self.fold.as_row()
         ids = {"split": self.fold.scheme, "model": self.model, "seed": self.seed}
         return {**ids, **fold, **self.hashes}
 
     def __str__(self) -> str:
-        """Name the task in messages."""
+        """Name of the task, used in messages."""
         return f"{self.fold.scheme} fold {self.fold.index} {self.model} {self.seed}"
 
     def do(self) -> Result:
@@ -137,7 +137,7 @@ class ChangeTask:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is asked for and not stored yet; return the exit status."""
+    """Run the requested tasks that are not stored yet; return the exit status."""
     options = parse_arguments(arguments)
     profiles = load(options.data_home)
     tasks = list_tasks(options, profiles)
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--data-home", help="folder of the data (default: $SKLEARN_CSG2A_DATA)")
@@ -173,7 +173,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--threads", type=int, default=1, help="to compute with (default 1)")
     add("--results", type=Path, default=RESULTS, help="folder of the CSV files")
     add("--cache", type=Path, default=cache_folder().parent, help="of the scores")
-    add("--again", action="store_true", help="run also what is stored")
+    add("--again", action="store_true", help="recompute stored results")
     return parser.parse_args(arguments)
 
 
@@ -207,18 +207,18 @@ def list_tasks(options: argparse.Namespace, profiles: Bunch) -> list[ChangeTask]
 
 
 def _hashes(profiles: Bunch, fold: Fold, model: str) -> dict[str, str]:
-    """Return what says when a stored result is still valid."""
+    """Return the hashes that determine whether a stored result is still valid."""
     predict = MODELS[model]
     settings: dict[str, Any] = {"keywords": getattr(predict, "keywords", {})}
     if model in NETWORKS - {"csg2a_default"}:
-        found = vars(_change_network)
+        constants = vars(_change_network)
         settings["network"] = [
-            found[name] for name in ("NETWORK", "N_MEMBERS", "N_COMPONENTS")
+            constants[name] for name in ("NETWORK", "N_MEMBERS", "N_COMPONENTS")
         ]
     elif model == "kernel_ridge":
-        found = vars(_change_kernel)
+        constants = vars(_change_kernel)
         settings["kernel"] = [
-            found[name] for name in ("ALPHAS", "POWERS", "ACROSS", "DOSE_WIDTH")
+            constants[name] for name in ("ALPHAS", "POWERS", "ACROSS", "DOSE_WIDTH")
         ]
     return {
         "data_hash": profiles.hash,
@@ -233,7 +233,7 @@ def is_finished(
     stored: dict[tuple[str, ...], dict[str, str]],
     cache: Path,
 ) -> bool:
-    """Whether there are row and scores of the same data, fold and configuration."""
+    """Whether row and scores of the same data, fold and configuration are stored."""
     return is_stored(task, table, stored) and task.scores_path(cache).is_file()
 
 
@@ -257,9 +257,9 @@ def evaluate(task: ChangeTask) -> Result:
 def measure(
     profiles: Bunch, fold: Fold, predicted: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Score the predicted change (n_test, n_genes): by profile, and in summary.
+    """Score the predicted change (n_test, n_genes): by profile, and overall.
 
-    `skill` is over the mean change of the training profiles.
+    `skill` is relative to the mean change of the training profiles.
     """
     test = fold.test
     measured, compound = profiles.change[test], profiles.compound[test]
@@ -307,7 +307,7 @@ def list_finished(
     stored: dict[tuple[str, ...], dict[str, str]],
     cache: Path,
 ) -> list[ChangeTask]:
-    """List what is stored of the models that have finished all folds of a split."""
+    """List the stored results of models that have finished all folds of a split."""
     finished = []
     for split in N_SPLITS:
         folds = make_folds(profiles, split)

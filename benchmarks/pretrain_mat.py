@@ -1,11 +1,11 @@
-"""Train the MAT whose weights the package brings along.
+"""Train the MAT whose weights are included in the package.
 
     python benchmarks/pretrain_mat.py $SKLEARN_CSG2A_DATA/molecules/smiles.smi.gz
 
-The molecules are those of the file in a fixed random order, without any compound that
-GDSC or NCI-60 has measured: what is judged on these was not seen here. Stop it at any
-moment; the same command goes on. With ``--install`` the weights and their accuracy go
-into the package, from where ``MATEncoder()`` takes them.
+The molecules are those of the file in a fixed random order, without compounds measured
+in GDSC or NCI-60, so that these can be used for evaluation. Training can be interrupted
+at any time; the same command continues. With ``--install``, weights and accuracy are
+written to the package, where ``MATEncoder()`` reads them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "sklearn_csg2a" / "encoders" / "
 
 
 def read_molecules(path: Path, n_molecules: int, seed: int = 0) -> list[str]:
-    """Return the first molecules in random order that no screen has measured."""
+    """Return the first molecules in random order that are not in any screen."""
     with gzip.open(path, "rt") as file:
         smiles = [line.split()[0] for line in file if line.strip()]
     measured = set()
@@ -36,17 +36,17 @@ def read_molecules(path: Path, n_molecules: int, seed: int = 0) -> list[str]:
     for position in np.random.RandomState(seed).permutation(len(smiles)):
         if len(kept) == n_molecules:
             break
-        one = smiles[position]
-        if smiles_problem(one) is None:
-            identity = compound_identities([one])[0]
+        candidate = smiles[position]
+        if smiles_problem(candidate) is None:
+            identity = compound_identities([candidate])[0]
             if identity not in measured:
-                kept.append(one)
+                kept.append(candidate)
     return kept
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("smiles", type=Path, help="a gzipped file, a SMILES a line")
+    parser.add_argument("smiles", type=Path, help="gzip file, one SMILES per line")
     parser.add_argument("--directory", type=Path, default=Path("mat_pretraining"))
     parser.add_argument("--molecules", type=int, default=40000)
     parser.add_argument("--epochs", type=int, default=15)

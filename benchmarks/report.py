@@ -1,9 +1,9 @@
-"""Turn stored results into tables, words and figures: Markdown and one HTML page.
+"""Write a report of stored results, as Markdown and HTML.
 
     python benchmarks/report.py --data gdsc2
 
-Writes <data>.md, with the figures that it shows, and <data>.html, which holds all of
-them. See benchmarks/README.md.
+Writes <data>.md, with its figures, and <data>.html, a self-contained page. See
+benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-if not __package__:  # run as a script, whose own folder is first on the path
+if not __package__:  # run as a script, with its folder first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from benchmarks.data.load import LOADERS
@@ -63,16 +63,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--data", default="gdsc2", help="data set (default gdsc2)")
     add("--data-home", help="folder of the data (default: $SKLEARN_CSG2A_DATA)")
     add("--results", type=Path, default=RESULTS, help="folder of the CSV files")
-    add("--predictions", type=Path, default=cache_folder(), help="folder of the rows")
+    add(
+        "--predictions",
+        type=Path,
+        default=cache_folder(),
+        help="for predictions",
+    )
     add("--output", type=Path, help="folder to write to (default: that of the results)")
-    add("--models", nargs="+", help="only these and the naive ones")
-    add("--settings", type=Path, help="text file: how the settings were chosen")
+    add("--models", nargs="+", help="only these and the naive models")
+    add(
+        "--settings",
+        type=Path,
+        help="text file on how the settings were chosen",
+    )
     return parser.parse_args(arguments)
 
 

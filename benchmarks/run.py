@@ -1,4 +1,4 @@
-"""Compare models on the same folds; what is finished is kept and not run again.
+"""Compare models on the same folds; finished results are stored and not run again.
 
     python benchmarks/run.py --data gdsc2 --schemes mixed cell --models naive csg2a
     python benchmarks/run.py --schemes drug --models classical csg2a --tune 20 --jobs 4
@@ -17,7 +17,7 @@ from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
-if not __package__:  # run as a script, whose own folder is first on the path
+if not __package__:  # run as a script, with its folder first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from sklearn.utils import Bunch
@@ -51,7 +51,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is asked for and not stored yet; return the exit status."""
+    """Run the requested tasks that are not stored yet; return the exit status."""
     options = parse_arguments(arguments)
     source = models.Registered(options.data, options.data_home)
     data = source.load()
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class Run(Study):
-    """Models with settings as they are, and searches for better ones."""
+    """Fits of models with their settings, and tuning."""
 
     def __init__(self, options: argparse.Namespace, workers: Workers) -> None:
         super().__init__(workers, self._keep)
@@ -76,14 +76,14 @@ class Run(Study):
         self.scores = scores_table(options.results, options.data)
 
     def run_all(self, tasks: Sequence[FoldTask], searches: Sequence[Search]) -> int:
-        """Run what is not stored yet; return the exit status."""
+        """Run tasks that are not stored yet; return the exit status."""
         rows, scores = self.table.read(), self.scores.read()
         wanted = partial(self._is_wanted, table=self.table, stored=rows)
         tasks = list(filter(wanted, tasks))
         searches = [search for search in searches if wanted(search.task)]
         wanted = partial(self._is_wanted, table=self.scores, stored=scores)
         candidates = [
-            [one for search in of_fold for one in filter(wanted, search.candidates)]
+            [item for search in of_fold for item in filter(wanted, search.candidates)]
             for of_fold in by_fold(searches)
         ]
         self.start(
@@ -107,7 +107,7 @@ class Run(Study):
     def _is_wanted(
         self, task: Any, table: Table, stored: dict[Any, dict[str, str]]
     ) -> bool:
-        """Whether a task is to be done: no valid row of it is stored."""
+        """Whether a task has to be run: no valid row of it is stored."""
         return self.again or not is_stored(task, table, stored)
 
     def _do_best(self, searches: Iterable[Search]) -> None:
@@ -119,7 +119,7 @@ class Run(Study):
         self.do([task for task in best if isinstance(task, FoldTask)])
 
     def _keep(self, result: Result) -> None:
-        """Write down a score, or a result with its predictions."""
+        """Store a score, or a result with its predictions."""
         if isinstance(result.task, Candidate):
             self.scores.add([result.row])
             return
@@ -129,7 +129,7 @@ class Run(Study):
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--data", choices=LOADERS, default="gdsc2", help="data set (default gdsc2)")
@@ -137,19 +137,34 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--schemes", nargs="+", choices=SCHEMES, help="default: all but random811")
     add("--models", nargs="+", default=["naive", "csg2a"], help="names or groups")
     add("--folds", type=_positive, default=3, help="run the first folds (default 3)")
-    add("--n-splits", type=_positive, default=10, help="of so many (default 10)")
+    add(
+        "--n-splits",
+        type=_positive,
+        default=10,
+        help="number of folds (default 10)",
+    )
     add("--seeds", nargs="+", type=int, default=[0])
-    add("--tune", type=_positive, metavar="N", help="try N configurations of each")
+    add("--tune", type=_positive, metavar="N", help="evaluate N configurations of each")
     add("--backend", choices=["processes", "dask"], default="processes")
-    add("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://host:8786")
+    add("--scheduler", metavar="ADDRESS", help="Dask, such as tcp://host:8786")
     add("--jobs", type=_positive, default=1, help="processes (default 1)")
-    add("--threads", type=_positive, default=1, help="of each process (default 1)")
+    add(
+        "--threads",
+        type=_positive,
+        default=1,
+        help="threads of each process (default 1)",
+    )
     add("--results", type=Path, default=RESULTS, help="folder of the CSV files")
-    add("--predictions", type=Path, default=cache_folder(), help="folder of the rows")
-    add("--again", action="store_true", help="run also what is stored")
+    add(
+        "--predictions",
+        type=Path,
+        default=cache_folder(),
+        help="for predictions",
+    )
+    add("--again", action="store_true", help="recompute stored results")
     options = parser.parse_args(arguments)
     if (options.backend == "dask") != (options.scheduler is not None):
-        parser.error("--backend dask and --scheduler ADDRESS go together")
+        parser.error("--backend dask and --scheduler ADDRESS must be used together")
     try:
         options.models = models.expand_names(options.models)
         for model in filter(is_tunable, options.models if options.tune else []):
@@ -160,11 +175,11 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def choose_schemes(asked: Sequence[str] | None, data: Bunch) -> list[str]:
-    """Return the schemes to split by: those asked for, or all of the data."""
+    """Return the requested schemes, or by default all schemes of the data."""
     possible = list_schemes(data)
     wrong = set(asked or []).difference(possible if "splits" in data else SCHEMES)
     if wrong:
-        msg = f"These data are split by {', '.join(possible)} alone, not {min(wrong)}."
+        msg = f"These data are only split by {', '.join(possible)}, not {min(wrong)}."
         raise SystemExit(msg)
     return possible if asked is None else list(asked)
 
@@ -218,7 +233,7 @@ def by_fold(searches: Iterable[Search]) -> Iterator[list[Search]]:
 
 
 def _positive(text: str) -> int:
-    """Read a number of at least 1."""
+    """Parse an integer of at least 1."""
     number = int(text)
     if number < 1:
         msg = f"{text} is less than 1"

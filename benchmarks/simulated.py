@@ -1,15 +1,15 @@
-"""Does pretraining help on the simulated screen, and does attention find its edges?
+"""Evaluate pretraining and attention on simulated screens.
 
     python benchmarks/simulated.py
 
 For each of several simulated screens: pretrain on the perturbation profiles, then
 predict the response of unseen compounds (drug-blind) and of unseen compounds in unseen
 cells (disjoint), with the frozen pretraining and from scratch on the same folds. In the
-strict variant, no compound of the response screen is in the pretraining. The rank of
-the planted interactions in `top_interactions` is measured beside it.
+strict variant, no compound of the response screen is used in pretraining. The rank of
+the simulated interactions in `top_interactions` is also measured.
 
-Writes results/simulated.csv, one row per screen, scheme and variant; rows that are
-there are not run again.
+Writes results/simulated.csv, one row per screen, scheme and variant; existing rows are
+not run again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import argparse
 import sys
 from pathlib import Path
 
-if not __package__:  # run as a script, whose own folder is first on the path
+if not __package__:  # run as a script, with its folder first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
@@ -45,7 +45,7 @@ RESPONSE = {"max_epochs": 25, "batch_size": 128, "attention": "paper"}
 
 
 def pretrain(screen: Bunch, seed: int, *, strict: bool) -> PerturbationRegressor:
-    """Fit the perturbation model; strict leaves out the response compounds."""
+    """Fit the perturbation model; strict excludes the response compounds."""
     X, Y = screen.perturbation.X, screen.perturbation.Y
     if strict:
         response = set(compound_identities(screen.X["smiles"]))
@@ -79,7 +79,7 @@ def judge(screen: Bunch, scheme: str, seed: int, **settings: object) -> float:
 
 
 def judge_naive(screen: Bunch, scheme: str, seed: int) -> float:
-    """Return the RMSE of the split's own naive model on the same folds."""
+    """Return the RMSE of the naive model of the split on the same folds."""
     truth, predicted = [], []
     folds = SCHEMES[scheme](n_splits=N_FOLDS, random_state=seed)
     for train, test in folds.split(screen.X, screen.y):
@@ -90,11 +90,11 @@ def judge_naive(screen: Bunch, scheme: str, seed: int) -> float:
 
 
 def rank_interactions(screen: Bunch, model: PerturbationRegressor) -> dict[str, float]:
-    """Return how planted interactions rank, mean AUROC over the targets.
+    """Return the mean AUROC over targets of the ranks of simulated interactions.
 
     `attention` ranks by the whole attention, `learned` by its part without the
-    interactome, `hidden` the planted pairs that the interactome does not show among
-    all pairs that it does not show, by the learned part.
+    interactome. `hidden` ranks by the learned part, restricted to pairs that are not in
+    the interactome.
     """
     X = screen.perturbation.X
     X = X.assign(target=X["drug"].map(screen.truth.target))
@@ -120,7 +120,7 @@ def rank_interactions(screen: Bunch, model: PerturbationRegressor) -> dict[str, 
 
 
 def run(seed: int) -> list[dict[str, object]]:
-    """Judge everything on one simulated screen."""
+    """Run all variants on one simulated screen."""
     screen = make_screen(random_state=seed)
     models = {
         name: pretrain(screen, seed, strict=name == "strict") for name in VARIANTS

@@ -1,11 +1,11 @@
-"""Does pretraining on LINCS help on GDSC2? Measured on the same folds.
+"""Evaluate pretraining on LINCS for GDSC2, on the same folds.
 
     python benchmarks/transfer.py --schemes drug disjoint
 
 CSG2A on the cell lines of GDSC2 that have the L1000 landmark genes, from scratch and
-from a perturbation model of the LINCS profiles, frozen or trained on; "plain" takes all
+from a perturbation model of the LINCS profiles, frozen or fine-tuned; "plain" uses all
 profiles, "strict" those of compounds that are not in the test fold. Finished fits are
-kept in results/transfer.csv and not run again. See benchmarks/README.md.
+stored in results/transfer.csv and not run again. See benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-if not __package__:  # run as a script, whose own folder is first on the path
+if not __package__:  # run as a script, with its folder first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
@@ -62,7 +62,8 @@ from sklearn_csg2a.model_selection import DrugBlindKFold, SplitAudit, audit_spli
 DATA = "transfer"
 
 # The epoch is chosen on compounds held out of the profiles. Dropout is that of the
-# response model: a pretrained network differs from a new one in its start alone.
+# response model: a pretrained network only differs from a new one in its
+# initialisation.
 PRETRAINING: dict[str, Any] = {
     "max_epochs": 40,
     "batch_size": 128,
@@ -72,8 +73,8 @@ PRETRAINING: dict[str, Any] = {
     "precision": "bf16",
 }
 PRETRAINING_TARGET = "perturbed"  # or "change"; both in z-scores
-# A step of 256 rows instead of 1024, whose 11 steps an epoch leave a new network
-# undertrained: squared error on held-out compounds of drug fold 0 5.4 instead of 6.2.
+# Batches of 256 rows instead of 1024, since 11 steps per epoch are too few for a new
+# network: squared error on held-out compounds of drug fold 0 5.4 instead of 6.2.
 RESPONSE: dict[str, Any] = {
     "attention": "paper",
     "max_epochs": 20,
@@ -84,13 +85,13 @@ RESPONSE: dict[str, Any] = {
     "dropout": 0.3,
     "gene_dropout": 0.5,
 }
-# What is known needs no such care, and new cell lines a linear model for each compound.
+# Known pairs need less regularisation, new cell lines a linear model for each compound.
 OF_SCHEME: dict[str, dict[str, Any]] = {
     "mixed": {"max_epochs": 40, "dropout": 0.1, "gene_dropout": 0.0},
     "cell": {"bilinear_dim": 64},
 }
-# One time for all rows says nothing to a new network. The profiles are of 6 and 24 h,
-# and a pretrained one would have to extrapolate to the 72 h of the assay.
+# A constant time is irrelevant for a new network. The profiles are from 6 and 24 h, and
+# a pretrained one would have to extrapolate to the 72 h of the assay.
 TIME = 24.0
 
 FOUND = (
@@ -109,7 +110,7 @@ FOUND = (
 
 @dataclass(frozen=True)
 class Variant:
-    """What a response model starts from."""
+    """Initialisation of a response model."""
 
     profiles: str | None = None  # "plain", "strict" or None for a new network
     freeze: bool = False
@@ -138,7 +139,7 @@ class TransferTask:
     pretrained: Path  # folder of pretrained models
 
     def as_row(self) -> dict[str, Any]:
-        """Return what is known before the model is fitted."""
+        """Return the columns that are known before the model is fitted."""
         ids = {"data": DATA, "model": self.model, "seed": self.seed}
         return {**ids, **self.fold.as_row(), **self.hashes}
 
@@ -147,15 +148,15 @@ class TransferTask:
         return evaluate(self)
 
     def __str__(self) -> str:
-        """Name the task in messages."""
+        """Name of the task, used in messages."""
         return f"{self.fold.scheme} fold {self.fold.index} {self.model} {self.seed}"
 
 
 @lru_cache(maxsize=2)
 def load_transfer(data_home: str | None = None) -> Bunch:
-    """Load the response data, and beside them `profiles` with the same genes.
+    """Load the response data, with `profiles` of the same genes.
 
-    Both are in z-scores over untreated cell lines; genes are those of both sets.
+    Both are z-scores over untreated cell lines, of the common genes.
     """
     response, merged = load_gdsc2(data_home=data_home), load_gdsc(data_home=data_home)
     lincs = load_profiles(data_home)
@@ -188,7 +189,7 @@ def make_transfer(
     interactome: pd.DataFrame,
     profiles: Bunch,
 ) -> Bunch:
-    """Put the response data and the profiles together."""
+    """Combine the response data and the profiles."""
     tissue = X["tissue"].astype(object)
     X = X.assign(tissue=tissue.where(tissue.notna(), "unknown"))
     data = Bunch(
@@ -200,7 +201,7 @@ def make_transfer(
 
 
 def scale_profiles(lincs: Bunch, genes: Sequence[str]) -> dict[str, Any]:
-    """Return what pretraining is to predict, in z-scores, and its hash."""
+    """Return the target of pretraining, in z-scores, and its hash."""
     at = lincs.genes.get_indexer(pd.Index(genes))
     scale = lincs.scale[genes].to_numpy()
     location = lincs.location[genes].to_numpy()
@@ -212,16 +213,16 @@ def scale_profiles(lincs: Bunch, genes: Sequence[str]) -> dict[str, Any]:
 
 
 def match_cells(cells: pd.Series, names: pd.Series) -> pd.Series:
-    """Replace names of cell lines by their ids, found without case and punctuation.
+    """Replace names of cell lines by their ids, ignoring case and punctuation.
 
-    `names` holds the name of each id. A name without an id stays.
+    `names` contains the name of each id. A name without an id is kept.
     """
     known = {plain_spelling(name): cell for cell, name in names.items()}
     return cells.map(lambda name: known.get(plain_spelling(name), name))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is asked for and not stored yet; return the exit status."""
+    """Run the requested tasks that are not stored yet; return the exit status."""
     options = parse_arguments(arguments)
     data = load_transfer(options.data_home)
     folds = make_folds(data, options.schemes, options.n_splits, options.folds)
@@ -254,20 +255,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--data-home", help="folder of the data (default: $SKLEARN_CSG2A_DATA)")
     add("--schemes", nargs="+", choices=SPLITTERS, default=list(SPLITTERS))
     add("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     add("--folds", type=int, default=10, help="run the first folds (default 10)")
-    add("--n-splits", type=int, default=10, help="of so many (default 10)")
+    add("--n-splits", type=int, default=10, help="number of folds (default 10)")
     add("--seeds", nargs="+", type=int, default=[0])
-    add("--threads", type=int, default=1, help="to compute with (default 1)")
+    add("--threads", type=int, default=1, help="number of threads (default 1)")
     add("--max-epochs", type=int, help="of both networks, for a quick try")
     add("--results", type=Path, default=RESULTS, help="folder of the CSV file")
     add("--cache", type=Path, default=cache_folder().parent, help="of models and rows")
-    add("--again", action="store_true", help="run also what is stored")
+    add("--again", action="store_true", help="recompute stored results")
     return parser.parse_args(arguments)
 
 
@@ -342,7 +343,7 @@ def make_task(
 
 
 def _hashes(data: Bunch, fold: Fold, config: str) -> dict[str, str]:
-    """Return what says when a stored result is still valid."""
+    """Return the hashes that determine whether a stored result is still valid."""
     return {
         "data_hash": data.hash,
         "split_hash": fold.split_hash,
@@ -380,7 +381,7 @@ def evaluate(task: TransferTask) -> Result:
 
 
 def audit(task: TransferTask, data: Bunch) -> SplitAudit:
-    """Audit the split with what pretraining sees; a strict one must be clean."""
+    """Audit the split with the pretraining data; a strict one must be clean."""
     plan = task.pretraining
     seen = None if plan is None else plan.X[["smiles"]].assign(cell_line=plan.X["cell"])
     return audit_split(
@@ -394,7 +395,7 @@ def audit(task: TransferTask, data: Bunch) -> SplitAudit:
 
 
 def describe_audit(found: SplitAudit, data: Bunch, fold: Fold) -> dict[str, Any]:
-    """Return the numbers of an audit; those of pretraining are empty without one."""
+    """Return the counts of an audit; without pretraining, some are empty."""
     tested = data.X.iloc[fold.test]
     nearest = found.nearest_tanimoto
     return {
@@ -408,7 +409,7 @@ def describe_audit(found: SplitAudit, data: Bunch, fold: Fold) -> dict[str, Any]
 
 
 def _count(items: Sequence[str] | None) -> int | None:
-    """Count findings; None stays."""
+    """Count findings; None is kept."""
     return None if items is None else len(items)
 
 

@@ -1,11 +1,11 @@
 """Pretrain, transfer and predict on a simulated screen, against naive models.
 
 Simulates a perturbation screen and a smaller response screen, learns how compounds
-change expression, hands the frozen network to a response model, and judges it in the
-four split schemes beside the naive ladder. Prints a table and draws a figure.
+change expression, passes the frozen network to a response model, and compares it with
+the naive models in four split schemes. Prints a table and draws a figure.
 
-The simulation follows the equations that the network can represent, so it shows how
-the pieces fit together. It says nothing about how the model does on real cells.
+The simulation uses equations that the network can represent, so it shows how the
+components work together. It is not evidence for the performance on real data.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def main(screen: Bunch | None = None, epochs: tuple[int, int] = (20, 15)) -> Non
     }
     table = judge(models, screen.X, screen.y)
     errors = table.groupby(["scheme", "model"], sort=False).mean()
-    shown = {
+    cells = {
         scheme: {
             model: f"{errors.RMSE[scheme, model]:.3f} / {errors.PCC[scheme, model]:.3f}"
             for model in models
@@ -88,11 +88,11 @@ def main(screen: Bunch | None = None, epochs: tuple[int, int] = (20, 15)) -> Non
         for scheme in SCHEMES
     }
     print(f"\nRMSE in ln uM / Pearson correlation, means of {N_FOLDS} folds:\n")
-    print(pd.DataFrame(shown).to_string())
+    print(pd.DataFrame(cells).to_string())
     draw(errors["RMSE"].unstack("model")[list(models)].loc[list(SCHEMES)])  # noqa: PD010
     print(
         f"\nFigure: {FIGURE.resolve()}\n"
-        "The screen is simulated in the model's favour: see the text of this file.\n"
+        "The simulation favours the model: see the docstring of this file.\n"
         f"Done in {time.perf_counter() - start:.0f} s."
     )
 
@@ -106,7 +106,7 @@ def judge(models: dict, X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
             print(f"\r{scheme}, fold {fold + 1} of {N_FOLDS} ...\033[K", end="")
             for name, model in models.items():
                 fitted = clone(model)
-                if name.startswith("CSG2A"):  # stop early on the same kind of novelty
+                if name.startswith("CSG2A"):  # early stopping by the same scheme
                     fitted.set_params(validation=splitter(n_splits=5, random_state=1))
                 fitted.fit(X.iloc[train], y.iloc[train])
                 predicted = fitted.predict(X.iloc[test])

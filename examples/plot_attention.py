@@ -1,8 +1,8 @@
-"""Look at which genes act on which, for compounds with two targets.
+"""Inspect gene-gene attention for compounds with two targets.
 
-The attention of a treatment is a gene-by-gene matrix: what the network learned plus
-the interactome it was given. The simulated screen knows which interactions a compound
-really uses, so the two parts can be judged apart.
+The attention of a treatment is a gene-by-gene matrix: the sum of a learned part and the
+given interactome. In the simulated screen, the true interactions of a compound are
+known, so both parts can be evaluated separately.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ for axes, target in zip(panels, targets, strict=True):
 figure.colorbar(image, ax=panels, label="attention")
 
 # %%
-# The strongest pairs, and whether they are the planted ones
-# ----------------------------------------------------------
-# `score` is the attention, interactome included; `learned` leaves the interactome out.
-# The interactome does most of the ranking: the layers after the attention can undo what
-# it does, so its learned part alone need not find the planted pairs.
+# The strongest pairs, and whether they are the simulated ones
+# ------------------------------------------------------------
+# `score` is the attention including the interactome; `learned` is without it. The
+# ranking is mostly due to the interactome: the layers after the attention can
+# compensate for it, so the learned part alone need not find the simulated pairs.
 ranked = model.top_interactions(X[X["target"] == targets[0]], k=10**6, by="target")
 print(ranked.head(8).round(3).to_string(index=False))
 planted = screen.truth.interactions
@@ -55,4 +55,4 @@ is_planted = [
 ]
 for part in ("score", "learned"):
     area = roc_auc_score(is_planted, ranked[part].abs())
-    print(f"planted pairs ranked by {part}: AUROC {area:.2f}")
+    print(f"simulated pairs ranked by {part}: AUROC {area:.2f}")

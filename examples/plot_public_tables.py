@@ -1,9 +1,8 @@
 """From public tables to a fitted model.
 
-Expression from DepMap, responses from GDSC, structures from a table of your own: three
-sources that name cell lines and compounds each in their own way. The tables are made up
-here, small and in the forms in which the originals are published; put the paths of
-yours in their place.
+Expression from DepMap, responses from GDSC and structures from your own table: three
+sources with different names of cell lines and compounds. The tables are simulated here,
+small and in the formats of the published ones; replace them by the paths of yours.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from sklearn_csg2a.metrics import pearson
 from sklearn_csg2a.model_selection import CellBlindKFold
 
 # %%
-# Tables in their public forms
-# ----------------------------
+# Tables in their published formats
+# ---------------------------------
 folder = TemporaryDirectory()
 data = Path(folder.name)
 screen = make_screen(n_cells=32, n_compounds=24, random_state=0)
@@ -69,25 +68,25 @@ compounds["drug"] = compounds["drug"].str.upper().str.replace("-", " ")
 compounds.to_csv(data / "compounds.csv", index=False)
 
 # %%
-# Read them
-# ---------
-# Of the profiles of a model, the default one is kept, and a warning names the others,
-# as `attrs` does. The names of compounds may differ in case, blanks and dashes.
+# Read the tables
+# ---------------
+# Only the default profile of a model is kept; a warning and `attrs` list the others.
+# The names of compounds may differ in case, blanks and dashes.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)
     expression = read_depmap_expression(
         data / "OmicsExpressionTPMLogp1HumanProteinCodingGenes.csv"
     )
-print("left out:", expression.attrs["dropped"])
+print("dropped:", expression.attrs["dropped"])
 response = read_gdsc_fitted(
     data / "GDSC2_fitted_dose_response.csv", compounds=data / "compounds.csv"
 )
 
 # %%
-# Give cell lines one name
-# ------------------------
-# The sheet has Sanger's ids, the expression DepMap's. Names, COSMIC ids and those of
-# CCLE would do as well.
+# Map the ids of cell lines
+# -------------------------
+# The responses have Sanger ids, the expression DepMap ids. Names, COSMIC and CCLE ids
+# are supported as well.
 X, y = response.X, response.y
 X["cell_line"] = map_cell_lines(X["cell_line"], data / "Model.csv", to="depmap")
 known = X["cell_line"].isin(expression.index)
@@ -95,8 +94,8 @@ X, y = X[known], y[known]
 print(X.head(3).to_string())
 
 # %%
-# Fit, and predict cell lines that were not seen
-# ----------------------------------------------
+# Fit, and predict new cell lines
+# -------------------------------
 train, test = next(CellBlindKFold(4).split(X, y))
 model = DrugResponseRegressor(
     expression=expression, learning_rate=1e-3, max_epochs=10, random_state=0
@@ -113,6 +112,6 @@ axes.axline((float(y.mean()), float(y.mean())), slope=1, color="black", lw=0.8)
 axes.set(
     xlabel="measured ln IC50 (ln uM)",
     ylabel="predicted ln IC50 (ln uM)",
-    title="Cell lines that were not seen",
+    title="New cell lines",
 )
 folder.cleanup()

@@ -14,12 +14,12 @@ from sklearn_csg2a.evaluation.configuration import hash_parts
 
 
 def make_profiles(X: pd.DataFrame, Y: pd.DataFrame, expression: pd.DataFrame) -> Bunch:
-    """Put together what is needed to train on profiles and to judge the change.
+    """Make the data set for training on profiles and evaluating the change.
 
     Y holds the expression after treatment and `expression` the control that
     `X.cell_line` names, both in the unit of the assay. Returns X, Y, control (both
     (n_rows, n_genes), row by row), change, genes, compound (identity of each row),
-    ids that name the rows, and a hash of it all.
+    ids of the rows, and a hash of all of these.
     """
     control = expression.loc[X["cell_line"], Y.columns].to_numpy(dtype=np.float64)
     perturbed = Y.to_numpy(dtype=np.float64)
@@ -43,7 +43,7 @@ def load_profiles(data_home: str | None = None) -> Bunch:
 
     `location` and `scale` are the mean and the standard deviation of each gene over
     the untreated cell lines of the set, which are the units of the landmark z-scores
-    of GDSC: for the lines that both sets hold from L1000, the z-scores are the same.
+    of GDSC: for lines with L1000 data in both sets, the z-scores are the same.
     `scaled` is the expression of the controls in these units, for the network.
     """
     lincs = load_lincs(data_home=data_home)

@@ -1,4 +1,4 @@
-"""Data sets to compare models on, by name."""
+"""Data sets of the benchmarks, by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GENE_SETS = ("hallmark", "pid", "reactome", "wikipathways_2023")
 
 
 def load_screen(data_home: str | None) -> Bunch:
-    """Simulate a small screen: quick to fit, and there without any download."""
+    """Simulate a small screen: fast to fit, without a download."""
     del data_home
     size = {"n_cells": 40, "n_compounds": 40, "n_genes": 60}
     few = {"n_perturbation_compounds": 20, "profiles_per_compound": 1}
@@ -38,7 +38,7 @@ def load_screen(data_home: str | None) -> Bunch:
 
 
 def load_gdsc2_with_interactome(data_home: str | None) -> Bunch:
-    """Load GDSC2 and the interactions between its genes; NCI-60 is the other screen."""
+    """Load GDSC2 and the interactions of its genes; the other screen is NCI-60."""
     data = load_gdsc2(data_home=data_home)
     data.interactome = load_interactome(
         data_home=data_home, genes=data.expression.columns
@@ -76,11 +76,10 @@ LOADERS: dict[str, Callable[[str | None], Bunch]] = {
 def load_data(name: str, data_home: str | None = None) -> Bunch:
     """Load a data set: X, y, expression, interactome and a hash of X and y.
 
-    One that is only to be split in certain ways has `splits`, {scheme: (train, test)};
-    `expression_scaler` is for models that take expression as it is. `other_screen`
-    returns responses to compounds that are not in X, where there are some: compounds by
-    cell lines, index SMILES. Rows of unknown
-    tissue get the tissue "unknown", a level like any other.
+    A data set with predefined splits has `splits`, {scheme: (train, test)}.
+    `expression_scaler` is for models that do not scale expression. `other_screen`, if
+    available, returns responses to compounds that are not in X: compounds by cell
+    lines, indexed by SMILES. Rows of unknown tissue get the tissue "unknown".
     """
     data = LOADERS[name](data_home)
     tissue = data.X["tissue"].astype(object)
@@ -91,5 +90,5 @@ def load_data(name: str, data_home: str | None = None) -> Bunch:
 
 
 def row_ids(X: pd.DataFrame) -> np.ndarray:
-    """Name each row by cell line and compound, as they are written: (n_rows,)."""
+    """Return row ids of cell line and compound, as given: (n_rows,)."""
     return (X["cell_line"].astype(str) + "\t" + X["smiles"].astype(str)).to_numpy()

@@ -1,4 +1,4 @@
-"""NCI-60 for the benchmark: by itself, and as a test of models trained on GDSC."""
+"""NCI-60 for the benchmark: alone, and as a test set for models trained on GDSC."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.datasets import load_gdsc, load_gdsc2, load_interactome, load_nci60
 from sklearn_csg2a.preprocessing import RobustZScore
 
-# Each of them came from a patient of whom another line is in the panel: M14 (twice),
-# OVCAR-8 and U251. New cell lines would not be new to a model that knows the other.
+# Each is from the same patient as another line of the panel: M14 (twice), OVCAR-8 and
+# U251. They would not be new to a model trained on the other line.
 SECOND_LINES = ("MDAMB435", "MDAN", "NCIADRRES", "SNB19")
 
 
 def load_nci60_alone(data_home: str | None) -> Bunch:
     """Load NCI-60, with the census genes that GDSC2 has; ln GI50 in ln uM.
 
-    Expression stays in log2 intensities. CSG2A scales it by a robust z-score that it
-    learns from its training cells; the other models scale it themselves.
+    Expression stays in log2 intensities. CSG2A scales it by a robust z-score
+    fitted to its training cells; the other models have their own scaling.
     """
     nci60 = select_nci60(load_nci60(data_home=data_home))
     census = load_gdsc2(data_home=data_home).expression.columns
@@ -44,11 +44,11 @@ def load_nci60_transfer(data_home: str | None) -> Bunch:
 
 
 def make_transfer(gdsc: Bunch, nci60: Bunch, interactome: pd.DataFrame) -> Bunch:
-    """Put both together, the rows of GDSC first.
+    """Concatenate both data sets, the rows of GDSC first.
 
-    The lines of NCI-60 are left out of GDSC. Each gene that both have is a z-score
-    over the cell lines of its own data set, as the two were measured by other means:
-    expression of test lines is used for it, their response is not.
+    The lines of NCI-60 are removed from GDSC. Common genes are z-scores over the cell
+    lines of each data set, as the two were measured by different methods: this uses the
+    expression of test lines, but not their response.
     """
     nci60 = select_nci60(nci60)
     kept = ~gdsc.X["cell_line"].isin(shared_lines(gdsc.cells, nci60.cells))
@@ -79,7 +79,7 @@ def make_transfer(gdsc: Bunch, nci60: Bunch, interactome: pd.DataFrame) -> Bunch
 
 
 def select_nci60(nci60: Bunch) -> Bunch:
-    """Keep the sources of good quality, and one line of each patient."""
+    """Keep sources of good quality, and one line per patient."""
     source = nci60.X["source"]
     kept = (source.eq("AOD_IOA") | source.str.startswith("CellMiner")) & ~nci60.X[
         "cell_line"
@@ -93,7 +93,7 @@ def select_nci60(nci60: Bunch) -> Bunch:
 
 
 def shared_lines(gdsc_cells: pd.DataFrame, nci60_cells: pd.DataFrame) -> set[str]:
-    """Return the ids in GDSC of all lines of NCI-60: by mark, by id and by name."""
+    """Return the ids in GDSC of all lines of NCI-60, matched by flag, id and name."""
     names = gdsc_cells["cell_line_name"].astype(str).map(plain_spelling)
     others = nci60_cells["cell_line"].astype(str).map(plain_spelling)
     is_shared = (
@@ -105,7 +105,7 @@ def shared_lines(gdsc_cells: pd.DataFrame, nci60_cells: pd.DataFrame) -> set[str
 
 
 def z_scores(expression: pd.DataFrame) -> pd.DataFrame:
-    """Standardise each gene over the cell lines; 0 where it never changes."""
+    """Standardise each gene over the cell lines; 0 if it is constant."""
     spread = expression.std(axis=0, ddof=0)
     centered = expression - expression.mean(axis=0)
     return (centered / spread.where(spread > 0, 1)).astype("float32")

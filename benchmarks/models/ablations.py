@@ -1,4 +1,4 @@
-"""What ablations take away from a model: true edges, true cells, true compounds."""
+"""Ablations of a model: shuffled edges, cell lines or compounds."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _TRIES_PER_SWAP = 20
 
 
 def rewire(edges: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Exchange the ends of random pairs of edges; every gene keeps its degree.
+    """Rewire an interactome at random, preserving the degree of every gene.
 
-    Edges have no direction. Loops and repeated edges are left out, and none arises.
+    Edges are undirected. Self-loops and repeated edges are removed, and not created.
     """
     pairs = np.sort(edges[["source", "target"]].to_numpy(dtype=str), axis=1)
     pairs = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
@@ -30,22 +30,22 @@ def rewire(edges: pd.DataFrame, seed: int) -> pd.DataFrame:
     for _ in range(_TRIES_PER_SWAP * wanted):
         if wanted == 0:
             break
-        one, other = rng.randint(len(ends), size=2)
-        (a, b), (c, d) = ends[one], ends[other]
+        i, j = rng.randint(len(ends), size=2)
+        (a, b), (c, d) = ends[i], ends[j]
         if rng.randint(2):
             c, d = d, c
         new = {tuple(sorted((a, d))), tuple(sorted((c, b)))}
-        if one == other or a == d or c == b or len(new) < 2 or new & known:
+        if i == j or a == d or c == b or len(new) < 2 or new & known:
             continue
-        known -= {ends[one], ends[other]}
+        known -= {ends[i], ends[j]}
         known |= new
-        ends[one], ends[other] = sorted(new)
+        ends[i], ends[j] = sorted(new)
         wanted -= 1
     return pd.DataFrame(ends, columns=["source", "target"])
 
 
 def derange(n_items: int, seed: int) -> np.ndarray:
-    """Return a random permutation that leaves no item in its place: (n_items,)."""
+    """Return a random permutation without fixed points: (n_items,)."""
     order = np.random.RandomState(seed).permutation(n_items)
     taken = np.empty(n_items, dtype=np.int64)
     taken[order] = np.roll(order, 1)
@@ -53,16 +53,16 @@ def derange(n_items: int, seed: int) -> np.ndarray:
 
 
 def shuffle_cells(expression: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Give every cell line the expression of another one."""
+    """Assign the expression of another cell line to every cell line."""
     values = expression.to_numpy()[derange(len(expression), seed)]
     return pd.DataFrame(values, index=expression.index, columns=expression.columns)
 
 
 class ShuffledEncoder(TransformerMixin, BaseEstimator):
-    """The encoding of another compound of the data, always the same one.
+    """Encode every compound as another, fixed compound of the data.
 
     `compounds` are all compounds of the data, (n_compounds,) SMILES. Spellings of one
-    compound stay one. The encoder must be one that learns nothing from compounds.
+    compound are encoded alike. The encoder must not need fitting.
     """
 
     def __init__(self, encoder: Any, compounds: np.ndarray, seed: int) -> None:
@@ -71,11 +71,11 @@ class ShuffledEncoder(TransformerMixin, BaseEstimator):
         self.seed = seed
 
     def fit(self, X: Any, y: Any = None) -> ShuffledEncoder:
-        """Learn nothing."""
+        """Do nothing."""
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Encode the compounds that stand for those given: (n, n_features)."""
+        """Encode the compounds that replace the given ones: (n, n_features)."""
         names, first = np.unique(
             compound_identities(self.compounds).astype(str), return_index=True
         )
@@ -85,16 +85,16 @@ class ShuffledEncoder(TransformerMixin, BaseEstimator):
         return encode_compounds(encoder, [instead[k] for k in at])
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Tell that there is nothing to fit."""
+        """Return True: there is nothing to fit."""
         return True
 
     def __sklearn_tags__(self) -> Tags:
-        """Declare that there is no need of a fit."""
+        """Declare that the encoder does not require fitting."""
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         return tags
 
 
 def shuffled_encoder(encoder: Any, X: pd.DataFrame, seed: int) -> ShuffledEncoder:
-    """Return `encoder` with the compounds of a table exchanged."""
+    """Return `encoder` with the compounds of a table shuffled."""
     return ShuffledEncoder(encoder, np.unique(X["smiles"].to_numpy(dtype=str)), seed)

@@ -1,9 +1,9 @@
-"""The deep baselines, and the settings that make them affordable on one core.
+"""The deep baselines, with settings that are feasible on one core.
 
-Where a comment names a published value, it is the default of the estimator. Rows come
-in blocks of cells and compounds, so that the towers, most of the work, run for a few of
-them in each step. A larger learning rate makes up for fewer steps, and one that falls
-to the end of the few epochs for the rest.
+Published values given in comments are the defaults of the estimators. Batches are
+blocks of cells and compounds, so that each step encodes only a few of them, which is
+most of the cost. Fewer steps are compensated by a larger learning rate that decays over
+the epochs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sklearn_csg2a.baselines import (
 from sklearn_csg2a.evaluation.folds import RANDOM_811, validation_splitter
 from sklearn_csg2a.training.device import bfloat16_is_slow, resolve_device
 
-# Of training, where the processor is not slowed down by it.
+# Precision of training, if the processor is not slower with it.
 PRECISION = "float32" if bfloat16_is_slow(resolve_device("auto")) else "bf16"
 SHARED: dict[str, Any] = {"batching": "blocks", "patience": 20, "precision": PRECISION}
 SETTINGS: dict[type[BaseEstimator], dict[str, Any]] = {
@@ -43,9 +43,9 @@ SETTINGS: dict[type[BaseEstimator], dict[str, Any]] = {
     # published: 8 layers and batches of 32 rows, of an eighth of the rows
     DeepCoVDR: {"batch_size": 512, "learning_rate": 7e-4, "n_layers": 1},
 }
-# Most epochs for new pairs, for new cell lines, and where compounds are new: there, the
-# best one on held-out rows comes early. Published: 300 for GraphDRP and DRPreter, 50
-# for Precily, 10 for DeepCoVDR.
+# Maximum epochs for new pairs, new cell lines, and new compounds, where the best epoch
+# on held-out rows is reached early. Published: 300 for GraphDRP and DRPreter, 50 for
+# Precily, 10 for DeepCoVDR.
 EPOCHS: dict[type[BaseEstimator], tuple[int, int, int]] = {
     GraphDRP: (50, 30, 17),
     DRPreter: (6, 3, 2),
@@ -55,14 +55,14 @@ EPOCHS: dict[type[BaseEstimator], tuple[int, int, int]] = {
     DeepCoVDR: (8, 8, 3),
 }
 
-# The published protocol, run on fewer draws, gets a longer schedule.
+# The published protocol is run on fewer splits, with a longer schedule.
 SETTINGS_OF_PROTOCOL: dict[type[BaseEstimator], dict[str, Any]] = {
     GraphDRP: {"max_epochs": 120},
     DRPreter: {"max_epochs": 40, "batch_size": 64},
 }
 
-# Collections of gene sets that a model takes, where the data bring them along. Without,
-# genes are grouped by expression.
+# Collections of gene sets that a model uses, if included in the data. Otherwise, genes
+# are grouped by expression.
 GENE_SETS: dict[type[BaseEstimator], tuple[str, ...]] = {
     DRPreter: ("hallmark",),
     PathDNN: ("reactome", "wikipathways_2023"),
@@ -73,7 +73,7 @@ GENE_SETS: dict[type[BaseEstimator], tuple[str, ...]] = {
 def make_deep(
     kind: type[BaseEstimator], data: Bunch, scheme: str, seed: int, **settings: Any
 ) -> BaseEstimator:
-    """Make a deep baseline; stopped early on rows held out as the test rows are."""
+    """Make a deep baseline with early stopping on rows held out like the test rows."""
     given: dict[str, Any] = {
         "expression": data.expression,
         "max_epochs": _epochs(kind, scheme),
@@ -92,14 +92,14 @@ def make_deep(
 
 
 def _epochs(kind: type[BaseEstimator], scheme: str) -> int:
-    """Return the most epochs of a model in a scheme."""
+    """Return the maximum number of epochs of a model in a scheme."""
     of_pairs, of_cells, of_compounds = EPOCHS[kind]
     pairs = {"mixed": of_pairs, RANDOM_811: of_pairs}
     return {**pairs, "cell": of_cells}.get(scheme, of_compounds)
 
 
 def _join_gene_sets(data: Bunch, names: tuple[str, ...]) -> dict[str, list[str]] | None:
-    """Return the sets of some collections in one, None without any."""
+    """Return the gene sets of some collections, None if there are none."""
     collections = data.get("gene_sets") or {}
     joined: dict[str, list[str]] = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""A screen of other compounds, for encoders that learn potency from it."""
+"""A screen of other compounds, from which encoders learn potency."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sklearn.utils import Bunch
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.encoders import PotencyEncoder
 
-# Of potency, beside structure: it then has about a seventh of the squared length of a
-# fingerprint, of which some 60 bits are set.
+# Weight of potency relative to structure: its squared norm is about a seventh of that
+# of a fingerprint, which has about 60 bits set.
 WEIGHT = 3.0
 
 
 def tabulate_screen(screen: Bunch, without: pd.Series) -> pd.DataFrame:
     """Return responses, compounds by cell lines, of compounds not in `without`.
 
-    Repeats count as their mean, spellings of a compound as one.
+    Repeated measurements and spellings of a compound are averaged.
     """
     ids = pd.Series(compound_identities(screen.X["smiles"]), index=screen.X.index)
     known = np.unique(compound_identities(without.unique()).astype(str))
@@ -31,9 +31,9 @@ def tabulate_screen(screen: Bunch, without: pd.Series) -> pd.DataFrame:
 
 
 def with_potency(encoder: object, data: Bunch) -> FeatureUnion:
-    """Put the potency that the data's other screen predicts beside an encoder."""
+    """Add the potency predicted from the other screen of the data to an encoder."""
     if "other_screen" not in data:
-        msg = "There is no other screen for these data to learn potency from."
+        msg = "These data have no other screen from which potency can be learned."
         raise ValueError(msg)
     return FeatureUnion(
         [("structure", encoder), ("potency", PotencyEncoder(data.other_screen()))],

@@ -1,4 +1,4 @@
-"""Perturbation models for the transfer: trained once for each set of profiles."""
+"""Perturbation models for transfer, trained once for each set of profiles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sklearn_csg2a.evaluation.configuration import hash_parts
 
 @dataclass(frozen=True)
 class Pretraining:
-    """A perturbation model to train, or trained already."""
+    """A perturbation model and its training data."""
 
     estimator: PerturbationRegressor
     X: pd.DataFrame
@@ -38,7 +38,7 @@ class Pretraining:
 def plan_pretraining(
     profiles: Bunch, settings: Mapping[str, Any], seed: int, excluded: pd.Series | None
 ) -> Pretraining:
-    """Choose the profiles and the model; `excluded` SMILES take no part."""
+    """Select the profiles and the model, without profiles of `excluded` SMILES."""
     kept = np.arange(len(profiles.X))
     if excluded is not None:
         unwanted = np.unique(compound_identities(excluded))
@@ -54,9 +54,9 @@ def plan_pretraining(
 
 
 def pretrain(plan: Pretraining, folder: Path) -> tuple[Path, dict[str, Any]]:
-    """Return the file of the trained model and what is known of the training.
+    """Return the file of the trained model and information on the training.
 
-    A model that is in the folder is not trained again.
+    A model that is already in the folder is not trained again.
     """
     path = folder / f"{plan.hash[:16]}.csg2a"
     notes = path.with_suffix(".json")
@@ -65,7 +65,7 @@ def pretrain(plan: Pretraining, folder: Path) -> tuple[Path, dict[str, Any]]:
         model = plan.estimator.fit(plan.X, plan.Y)
         if model.interrupted_:
             raise KeyboardInterrupt
-        found = {
+        facts = {
             "pretraining_seconds": perf_counter() - start,
             "pretraining_best_epoch": model.best_epoch_,
             "pretraining_profiles": len(plan.X),
@@ -74,5 +74,5 @@ def pretrain(plan: Pretraining, folder: Path) -> tuple[Path, dict[str, Any]]:
         with replacing(path) as part:
             save_model(model, part)
         with replacing(notes) as part:
-            part.write_text(json.dumps(found), encoding="utf-8")
+            part.write_text(json.dumps(facts), encoding="utf-8")
     return path, json.loads(notes.read_text(encoding="utf-8"))

@@ -1,11 +1,11 @@
-"""The models that are compared: names, how each one is made, and its settings.
+"""The models of the benchmarks: names, factories and settings.
 
 A model is a function ``make(data, scheme, seed)`` that returns an unfitted estimator
-with `fit(X, y)` and `predict(X)`. To add one, write such a function and enter it in
-MODELS; to run it together with others, name it in GROUPS.
+with `fit(X, y)` and `predict(X)`. To add a model, add such a function to MODELS; to run
+it together with others, add its name to GROUPS.
 
-Give a pretrained network as the path of a saved file: the content of the file is part
-of the model's configuration, which decides whether a stored result is still valid.
+Pass a pretrained network as the path of a saved file: the content of the file is part
+of the configuration of the model, which determines whether stored results are valid.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from sklearn_csg2a.evaluation.panels import Roster
 
 Factory = Callable[[Bunch, str, int], BaseEstimator]
 
-# What can encode the compounds; "csg2a" takes both in drug-blind, else the fingerprint.
+# Compound encoders; "csg2a" uses both in drug-blind, and the fingerprint otherwise.
 ENCODERS: dict[str, Any] = {
     "morgan": MorganEncoder(),
     "mat": MATEncoder(),
@@ -52,11 +52,11 @@ ENCODERS: dict[str, Any] = {
 }
 
 # The numbers were chosen on inner splits of the training rows of a few folds (mixed
-# fold 0, cell 0 and 1, drug 1 to 4, disjoint 0 to 2). What to try came in part from
-# test errors of single folds: gene dropout and the bilinear term from cell folds 0 and
-# 2, to do without early stopping from drug folds 1 to 3, latent factors from mixed fold
-# 0. All rows train: early stopping would hold out a tenth of the compounds, and judge
-# an epoch by 15 of them.
+# fold 0, cell 0 and 1, drug 1 to 4, disjoint 0 to 2). Some candidates were motivated
+# by test errors of single folds: gene dropout and the bilinear term by cell folds 0 and
+# 2, no early stopping by drug folds 1 to 3, latent factors by mixed fold 0. All rows
+# are used for training: early stopping would hold out a tenth of the compounds, and
+# evaluate epochs on only 15 of them.
 CSG2A_SETTINGS: dict[str, Any] = {
     "head_hidden": (256, 64),
     "batch_size": 2048,
@@ -71,7 +71,7 @@ PAIR_SETTINGS: dict[str, Any] = {
 SCHEME_SETTINGS: dict[str, dict[str, Any]] = {
     "mixed": PAIR_SETTINGS,
     "random811": PAIR_SETTINGS,
-    # Where cells or compounds are new, learning them by heart does harm.
+    # With new cells or compounds, memorising the training ones is harmful.
     "cell": {
         **CSG2A_SETTINGS,
         "max_epochs": 20,
@@ -101,7 +101,7 @@ SCHEME_SETTINGS: dict[str, dict[str, Any]] = {
 def make_csg2a(
     data: Bunch, scheme: str, seed: int, **settings: Any
 ) -> DrugResponseRegressor:
-    """Make CSG2A without pretraining; stopped early on rows held out alike."""
+    """Make CSG2A without pretraining; early stopping as in the scheme."""
     given = {
         "expression": data.expression,
         "expression_scaler": data.get("expression_scaler"),
@@ -114,14 +114,14 @@ def make_csg2a(
 
 
 def _encoder_of(scheme: str) -> BaseEstimator:
-    """Return what encodes the compounds for CSG2A in a scheme."""
+    """Return the compound encoder of CSG2A in a scheme."""
     return SCHEME_SETTINGS[scheme].get("compound_encoder", ENCODERS["morgan"])
 
 
 def make_csg2a_on_factors(data: Bunch, scheme: str, seed: int) -> ResidualRegressor:
-    """Make CSG2A for what latent factors leave of rows held out as the scheme does.
+    """Make CSG2A fitted to out-of-fold residuals of latent factors.
 
-    For new pairs of known cell lines and compounds; others have no factors. Epochs and
+    Only for new pairs of known cell lines and compounds, which have factors. Epochs and
     weight were chosen on the inner split of mixed fold 0.
     """
     return ResidualRegressor(
@@ -135,19 +135,19 @@ def make_csg2a_on_factors(data: Bunch, scheme: str, seed: int) -> ResidualRegres
 def make_with_potency(
     make: Callable[..., BaseEstimator], data: Bunch, scheme: str, seed: int
 ) -> BaseEstimator:
-    """Make a model that sees what another screen tells of a compound's potency."""
+    """Make a model with potency predicted from another screen as a feature."""
     model = make(data, scheme, seed)
     structure = resolve_encoder(model.compound_encoder)
     return model.set_params(compound_encoder=with_potency(structure, data))
 
 
 def _naive(kind: type[BaseEstimator]) -> Factory:
-    """Make a naive model, whatever the data, the scheme and the seed."""
+    """Make a naive model, independent of data, scheme and seed."""
     return lambda data, scheme, seed: kind()  # noqa: ARG005
 
 
 def make_kernel_ridge(data: Bunch, scheme: str, seed: int) -> PairwiseKernelRidge:
-    """Make pairwise kernel ridge; its penalty is chosen on rows held out alike."""
+    """Make pairwise kernel ridge; the penalty is chosen as in the scheme."""
     del seed
     return PairwiseKernelRidge(
         expression=data.expression,
@@ -157,7 +157,7 @@ def make_kernel_ridge(data: Bunch, scheme: str, seed: int) -> PairwiseKernelRidg
 
 
 def make_svm(data: Bunch, scheme: str, seed: int) -> SVMResponse:
-    """Make support vector regression; a wider kernel where compounds are known.
+    """Make support vector regression; the kernel width depends on the scheme.
 
     The widths were chosen on inner splits of mixed fold 0, cell 0 and 1, drug 1 and 2,
     disjoint 0 and 1, among 0.1, 0.3 and 1, with C of 1, 3 and 10.
@@ -170,7 +170,7 @@ def make_svm(data: Bunch, scheme: str, seed: int) -> SVMResponse:
 def make_gradient_boosting(
     data: Bunch, scheme: str, seed: int
 ) -> GradientBoostingResponse:
-    """Make gradient boosting by LightGBM, with the threads that the process has."""
+    """Make gradient boosting by LightGBM, with all threads of the process."""
     del scheme
     return GradientBoostingResponse(
         expression=data.expression,
@@ -181,7 +181,7 @@ def make_gradient_boosting(
 
 
 def make_random_forest(data: Bunch, scheme: str, seed: int) -> RandomForestResponse:
-    """Make a random forest, with the threads that the process has."""
+    """Make a random forest, with all threads of the process."""
     del scheme
     return RandomForestResponse(
         expression=data.expression,
@@ -204,7 +204,7 @@ CLASSICAL: dict[str, Factory] = {
     "PairwiseKernelRidge": make_kernel_ridge,
 }
 
-# Models that learned potency from another screen, of compounds not in the data.
+# Models with potency learned from another screen, of compounds not in the data.
 WITH_POTENCY: dict[str, Factory] = {
     f"{name}_potency": partial(make_with_potency, make)
     for name, make in (
@@ -214,7 +214,7 @@ WITH_POTENCY: dict[str, Factory] = {
     )
 }
 
-# CSG2A with something taken away. What is random is drawn anew for each seed.
+# Ablations of CSG2A. Random ones depend on the seed.
 ABLATIONS: dict[str, Factory] = {
     "csg2a_off": partial(make_csg2a, attention="off"),
     "csg2a_paper": partial(make_csg2a, attention="paper"),
@@ -248,7 +248,7 @@ MODELS: dict[str, Factory] = {
     **ABLATIONS,
 }
 
-# What is different in a variant of csg2a, in words that go on from "with".
+# Descriptions of the variants of csg2a, which can follow the word "with".
 VARIANTS: dict[str, str] = {
     "csg2a_off": "attention off",
     "csg2a_paper": "attention as in the paper",
@@ -284,7 +284,7 @@ AVERAGES: dict[str, list[tuple[str, int, float]]] = {
     ],
 }
 
-# What the report shows of them, and how.
+# The models of the report, their order and kinds.
 ROSTER = Roster(
     kinds={
         **{name: "network" for name in MODELS if name not in NAIVE},
@@ -297,7 +297,7 @@ ROSTER = Roster(
     title="CSG2A",
 )
 
-# No seed changes these: they are fitted once, as seed 0.
+# Independent of the seed: fitted once, with seed 0.
 WITHOUT_SEED = frozenset(
     {
         *NAIVE,
@@ -307,7 +307,7 @@ WITHOUT_SEED = frozenset(
     }
 )
 
-# Parameters that came when results were stored already: see `config_hash`.
+# Parameters added after results had been stored: see `config_hash`.
 ADDED_LATER: dict[str, dict[str, Any]] = {
     "DrugResponseRegressor": {
         "compile": False,
@@ -320,19 +320,19 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
 
 
 def expand_names(names: Iterable[str]) -> list[str]:
-    """Replace groups by their models; in the order of MODELS, each one once."""
+    """Replace groups by their models; unique, in the order of MODELS."""
     wanted: set[str] = set()
     for name in names:
         if name not in GROUPS and name not in MODELS:
             known = ", ".join([*GROUPS, *MODELS])
-            msg = f"There is no model or group {name!r}; there are {known}."
+            msg = f"Unknown model or group {name!r}; known names: {known}."
             raise ValueError(msg)
         wanted.update(GROUPS.get(name, [name]))
     return [name for name in MODELS if name in wanted]
 
 
 def config_hash(estimator: BaseEstimator) -> str:
-    """Hash what decides a model, so that results stored long ago stay valid."""
+    """Hash the configuration of a model, such that stored results remain valid."""
     return _configuration.config_hash(estimator, ADDED_LATER)
 
 
@@ -343,7 +343,7 @@ def list_settings(estimator: BaseEstimator) -> str:
 
 @dataclass(frozen=True)
 class Registered:
-    """A data set and all models by their names, as workers find them."""
+    """A data set and all models by name, as loaded by workers."""
 
     name: str
     data_home: str | None = None
@@ -357,13 +357,13 @@ class Registered:
         return MODELS[model](self.load(), scheme, seed)
 
     def hash(self, estimator: BaseEstimator) -> str:
-        """Hash what decides a model."""
+        """Return the hash of the configuration of a model."""
         return config_hash(estimator)
 
     def describe(self, estimator: BaseEstimator) -> str:
-        """Write the settings of a model."""
+        """Return the settings of a model as text."""
         return list_settings(estimator)
 
     def draw_candidates(self, model: str, n_candidates: int) -> list[dict[str, Any]]:
-        """Return what each candidate of a search changes in a model."""
+        """Return the parameters that each candidate of a search changes."""
         return draw_candidates(model, n_candidates)

@@ -1,14 +1,13 @@
-"""What is tried when a model is tuned: its search space, and random draws from it.
+"""Search spaces of the models, and random draws from them.
 
-The first candidate of a model is its default, the settings that models.py gives it.
-The others are drawn from its space, the same ones in every fold and for every seed; a
-larger budget adds candidates to those of a smaller one. All that begin with "csg2a"
-and have no space of their own share one, and its draws.
+The first candidate of a model has the settings of registry.py. The others are drawn
+from its space, the same in every fold and for every seed; a larger budget adds
+candidates to those of a smaller one. All models whose names begin with "csg2a" and that
+have no space share one, and its draws.
 
-scikit-learn's ParameterSampler draws in another order, and would make all stored
-results of tuning those of other candidates.
+ParameterSampler draws in another order, which would invalidate stored tuning results.
 
-To tune a model of your own, enter its space in SPACES: a list of values for each
+To tune another model, add its space to SPACES: a list of values for each
 parameter, or a LogUniform.
 """
 
@@ -26,7 +25,7 @@ _TRIES = 1000
 
 @dataclass(frozen=True)
 class LogUniform:
-    """Any number between two bounds, each order of magnitude alike."""
+    """Log-uniform distribution between two bounds."""
 
     low: float
     high: float
@@ -40,7 +39,7 @@ Space = Mapping[str, Sequence[Any] | LogUniform]
 
 
 def network_space(**own: Sequence[Any] | LogUniform) -> Space:
-    """Return the space of a deep baseline: what all of them have, and its own."""
+    """Return the space of a deep baseline: common parameters and its own."""
     return {
         "learning_rate": LogUniform(3e-5, 3e-3),
         "weight_decay": LogUniform(1e-6, 1e-2),
@@ -75,7 +74,7 @@ SPACES: dict[str, Space] = {
         "max_features": [0.1, 0.3, 1.0],
         "l2_regularization": LogUniform(1e-3, 10.0),
     },
-    "PairwiseKernelRidge": {  # it chooses alpha by itself
+    "PairwiseKernelRidge": {  # it chooses alpha itself
         "gamma": LogUniform(0.1, 10.0),
         "compound_weight": LogUniform(0.03, 3.0),
         "cell_weight": LogUniform(0.03, 3.0),
@@ -117,10 +116,10 @@ def find_space(model: str) -> str | None:
 
 
 def draw_candidates(model: str, n_candidates: int) -> list[dict[str, Any]]:
-    """Return what each candidate changes in a model; nothing for the first."""
+    """Return the parameters that each candidate changes; none for the first."""
     name = find_space(model)
     if name is None:
-        msg = f"{model} has no search space; enter one in benchmarks/models/spaces.py."
+        msg = f"{model} has no search space; add one to benchmarks/models/spaces.py."
         raise ValueError(msg)
     rng = np.random.RandomState(zlib.crc32(name.encode()))
     candidates: list[dict[str, Any]] = [{}]
@@ -139,6 +138,6 @@ def draw_candidates(model: str, n_candidates: int) -> list[dict[str, Any]]:
         return candidates
     msg = (
         f"The search space of {name} has fewer than {n_candidates - 1} configurations. "
-        "Ask for fewer candidates, or widen it in benchmarks/models/spaces.py."
+        "Ask for fewer candidates, or extend it in benchmarks/models/spaces.py."
     )
     raise ValueError(msg)

@@ -1,13 +1,13 @@
-"""How much a busy process on one core slows the demo, a fit on GDSC2 and kernel ridge.
+"""Slowdown of the demo, a fit on GDSC2 and kernel ridge by a busy process on one core.
 
-Each task runs in a new process, alone and beside a process that keeps the first core
-busy, and once more on one thread, whose predictions must be the same to the bit. Run it
-on a machine that has nothing else to do:
+Each task runs in a new process, alone and with another process that keeps the first
+core busy, and also on one thread, with bitwise identical predictions. Run it on an
+otherwise idle machine:
 
     python benchmarks/speed/neighbour.py --repeats 3
 
-With `--against`, the path of another checkout, each line ends with how many times as
-long a task takes alone as with the package there.
+With `--against`, the path of another checkout, each line ends with the ratio of the
+times alone, relative to the package of that checkout.
 
 GDSC2 is read from `SKLEARN_CSG2A_DATA`.
 """
@@ -73,7 +73,7 @@ def run_task(task: str, n_threads: int | None) -> None:
 def measure(
     task: str, n_threads: int | None = None, checkout: Path = REPOSITORY
 ) -> tuple[float, str]:
-    """Run a task on the package of a checkout, anew; return seconds and digest."""
+    """Run a task on the package of a checkout; return seconds and digest."""
     command = [sys.executable, __file__, "--task", task]
     if n_threads is not None:
         command += ["--threads", str(n_threads)]
@@ -86,14 +86,15 @@ def measure(
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(checkout)},
         )
-    (line,) = (one for one in done.stdout.splitlines() if one.startswith("result "))
+    lines = done.stdout.splitlines()
+    (line,) = (line for line in lines if line.startswith("result "))
     _, seconds, digest = line.split()
     return float(seconds), digest
 
 
 @contextmanager
 def busy_core() -> Iterator[None]:
-    """Keep the first core busy; the process ends with this one, come what may."""
+    """Keep the first core busy by a process that always ends with this one."""
     process = subprocess.Popen([sys.executable, "-c", BUSY])  # noqa: S603
     try:
         if hasattr(os, "sched_setaffinity"):
@@ -123,7 +124,7 @@ def main() -> None:
 
 
 def compare(task: str, n_repeats: int, against: Path | None) -> None:
-    """Measure a task alone and beside a busy process, in turn; print a line."""
+    """Measure a task alone and with a busy process, alternately; print a line."""
     alone, beside, other = [], [], []
     for _ in range(n_repeats):
         alone.append(measure(task))

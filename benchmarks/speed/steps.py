@@ -1,14 +1,14 @@
-"""How fast training runs, beside a textbook implementation and the hardware's rate.
+"""Speed of training, relative to a direct implementation and to matrix products.
 
     python benchmarks/speed/steps.py finetune pretrain train_encoder epoch wide
     python benchmarks/speed/steps.py all --device cuda
 
-Each measure alternates what it compares in one process and reports the median of the
-ratios, because the absolute times of a machine drift. `finetune`, `pretrain` and
+Each measurement alternates the compared steps in one process and reports the median of
+the ratios, because absolute times drift. `finetune`, `pretrain` and
 `train_encoder` take minutes: the textbook step is slow. Sizes are those of the
 published landmark model; `epoch` has the shape of GDSC2. All data are random. Each
-measure also reports treatments per second, and the share of the rate at which the same
-device multiplies square matrices in float32.
+measurement also reports treatments per second, and the fraction of the float32 matrix
+product throughput of the device.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import mean, median
 from types import SimpleNamespace
 
-if not __package__:  # run as a script, whose own folder is first on the path
+if not __package__:  # run as a script, with its folder first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import numpy as np
@@ -85,7 +85,7 @@ def random_interactome(
 
 
 def random_molecules(n_molecules: int, device: torch.device) -> Molecules:
-    """Return the graphs that the textbook's batches are made of, padding cut off."""
+    """Return the graphs of the textbook's batches, without padding."""
     batch = textbook.random_batch(textbook.Sizes(batch_size=n_molecules))
     graphs = []
     for features, adjacency, distance in zip(*batch[:3], strict=True):
@@ -172,7 +172,7 @@ def seconds(function: Callable[[], object], repeats: int = 1) -> float:
 
 
 def wait_for_gpu() -> None:
-    """Wait until a GPU, if this process uses one, has done what it was given."""
+    """Synchronize the GPU, if this process uses one."""
     if torch.cuda.is_initialized():
         torch.cuda.synchronize()
 
@@ -205,7 +205,7 @@ def matrix_product_rate(device: torch.device) -> float:
 def speed(
     trainer: Trainer, step_seconds: float, n_flop: int, rate: float
 ) -> dict[str, float]:
-    """Return what every measure reports of our steps."""
+    """Return the columns that every measurement reports on our steps."""
     return {
         "step_seconds": step_seconds,
         "treatments_per_second": trainer.batch_size / step_seconds,
@@ -216,7 +216,7 @@ def speed(
 
 
 def measure_finetune(device: torch.device, rounds: int = 3) -> dict[str, float]:
-    """Compare a fine-tuning step with the textbook's; compounds cached."""
+    """Compare a fine-tuning step with the textbook implementation; compounds cached."""
     ours = Trainer(
         random_treatments(4096, 580, 170, SIZES.n_genes),
         SIZES.mat_width,
@@ -231,9 +231,9 @@ def measure_finetune(device: torch.device, rounds: int = 3) -> dict[str, float]:
 
 
 def measure_pretrain(device: torch.device, rounds: int = 3) -> dict[str, float]:
-    """Compare a pretraining step; the textbook trains its transformer along, we do not.
+    """Compare a pretraining step; only the textbook trains its transformer.
 
-    Encodings come from a transformer as it is; `train_encoder` trains ours too.
+    Our encodings are from a fixed transformer; `train_encoder` also trains ours.
     """
     ours = Trainer(
         random_treatments(4096, 580, 170, SIZES.n_genes),
@@ -248,7 +248,7 @@ def measure_pretrain(device: torch.device, rounds: int = 3) -> dict[str, float]:
 
 
 def measure_train_encoder(device: torch.device, rounds: int = 3) -> dict[str, float]:
-    """Compare a pretraining step that trains the transformer, with the textbook's.
+    """Compare a pretraining step that also trains the transformer.
 
     Both have the published size, 8 layers of 1,024, and molecules of the same sizes.
     The textbook encodes one per row; ours the 16 compounds of the batch.
@@ -268,10 +268,10 @@ def measure_train_encoder(device: torch.device, rounds: int = 3) -> dict[str, fl
         for batch, _ in Batches(ours.dataset, SIZES.batch_size)
     ]
     arguments = textbook.setup_pretraining(SIZES, device=str(device))
-    found = _against_textbook(
+    measured = _against_textbook(
         ours, lambda: textbook.pretrain_step(*arguments), rounds, repeats=2
     )
-    return found | {"compounds_per_batch": mean(n_compounds)}
+    return measured | {"compounds_per_batch": mean(n_compounds)}
 
 
 def _against_textbook(
@@ -332,7 +332,7 @@ def measure_epoch(
 
 
 def measure_wide(device: torch.device) -> dict[str, float]:
-    """Take pretraining steps at 10,167 genes, batch 128, and report the peak."""
+    """Take pretraining steps with 10,167 genes, batch 128, and report peak memory."""
     trainer = Trainer(
         random_treatments(1024, 64, 64, 10_167),
         2048,
@@ -360,7 +360,7 @@ MEASURES: dict[str, Callable[[torch.device], dict[str, float]]] = {
 
 
 def main() -> None:
-    """Run the measures asked for, print them and keep them."""
+    """Run the requested measurements, print and store them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("measures", nargs="+", choices=[*MEASURES, "all"])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -371,8 +371,8 @@ def main() -> None:
     names = list(MEASURES) if "all" in asked.measures else asked.measures
     kept = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     for name in names:
-        found = MEASURES[name](device)
-        row = {key: float(f"{value:.4g}") for key, value in found.items()}
+        values = MEASURES[name](device)
+        row = {key: float(f"{value:.4g}") for key, value in values.items()}
         row |= {"threads": asked.threads, "device": device_name(device)}
         kept[name if device.type == "cpu" else f"{name} {device.type}"] = row
         print(name, row, flush=True)

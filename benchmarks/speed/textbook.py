@@ -1,9 +1,9 @@
-"""The model written straight from its formulas, as the reference point for speed.
+"""Direct implementation of the model from its formulas, as a reference for speed.
 
-Nothing is shared or cached here: every row runs its own molecule through the
-transformer, and the gene-by-gene attention matrix is built for every sample. The
-package computes the same numbers in a factorized form; `check_perturbation` compares
-the two. Parameter names follow the published state dictionaries.
+Nothing is shared or cached: every row encodes its molecule by the transformer, and the
+gene-by-gene attention matrix is built for every sample. The package computes the same
+numbers in a factorized form; `check_perturbation` compares the two. Parameter names
+follow the published state dictionaries.
 
 Symbols: g is basal expression and d the chemical condition, both (batch, genes).
 Doses are divided by 100 uM and times by 72 h before they come in.
@@ -94,7 +94,7 @@ def gate(attention: Tensor, g: Tensor) -> Tensor:
 def check_perturbation(
     actual: Tensor, inputs: Sequence[Tensor], *, form: str, tolerance: float = 1e-10
 ) -> None:
-    """Raise AssertionError if another first layer gives other numbers.
+    """Raise AssertionError if another first layer gives different values.
 
     `actual` is its output before the norm, (batch, genes); `inputs` are its g, d,
     w_gene, w_comp and interactome; `form` is "paper" or "released".
@@ -210,7 +210,7 @@ class MAT(nn.Module):
 
 
 class ChemicalCondition(nn.Module):
-    """Molecule, dose and time of every row to one value per gene."""
+    """Map molecule, dose and time of every row to one value per gene."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -225,7 +225,7 @@ class ChemicalCondition(nn.Module):
         )
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the condition, (batch, genes), never negative."""
+        """Return the non-negative condition, (batch, genes)."""
         molecule = self.MAT(batch.node_features, batch.adjacency, batch.distance)
         parts = [molecule, self.dose_enc(batch.dose), self.time_enc(batch.time)]
         return self.comp_proj(torch.cat(parts, dim=1))
@@ -316,7 +316,7 @@ def pretrain_step(
     batch: Batch,
     perturbed_expression: Tensor,
 ) -> float:
-    """Take one step on all parameters, the transformer's too; return the loss."""
+    """Take one step on all parameters, including the transformer; return the loss."""
     model.train()
     optimizer.zero_grad()
     predicted, _ = model(batch)
@@ -361,7 +361,7 @@ def random_batch(sizes: Sizes, device: str = "cpu", seed: int = 0) -> Batch:
     n_nodes = torch.randint(n_atoms // 2 + 1, n_atoms + 1, (n,), generator=rng)
     n_nodes[0] = n_atoms
     is_node = position < n_nodes.unsqueeze(1)  # (batch, atoms)
-    is_atom = is_node & (position > 0)  # the dummy node stands first
+    is_atom = is_node & (position > 0)  # the dummy node is first
     both_atoms = is_atom.unsqueeze(1) & is_atom.unsqueeze(2)  # (batch, atoms, atoms)
     both_nodes = is_node.unsqueeze(1) & is_node.unsqueeze(2)
 
@@ -382,7 +382,7 @@ def random_batch(sizes: Sizes, device: str = "cpu", seed: int = 0) -> Batch:
 
 
 def _random_interactome(n_genes: int, seed: int) -> Tensor:
-    """Symmetric 0/1 adjacency with self loops and about two edges a gene."""
+    """Symmetric 0/1 adjacency with self-loops and about two edges per gene."""
     rng = torch.Generator().manual_seed(seed)
     ends = torch.randint(n_genes, (2, 2 * n_genes), generator=rng)
     adjacency = torch.eye(n_genes)
@@ -392,7 +392,7 @@ def _random_interactome(n_genes: int, seed: int) -> Tensor:
 
 
 def _seeded(network: type[_Network], sizes: Sizes, form: str, seed: int) -> _Network:
-    """Build a network from a seed without moving the global random state."""
+    """Build a network from a seed without changing the global random state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return network(sizes, _random_interactome(sizes.n_genes, seed), form)

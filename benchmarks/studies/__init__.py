@@ -1,1 +1,1 @@
-"""What the pages of single studies say."""
+"""Texts of the result pages."""

@@ -1,4 +1,4 @@
-"""What a reader has to know beside the numbers: methods, limits, how settings arose."""
+"""Notes of the report: methods, limitations, choice of settings."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ TEXTS = Path(__file__).resolve().parent / "notes.toml"
 
 
 def read_notes(data: str, settings: Sequence[str] = ()) -> Notes:
-    """Read the texts on a data set; `settings` takes the place of those stored."""
-    found = tomllib.loads(TEXTS.read_text("utf-8"))
-    of_data = found.get(data, {})
+    """Read the texts on a data set; `settings` replaces the stored ones."""
+    texts = tomllib.loads(TEXTS.read_text("utf-8"))
+    of_data = texts.get(data, {})
     return Notes(
-        _as_lines(found["methods"]),
+        _as_lines(texts["methods"]),
         _as_lines(of_data.get("limits", [])),
-        settings or _as_lines(of_data.get("settings", found["no_settings"])),
+        settings or _as_lines(of_data.get("settings", texts["no_settings"])),
         _as_lines(of_data.get("published", [])),
     )
 
@@ -30,5 +30,5 @@ def read_paragraphs(path: Path) -> list[str]:
 
 
 def _as_lines(texts: Sequence[str]) -> list[str]:
-    """Write each text in one line."""
+    """Join the lines of each text."""
     return [" ".join(text.split()) for text in texts]

@@ -1,4 +1,4 @@
-"""Tests over compounds and tables of how well the change is predicted."""
+"""Tests over compounds and tables of the evaluation of predicted changes."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ DESCRIPTIONS = {
     "mean_change": "mean change of the training profiles",
     "nearest_compound": "mean change of the nearest training compound",
     "nearest_in_cell": "the same, of its profiles in the cell line",
-    "plate_mean": "mean change of the plate; of a new plate, of the cell line",
-    "kernel_ridge": "kernel ridge regression on top of plate_mean",
-    "csg2a_default": "one network with default settings, learns perturbed expression",
-    "csg2a_perturbed": "mean of five networks, learn perturbed expression",
-    "csg2a": "mean of five networks, learn the change",
+    "plate_mean": "mean change of the plate; for a new plate, of the cell line",
+    "kernel_ridge": "kernel ridge regression of residuals of plate_mean",
+    "csg2a_default": "one network with default settings, target: perturbed expression",
+    "csg2a_perturbed": "mean of five networks, target: perturbed expression",
+    "csg2a": "mean of five networks, target: change",
     "csg2a_off": "the same without attention",
-    "csg2a_on_plate": "mean of five networks, learn what plate_mean leaves",
+    "csg2a_on_plate": "mean of five networks, target: residuals of plate_mean",
 }
 INTRODUCTION = """\
 Predicted and measured change from control (log2 units of L1000, level 3) of LINCS
 profiles: correlation over the genes of each profile and RMSE, averaged over the
 profiles of a compound, then over compounds. A constant prediction has correlation 0.
 Skill is 1 - MSE / MSE of the mean change. "Raw r" correlates expression after treatment
-itself, which the control alone predicts well: it is shown for comparison and is no
-result.
+itself, which the control alone predicts well: it is only given for comparison.
 """
 TEST_COLUMNS = [
     "split",
@@ -53,13 +52,13 @@ def compare_models(scores: pd.DataFrame) -> pd.DataFrame:
     """Compare each model with the references, paired over compounds.
 
     `scores` holds one row per profile: split, fold, model, compound, pearson, rmse.
-    Returned are the mean difference of each measure, its 95 % bootstrap interval over
-    compounds, and the p-values of the paired t test and of Wilcoxon's.
+    Returns the mean difference of each measure, its 95 % bootstrap interval over
+    compounds, and the p-values of the paired t-test and of the Wilcoxon test.
     """
     rows = []
     for split, of_split in scores.groupby("split", sort=False):
         parts = {ALL_FOLDS: of_split}
-        if split == "compound":  # settings have not seen the compounds of its fold 0
+        if split == "compound":  # settings were chosen without the compounds of fold 0
             parts[FIRST_FOLD] = of_split[of_split["fold"] == 0]
         for name, part in parts.items():
             rows += [{"split": split, "part": name, **row} for row in _compare(part)]
@@ -90,7 +89,7 @@ def _compare(scores: pd.DataFrame) -> Iterator[dict[str, object]]:
 def describe_differences(values: np.ndarray) -> dict[str, float]:
     """Return mean, interval and p-values of paired differences (n_compounds,)."""
     low, high = bootstrap_interval(values)
-    same = bool((values == values[0]).all())  # no test has an answer then
+    same = bool((values == values[0]).all())  # tests are undefined then
     return {
         "n_compounds": len(values),
         "difference": float(np.mean(values)),
@@ -142,7 +141,7 @@ def summarize(
 
 
 def _ceiling(agreement: pd.DataFrame) -> str:
-    """Say how well replicates agree."""
+    """Describe the correlation of replicates."""
     across = agreement[~agreement["same_control"]]
     if across.empty:
         return "There are no replicates across controls, so the ceiling is not known."
@@ -167,7 +166,7 @@ def _ceiling(agreement: pd.DataFrame) -> str:
 
 
 def _split_parts(rows: pd.DataFrame, tests: pd.DataFrame, split: str) -> Iterator[str]:
-    """Yield what there is to say about one kind of split."""
+    """Yield the parts of the section on one kind of split."""
     sizes = rows.drop_duplicates("fold")
     yield (
         f"{len(sizes)} folds, {sizes['n_test'].sum():,.0f} test profiles. Mean and "
@@ -195,7 +194,7 @@ def _split_parts(rows: pd.DataFrame, tests: pd.DataFrame, split: str) -> Iterato
 
 
 def _test_table(tests: pd.DataFrame) -> str:
-    """Write the tests of one measure against one reference."""
+    """Format the tests of one measure against one reference."""
     lines = [
         [
             row["model"],
@@ -213,7 +212,7 @@ def _test_table(tests: pd.DataFrame) -> str:
 
 
 def _by_plate(plates: pd.DataFrame, split: str) -> str:
-    """Write the mean correlations on each plate."""
+    """Format the mean correlations on each plate."""
     of_split = plates.loc[split]
     lines = [
         [str(model), *(f"{value:.3f}" for value in values)]
@@ -223,18 +222,18 @@ def _by_plate(plates: pd.DataFrame, split: str) -> str:
 
 
 def _as_p(value: float) -> str:
-    """Write a p-value."""
+    """Format a p-value."""
     return "n/a" if np.isnan(value) else f"{value:.2g}"
 
 
 def _as_table(header: list[str], lines: list[list[str]]) -> str:
-    """Write a table in Markdown, the first column to the left."""
+    """Format a table in Markdown, with a left-aligned first column."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *lines])
 
 
 def _mean_and_sd(values: pd.Series) -> str:
-    """Write mean and standard deviation, the latter from two folds on."""
+    """Format mean and, for at least two folds, standard deviation."""
     if len(values) == 1:
         return f"{values.iloc[0]:.3f}"
     return f"{values.mean():.3f} ± {values.std():.3f}"

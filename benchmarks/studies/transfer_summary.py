@@ -1,4 +1,4 @@
-"""Tables and words about the transfer, from its file of results."""
+"""Tables and text on transfer, from its result file."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ NUMBERS = (
 REFERENCE = "scratch"
 INTRODUCTION = """\
 CSG2A on the cell lines of GDSC2 with L1000 landmark expression: from scratch, and from
-a perturbation model of LINCS profiles, frozen or tuned (trained on with the rest).
-"plain" pretrains on all profiles, "strict" leaves out those of compounds in the test
-fold. Mean and standard deviation over folds that all of these have finished; seeds are
-averaged within a fold first. Skill is 1 - MSE / MSE of the split's own naive model.
-Differences are paired over folds, with a 95 % t-interval, which is somewhat too narrow
-because folds share training rows. The profiles are of few cell lines and compounds: a
-difference here says little about pretraining on many.
+a perturbation model of LINCS profiles, frozen or fine-tuned ("tuned"). "plain" is
+pretrained on all profiles, "strict" without those of compounds in the test fold. Mean
+and standard deviation over folds that all of these have finished; seeds are averaged
+within a fold first. Skill is 1 - MSE / MSE of the naive model of the split. Differences
+are paired over folds, with a 95 % t-interval, which is somewhat too narrow because
+folds share training rows. The profiles are from few cell lines and compounds, so the
+results do not generalise to pretraining on many.
 """
 
 
@@ -59,7 +59,7 @@ def summarize(results: pd.DataFrame) -> str:
 
 
 def _scheme_parts(rows: pd.DataFrame) -> Iterator[str]:
-    """Yield what there is to say about one scheme."""
+    """Yield the parts of the section on one scheme."""
     folds = per_fold(rows)
     kept = folds.index.get_level_values("fold").unique()
     sizes = rows[rows["fold"].isin(kept)].drop_duplicates("fold")
@@ -88,7 +88,7 @@ def _scheme_parts(rows: pd.DataFrame) -> Iterator[str]:
             [_differences(folds, name) for name in pretrained],
         )
     if pretrained:
-        yield "Audit of what the pretraining has seen, means over folds:"
+        yield "Audit of the pretraining data, means over folds:"
         yield _audit_table(rows[rows["fold"].isin(kept)], pretrained)
 
 
@@ -98,7 +98,7 @@ def per_fold(rows: pd.DataFrame) -> pd.DataFrame:
     n_finished = means.groupby("fold").size()
     shared = n_finished.index[n_finished == rows["model"].nunique()]
     kept = means[means.index.get_level_values("fold").isin(shared)]
-    if kept.empty:  # nothing to compare yet
+    if kept.empty:  # no common fold yet
         kept = means
     present = set(_models(kept))
     ordered = [name for name in (*NAIVE, REFERENCE) if name in present]
@@ -107,7 +107,7 @@ def per_fold(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _models(folds: pd.DataFrame) -> list[str]:
-    """Name the models, in order."""
+    """Return the models, in order."""
     return list(dict.fromkeys(folds.index.get_level_values("model")))
 
 
@@ -125,7 +125,7 @@ def _differences(folds: pd.DataFrame, model: str) -> list[str]:
 
 
 def _audit_table(rows: pd.DataFrame, models: list[str]) -> str:
-    """Write what the audits have counted."""
+    """Format the counts of the audits."""
     lines = []
     for model in models:
         of_model = rows[rows["model"] == model]
@@ -147,13 +147,13 @@ def _audit_table(rows: pd.DataFrame, models: list[str]) -> str:
 
 
 def _as_table(header: list[str], lines: list[list[str]]) -> str:
-    """Write a table in Markdown, the first column to the left."""
+    """Format a table in Markdown, with a left-aligned first column."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *lines])
 
 
 def _mean_and_sd(values: pd.Series) -> str:
-    """Write mean and standard deviation, the latter from two folds on."""
+    """Format mean and, for at least two folds, standard deviation."""
     found = values.dropna()
     if found.empty:
         return "n/a"
@@ -163,7 +163,7 @@ def _mean_and_sd(values: pd.Series) -> str:
 
 
 def _with_interval(differences: pd.Series) -> str:
-    """Write a mean difference and its 95 % t-interval."""
+    """Format a mean difference and its 95 % t-interval."""
     values = differences.dropna().to_numpy()
     if not len(values):
         return "n/a"

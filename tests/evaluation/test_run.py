@@ -184,7 +184,7 @@ def test_unknown_model_is_refused_with_the_known_ones(benchmark, capsys):
     with pytest.raises(SystemExit):
         benchmark("--models", "oracle")
     message = capsys.readouterr().err
-    assert "no model or group 'oracle'" in message
+    assert "Unknown model or group 'oracle'" in message
     assert "naive, GlobalMean" in message
 
 
@@ -239,7 +239,7 @@ HASHES = {
 
 @pytest.mark.parametrize("name", HASHES)
 def test_configurations_are_those_of_the_stored_results(name):
-    """A new parameter or default changes them: see ADDED_LATER in models.py."""
+    """A new parameter or default changes them: see ADDED_LATER in registry.py."""
     owner = baselines if hasattr(baselines, name) else sklearn_csg2a
     assert models.config_hash(getattr(owner, name)())[:12] == HASHES[name]
 

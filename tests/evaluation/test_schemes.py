@@ -165,5 +165,5 @@ def test_data_with_splits_of_their_own_are_split_so_alone(
     with (benchmark.folder / "transfer_of_test.csv").open(encoding="utf-8") as lines:
         found = [(row["scheme"], row["fold"]) for row in csv.DictReader(lines)]
     assert found == [("cell", "0"), ("disjoint", "0")]
-    with pytest.raises(SystemExit, match="split by cell, disjoint alone, not drug"):
+    with pytest.raises(SystemExit, match="only split by cell, disjoint, not drug"):
         benchmark(*names, "--schemes", "drug")

@@ -41,7 +41,7 @@ def test_task_whose_worker_died_counts_as_failed():
 def test_backend_and_scheduler_go_together(benchmark, capsys):
     with pytest.raises(SystemExit):
         benchmark(*NAMES, "--backend", "dask")
-    assert "--scheduler ADDRESS go together" in capsys.readouterr().err
+    assert "--scheduler ADDRESS must be used together" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Change from control: how it is scored, and what a model of it has to beat."""
+"""Change from control: metrics and baselines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.utils import Bunch
 from sklearn_csg2a.chem import tanimoto_matrix
 from sklearn_csg2a.metrics import profile_correlation
 
-# From profiles, training and test rows to the change of the test rows, (n_test, genes).
+# Predicts the change (n_test, genes) from profiles, training and test rows.
 Predictor = Callable[[Bunch, np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -21,8 +21,8 @@ def score_profiles(
 ) -> pd.DataFrame:
     """Return correlation over genes and RMSE of each profile: (n_profiles, 3).
 
-    Both arrays are (n_profiles, n_genes). A constant profile, such as no change at
-    all, has no correlation and counts as 0.
+    Both arrays are (n_profiles, n_genes). The correlation of a constant profile,
+    such as no change, counts as 0.
     """
     correlation = [
         profile_correlation(true[None], guess[None])
@@ -41,7 +41,7 @@ def mean_over_compounds(scores: pd.DataFrame) -> pd.DataFrame:
 def predict_no_change(
     profiles: Bunch, train: np.ndarray, test: np.ndarray
 ) -> np.ndarray:
-    """Predict that nothing happens."""
+    """Predict no change."""
     del train
     return np.zeros((len(test), profiles.change.shape[1]))
 
@@ -55,12 +55,12 @@ def predict_mean(profiles: Bunch, train: np.ndarray, test: np.ndarray) -> np.nda
 def predict_plate_mean(
     profiles: Bunch, train: np.ndarray, test: np.ndarray
 ) -> np.ndarray:
-    """Predict the mean change of the plate, which knows nothing of the compound.
+    """Predict the mean change of the plate, independent of the compound.
 
-    Of a new plate, that of the cell line; of a new cell line, that of all profiles.
+    For a new plate, that of the cell line; for a new cell line, that of all profiles.
     """
     predicted = predict_mean(profiles, train, test)
-    for column in ("cell", "plate"):  # the plate has the last word
+    for column in ("cell", "plate"):  # the plate takes precedence
         labels = profiles.X[column].to_numpy()
         for label in np.unique(labels[test]):
             rows = train[labels[train] == label]
@@ -74,7 +74,7 @@ def predict_nearest(
 ) -> np.ndarray:
     """Predict the mean change of the most similar training compound (Tanimoto).
 
-    With `same_cell`, of its profiles in the same cell line, if it has some there.
+    With `same_cell`, of its profiles in the same cell line, if there are any.
     """
     known, first = np.unique(profiles.compound[train], return_index=True)
     smiles, cell = profiles.X["smiles"].to_numpy(), profiles.X["cell"].to_numpy()
@@ -100,8 +100,8 @@ def replicate_agreement(
 ) -> pd.DataFrame:
     """Correlate the change of replicates: same compound, dose, time and cell line.
 
-    Returns one row per pair of wells: `pearson`, `compound` and whether the two have
-    a `same_control`, whose noise they then share.
+    Returns one row per pair of wells: `pearson`, `compound` and whether they have
+    the `same_control`, and therefore common noise.
     """
     table = profiles.X[list(by)].assign(compound=profiles.compound)
     control = profiles.X["cell_line"].to_numpy()

@@ -1,4 +1,4 @@
-"""Kernel ridge regression of the change: how much is there to be learned?"""
+"""Kernel ridge regression of the change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sklearn_csg2a.chem import tanimoto_matrix
 
 ALPHAS = (3.0, 10.0, 30.0, 100.0)
 POWERS = (1, 2)
-# How alike wells of different cell lines or times are, as against the same.
+# Similarity of wells of different cell lines or times, relative to equal ones.
 ACROSS = 0.3
 DOSE_WIDTH = 0.7  # decades
 
@@ -27,8 +27,8 @@ DOSE_WIDTH = 0.7  # decades
 def make_kernel(profiles: Bunch, power: int) -> np.ndarray:
     """Return the kernel of all profiles, (n_profiles, n_profiles).
 
-    Tanimoto similarity to some power, times a Gaussian of the decades between the
-    doses, times 1 plus a little for the same cell line and time.
+    Power of the Tanimoto similarity, times a Gaussian of the log10 ratio of the doses,
+    times `ACROSS`, or 1 + `ACROSS` for the same cell line and time.
     """
     X = profiles.X
     smiles = pd.Index(X["smiles"].unique())
@@ -49,9 +49,9 @@ def predict_kernel_ridge(
     test: np.ndarray,
     inner: Iterable[tuple[np.ndarray, np.ndarray]],
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """Predict the change, (n_test, n_genes), and return what was chosen.
+    """Predict the change, (n_test, n_genes), and return the chosen parameters.
 
-    What the kernel learns is added to the plate means. Penalty and power have the
+    The kernel is fitted to the residuals of the plate means. Penalty and power have the
     highest correlation on `inner`, splits of the training rows (positions in `train`).
     """
     kernels = {power: make_kernel(profiles, power) for power in POWERS}
@@ -60,10 +60,10 @@ def predict_kernel_ridge(
         rows, judged = train[fitted], train[held_out]
         for power, alpha in product(POWERS, ALPHAS):
             predicted = _solve(profiles, kernels[power], rows, judged, alpha)
-            found = score_profiles(
+            profile_scores = score_profiles(
                 predicted, profiles.change[judged], profiles.compound[judged]
             )
-            mean = float(mean_over_compounds(found)["pearson"].mean())
+            mean = float(mean_over_compounds(profile_scores)["pearson"].mean())
             scores.setdefault((power, alpha), []).append(mean)
     power, alpha = max(scores, key=lambda key: float(np.mean(scores[key])))
     predicted = _solve(profiles, kernels[power], train, test, alpha)
@@ -77,10 +77,10 @@ def _solve(
     test: np.ndarray,
     alpha: float,
 ) -> np.ndarray:
-    """Fit on the training rows and predict the test rows."""
-    left = profiles.change[train] - predict_plate_mean(profiles, train, train)
+    """Fit to the training rows and predict the test rows."""
+    residual = profiles.change[train] - predict_plate_mean(profiles, train, train)
     dual = np.linalg.solve(
-        kernel[np.ix_(train, train)] + alpha * np.eye(len(train)), left
+        kernel[np.ix_(train, train)] + alpha * np.eye(len(train)), residual
     )
     base = predict_plate_mean(profiles, train, test)
     return base + kernel[np.ix_(test, train)] @ dual

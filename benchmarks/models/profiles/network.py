@@ -1,4 +1,4 @@
-"""CSG2A as a model of the change, and the splits that its epoch is chosen on."""
+"""CSG2A as a model of the change, and the splits used to choose its epoch."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.evaluation.folds import Fold
 from sklearn_csg2a.model_selection import DrugBlindKFold
 
-# Chosen on splits by compound of the training rows of the first fold of "compound";
-# the README says what was tried. Few numbers per compound and long steps keep the
-# network from learning the profiles by heart.
+# Chosen on splits by compound of the training rows of the first fold of "compound"; see
+# the README for the candidates. Few features per compound and large batches keep the
+# network from memorising the profiles.
 N_COMPONENTS = 32
 NETWORK: dict[str, Any] = {
     "max_epochs": 30,
@@ -32,19 +32,19 @@ NETWORK: dict[str, Any] = {
 }
 N_MEMBERS = 5
 
-# The change of the test rows, (n_test, genes), and the settings that gave it.
+# The predicted change of the test rows, (n_test, genes), and the settings.
 Prediction = tuple[np.ndarray, dict[str, Any]]
 
 
 class PlateKFold(BaseCrossValidator):
-    """K folds of plates, read from the column `plate` of X, beginning with one."""
+    """K-fold over plates (the column `plate` of X), starting with fold `first`."""
 
     def __init__(self, n_splits: int, first: int = 0) -> None:
         self.n_splits = n_splits
         self.first = first
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of folds, at most."""
+        """Return the maximum number of folds."""
         return self.n_splits
 
     def split(
@@ -58,14 +58,14 @@ class PlateKFold(BaseCrossValidator):
 
 
 def make_splitter(split: str, n_splits: int, seed: int) -> BaseCrossValidator:
-    """Return the splitter of a kind of split; plates are only put in another order."""
+    """Return the splitter of a split; for plates, the seed sets the first fold."""
     if split == "plate":
         return PlateKFold(n_splits, first=seed)
     return DrugBlindKFold(n_splits, random_state=seed)
 
 
 def make_encoder() -> Pipeline:
-    """Return what encodes compounds: the main directions of their fingerprints."""
+    """Return the compound encoder: principal components of fingerprints."""
     return make_pipeline(MorganEncoder(), PCA(N_COMPONENTS, random_state=0))
 
 
@@ -78,11 +78,11 @@ def predict_by_network(
     n_members: int = N_MEMBERS,
     **settings: Any,
 ) -> Prediction:
-    """Predict by CSG2A, the mean of some networks that differ in their seed.
+    """Predict by the mean of CSG2A networks with different seeds.
 
-    Each chooses its epoch on other training rows, held out as the test rows are.
-    `target` is what the network learns: the "change", what the mean of its plate
-    leaves of it ("on_plate"), or expression "perturbed".
+    Each chooses its epoch on different training rows, held out like the test rows.
+    `target` is the target of the network: the "change", its residuals after the plate
+    mean ("on_plate"), or "perturbed" expression.
     """
     train, test, X = fold.train, fold.test, profiles.X
     learned, base = read_target(profiles, train, test, target)
@@ -99,18 +99,18 @@ def predict_by_network(
         if model.interrupted_:
             raise KeyboardInterrupt
         members.append(model.predict(X.iloc[test]))
-    said = {name: value for name, value in settings.items() if name in NETWORK}
+    reported = {name: value for name, value in settings.items() if name in NETWORK}
     return np.mean(members, axis=0) + base, {
         "target": target,
         "n_members": n_members,
-        **said,
+        **reported,
     }
 
 
 def read_target(
     profiles: Bunch, train: np.ndarray, test: np.ndarray, target: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what is learned, and what makes predictions of it a change."""
+    """Return the target, and what to add to its predictions to get the change."""
     if target == "perturbed":
         return profiles.Y[train], -profiles.control[test]
     if target == "on_plate":
@@ -126,5 +126,5 @@ def predict_by_tuned_network(
     """Predict by CSG2A with the settings of this benchmark."""
     encoder = make_encoder()
     chosen = {**NETWORK, "compound_encoder": encoder, **settings}
-    predicted, said = predict_by_network(profiles, fold, seed, **chosen)
-    return predicted, {**said, "n_components": N_COMPONENTS}
+    predicted, reported = predict_by_network(profiles, fold, seed, **chosen)
+    return predicted, {**reported, "n_components": N_COMPONENTS}
