@@ -87,7 +87,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("smiles", "reason"), REFUSED, ids=lambda v: repr(v)[:20])
-def test_P17_parse_smiles_refuses_what_is_no_compound(smiles, reason):
+def test_P17_parse_smiles_refuses_invalid_compounds(smiles, reason):
     with pytest.raises(InvalidSmilesError, match=reason) as caught:
         parse_smiles(smiles)
     assert str(caught.value) == smiles_problem(smiles)

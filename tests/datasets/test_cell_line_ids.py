@@ -237,7 +237,7 @@ def test_the_kind_of_ids_can_be_said():
         ({"models": MODEL[["ModelID"]], "from_": "cosmic"}, "no such ids"),
     ],
 )
-def test_slips_are_named(how, message):
+def test_wrong_arguments_are_named(how, message):
     with pytest.raises(InputError, match=message):
         map_cell_lines(**{"ids": ["A375"], "models": MODEL} | how)
 

@@ -100,7 +100,7 @@ def test_an_exact_name_is_preferred_and_several_loose_ones_are_named_a_problem()
     ]
 
 
-def test_spellings_of_one_structure_are_no_contradiction():
+def test_spellings_of_one_structure_do_not_conflict():
     ids = pd.Series(["x", "y"])
     twice = pd.DataFrame(
         {"name": ["x", "x", "y", "y"], "smiles": ["CCO", "OCC", np.nan, "CN"]}

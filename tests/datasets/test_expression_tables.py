@@ -181,7 +181,7 @@ def test_symbols_of_several_columns_are_named_averaged_or_left_out(write):
         read_depmap_expression(path, duplicates="median")
 
 
-def test_packed_tables_and_other_separators_are_read(write, tmp_path):
+def test_compressed_tables_and_other_separators_are_read(write, tmp_path):
     text = BY_MODEL.to_csv()
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode()))
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
@@ -227,7 +227,7 @@ def test_missing_values_are_kept_and_told(write):
         (PROFILES.to_csv().replace("Yes", "No"), "none of its 3 profiles"),
     ],
 )
-def test_what_is_no_table_of_depmap_is_refused(write, text, message):
+def test_invalid_depmap_tables_are_refused(write, text, message):
     with pytest.raises(DataFileError, match=message):
         read_depmap_expression(write(text))
 
@@ -272,7 +272,7 @@ def test_stray_separators_at_the_end_of_lines_are_no_cell_line(write):
         (RMA.replace("7.0", "x"), r"column 'DATA.687983', row 0 \('TP53'\): 'x'"),
     ],
 )
-def test_what_is_no_table_of_rma_values_is_refused(write, text, message):
+def test_invalid_rma_tables_are_refused(write, text, message):
     with pytest.raises(DataFileError, match=message):
         read_gdsc_expression(write(text))
 
@@ -350,7 +350,7 @@ def test_genes_without_a_name_are_counted(write):
         (WIDE.replace("16", "many"), DataFileError, "'SIDM00002', row 0 .*'many'"),
     ],
 )
-def test_what_is_no_table_of_the_passports_is_refused(write, text, error, message):
+def test_invalid_passports_tables_are_refused(write, text, error, message):
     with pytest.raises(error, match=message):
         read_passports_expression(write(text))
     with pytest.raises(InputError, match="genes='x' is unknown"):

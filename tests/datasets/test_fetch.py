@@ -162,7 +162,7 @@ def test_only_addresses_of_the_web_are_fetched(tmp_path):
         download("file:///etc/hostname", tmp_path / "a")
 
 
-def test_packed_files_that_are_cut_off_leave_nothing(tmp_path):
+def test_truncated_gzip_files_leave_nothing(tmp_path):
     packed = tmp_path / "a.gz"
     packed.write_bytes(gzip.compress(CONTENT)[:-20])
     with pytest.raises(DataFileError, match="cannot be decompressed"):

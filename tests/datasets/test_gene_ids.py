@@ -154,6 +154,6 @@ def test_genes_without_a_symbol_are_left_out_kept_or_refused():
         ({"duplicates": "x"}, "duplicates='x' is unknown"),
     ],
 )
-def test_slips_are_named(how, message):
+def test_wrong_arguments_are_named(how, message):
     with pytest.raises(InputError, match=message):
         map_genes(**{"genes": _expression(IDS), "table": HGNC} | how)

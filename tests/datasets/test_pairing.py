@@ -367,7 +367,7 @@ def test_a_missing_unit_is_the_one_of_values_without():
 @pytest.mark.parametrize(
     "text", ["10 ng/ml", "-1 uM", "ten", "10 10", "inf", "uM", "1,000 nM"]
 )
-def test_what_is_no_dose_is_named_with_its_row(text):
+def test_invalid_doses_are_named_with_their_row(text):
     values = pd.Series(["1 uM", text], index=["a", "b"])
     with pytest.raises(InputError, match=r"dose: row 1 \(index 'b'\)"):
         parse_doses(values)

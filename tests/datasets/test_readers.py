@@ -160,7 +160,7 @@ def test_gct_reads_the_micro_sign_of_older_files(tmp_path):
         assert read_gct(path).profiles["pert_idose"].iloc[1] == "10 \xb5M"
 
 
-def test_packed_gct_and_version_1_2_are_read(tmp_path):
+def test_compressed_gct_and_version_1_2_are_read(tmp_path):
     path = tmp_path / "plate.gct.gz"
     text = "#1.2\n1\t2\nName\tDescription\tA1\tA2\np1\ta gene\t6.5\tNA\n"
     path.write_bytes(gzip.compress(text.encode()))
@@ -303,7 +303,7 @@ def test_gct_that_ends_within_a_line_is_refused(tmp_path):
         read_gct(path)
 
 
-def test_packed_gct_that_is_cut_off_is_refused(tmp_path):
+def test_truncated_gzip_gct_is_refused(tmp_path):
     path = tmp_path / "cut.gct.gz"
     path.write_bytes(gzip.compress(GCT.encode())[:-12])
     with pytest.raises(DataFileError, match="cut off or damaged"):

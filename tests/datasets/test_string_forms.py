@@ -132,6 +132,6 @@ def test_proteins_without_a_symbol_are_all_listed(read):
         (WEBSITE + "A\tB\t9606.E1\t9606.E2\t0\t950\n", "line 4: .* a score up to 1"),
     ],
 )
-def test_what_is_no_link_is_refused_with_its_line(read, links, message):
+def test_invalid_links_are_refused_with_their_line(read, links, message):
     with pytest.raises(DataFileError, match=message):
         read(links)

@@ -82,7 +82,7 @@ def test_gene_sets_of_other_programs_are_read(write, tmp_path):
         ("A\tx\tTP53\nA\tx\tATM\n", "line 2: the set 'A' is repeated"),
     ],
 )
-def test_what_is_no_gmt_file_is_refused(write, text, message):
+def test_invalid_gmt_files_are_refused(write, text, message):
     with pytest.raises(DataFileError, match=message):
         read_gmt(write("a.gmt", text))
 
@@ -143,7 +143,7 @@ def test_links_of_proteins_without_a_name_are_counted(write):
         (LINKS.replace("950", "high"), INFO, "links.txt.*was expected"),
     ],
 )
-def test_what_is_no_string_file_is_refused(write, links, names, message):
+def test_invalid_string_files_are_refused(write, links, names, message):
     with pytest.raises(DataFileError, match=message):
         read_string_links(write("links.txt", links), write("names.txt", names))
 
@@ -196,7 +196,7 @@ def test_fitted_sheet_is_keyed_by_other_ids(write):
         ("PK\x03\x04", "cannot be (read|decompressed)|needs the package openpyxl"),
     ],
 )
-def test_what_is_no_fitted_sheet_is_refused(write, text, message):
+def test_invalid_fitted_sheets_are_refused(write, text, message):
     with pytest.raises((DataFileError, ImportError), match=message):
         read_gdsc_fitted(write("fitted.csv", text))
 

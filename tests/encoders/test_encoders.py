@@ -83,7 +83,7 @@ def test_transformers_are_cloned():
 
 
 @pytest.mark.parametrize("bad", ["ecfp", None, 3, MorganEncoder])
-def test_what_is_no_encoder_is_refused(bad):
+def test_invalid_encoders_are_refused(bad):
     with pytest.raises(InputError, match="compound_encoder"):
         resolve_encoder(bad)
 

@@ -526,7 +526,7 @@ class MorganEncoderOfAnother(MorganEncoder):
         ({"validation": RepeatedKFold(n_splits=2, random_state=0)}, "RepeatedKFold"),
     ],
 )
-def test_what_is_no_data_is_refused_by_name(path, parameters, named):
+def test_values_other_than_data_are_refused_by_name(path, parameters, named):
     model = _perturbation(**parameters)
     with pytest.raises(InputError, match=rf"{named}.*model/parameters.*joblib"):
         save_model(model, path)
