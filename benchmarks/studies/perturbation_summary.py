@@ -103,6 +103,8 @@ def describe_differences(values: np.ndarray) -> dict[str, float]:
 
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
     """Return the 95 % percentile interval of the mean over compounds."""
+    if len(values) == 1:  # SciPy requires two values
+        return float(values[0]), float(values[0])
     low, high = stats.bootstrap(
         (values,),
         np.mean,
