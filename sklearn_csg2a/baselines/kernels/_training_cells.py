@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingCells", "compare_in_blocks"]
 
-_CELLS_AT_ONCE = 256
+_NUMBERS_AT_ONCE = 2**23  # of standardised expression: 64 MB
 
 
 class TrainingCells:
@@ -41,6 +41,11 @@ class TrainingCells:
     def __len__(self) -> int:
         return len(self._cells)
 
+    @property
+    def n_genes(self) -> int:
+        """Number of genes."""
+        return len(self.scaler.mean)
+
     def __call__(self, cells: slice) -> np.ndarray:
         """Return standardised expression of some cells, (n, n_genes) float64."""
         return self.scaler(self._read(cells))
@@ -64,10 +69,11 @@ def compare_in_blocks(
 ) -> np.ndarray:
     """Return the kernel of cells, (n_left, n_right), from blocks of both."""
     compared = np.empty((n_left, len(right)))
-    for column in range(0, len(right), _CELLS_AT_ONCE):
-        columns = slice(column, column + _CELLS_AT_ONCE)
+    size = max(_NUMBERS_AT_ONCE // max(right.n_genes, 1), 1)
+    for column in range(0, len(right), size):
+        columns = slice(column, column + size)
         known = right(columns)
-        for row in range(0, n_left, _CELLS_AT_ONCE):
-            rows = slice(row, row + _CELLS_AT_ONCE)
+        for row in range(0, n_left, size):
+            rows = slice(row, row + size)
             compared[rows, columns] = kernel(left(rows), known)
     return compared
