@@ -294,7 +294,7 @@ class GradientBoostingResponse(_TreeResponse):
 
     See Also
     --------
-    RandomForestResponse : Trees that know nothing of each other.
+    RandomForestResponse : Trees that are grown independently of each other.
 
     Notes
     -----

@@ -131,7 +131,7 @@ def load_published(
     for needed in ("w_gex", "CCE.comp_proj.0.weight", f"{_MAT}src_embed.lut.weight"):
         if needed not in first or first[needed].ndim != 2:
             msg = (
-                f"{path.name}: no matrix {needed!r}; this is no state dictionary of "
+                f"{path.name}: no matrix {needed!r}; this is not a state dictionary of "
                 "the published code."
             )
             raise ModelFileError(msg)

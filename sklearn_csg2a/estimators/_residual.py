@@ -46,10 +46,11 @@ __all__ = ["ResidualRegressor"]
 
 
 class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
-    """Predict with one model, and add what a second one makes of its errors.
+    """Fit a second model to the out-of-fold residuals of a first one.
 
-    The errors that the second model learns from are those on held-out rows: `base` is
-    fitted on the folds of `cv` first. Then it is fitted on all rows.
+    `base` is fitted on the training rows of each fold of `cv`, `regressor` to the
+    residuals of the held-out rows, and then `base` again on all rows. The prediction
+    is the sum of both.
 
     Parameters
     ----------
@@ -58,16 +59,16 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         :class:`~sklearn_csg2a.baselines.LatentFactors`. It is fitted once for each
         split of `cv` and once more, so it should be a fast one.
     regressor : regressor
-        Learns what `base` leaves, such as
+        Is fitted to the residuals of `base`, such as
         :class:`~sklearn_csg2a.DrugResponseRegressor`.
     cv : int, splitter or iterable of (train, test) rows, default=5
         Which rows are held out together. Give a splitter that holds out what the test
-        will: with `CellBlindKFold` the second model learns what `base` gets wrong
-        about new cell lines. An integer means so many random folds of rows.
+        will: with `CellBlindKFold` the second model learns the errors of `base` for new
+        cell lines. An integer is a number of random folds of rows.
     weight : float, default=1.0
         Share of the second prediction that is added. `regressor` sees errors of models
-        with fewer training rows, and may learn them by heart; less than 1 takes that
-        back.
+        with fewer training rows and may memorise them; a weight below 1 corrects
+        for that.
     random_state : int, RandomState instance or None, default=None
         Decides the folds, if `cv` is an integer or shuffles with
         ``random_state=None``, and seeds the models that were given no `random_state` of

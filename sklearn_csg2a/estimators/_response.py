@@ -97,9 +97,9 @@ class DrugResponseRegressor(BaseCSG2A):
         Probability that a hidden value is zeroed in training.
     gene_dropout : float, default=0.0
         Probability that a gene of a cell is hidden in training. About 0.5 keeps the
-        network from learning cell lines by heart, which helps with new ones.
+        network from memorising cell lines, which helps with new ones.
     max_epochs : int, default=100
-        Most epochs to train; the learning rate falls along half a cosine.
+        Maximum number of epochs; the learning rate falls along half a cosine.
     batch_size : int or "auto", default="auto"
         Treatments per step. "auto" takes about 100 steps an epoch, between 32 and
         512 treatments each.

@@ -150,7 +150,7 @@ def test_the_seed_decides_the_rows_held_out(expression, response):
 
 
 def test_alpha_is_not_chosen_by_replicates_that_train_too(expression):
-    """Noise that repeats: learnt by heart, it would make the smallest alpha best."""
+    """Repeated noise: memorised, it would make the smallest alpha best."""
     at = _choose("incomplete")
     y = np.random.default_rng(3).normal(size=len(at))
     model = PairwiseKernelRidge(
