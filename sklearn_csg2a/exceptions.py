@@ -61,7 +61,13 @@ class DivergedError(Csg2aError, RuntimeError):
 
 
 class ExpressionScaleWarning(UserWarning):
-    """Expression in predict is on another scale than expression in fit."""
+    """Expression in predict is on another scale than expression in fit.
+
+    Raw TPM or counts against logarithms or z-scores, logarithms against z-scores and
+    min-max scaling are recognised. Scales that differ by a constant factor or a small
+    shift are not: natural against binary logarithms, another pseudocount, or z-scores
+    within cells against z-scores within genes.
+    """
 
 
 class InterruptedFitWarning(UserWarning):
