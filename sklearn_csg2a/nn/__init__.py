@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sklearn_csg2a.nn.attention import FORMS, GeneGeneAttention
-from sklearn_csg2a.nn.batch import TreatmentBatch
-from sklearn_csg2a.nn.condition import ChemicalConditionEncoder
-from sklearn_csg2a.nn.csg2a import CSG2A, CellTerms
+from sklearn_csg2a.nn.csg2a import (
+    CSG2A,
+    FORMS,
+    CellTerms,
+    ChemicalConditionEncoder,
+    GeneGeneAttention,
+    TreatmentBatch,
+)
 from sklearn_csg2a.nn.layers import Dropout, EntityBatchNorm, set_dropout_generator
 from sklearn_csg2a.nn.mat import MAT
 from sklearn_csg2a.nn.molecules import MoleculeBatch, Molecules

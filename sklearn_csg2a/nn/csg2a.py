@@ -1,21 +1,269 @@
-"""CSG2A: from basal expression and a chemical condition to perturbed expression."""
+"""CSG2A: from basal expression and a chemical condition to perturbed expression.
+
+The parts are in the order of the paper, Appendix A.1: the chemical condition encoder,
+the condition-specific gene-gene attention, exact and factorised, and the network.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from sklearn_csg2a.nn.attention import GeneGeneAttention
 from sklearn_csg2a.nn.blocks import apply_by_rows
-from sklearn_csg2a.nn.condition import ChemicalConditionEncoder
-from sklearn_csg2a.nn.layers import Dense, Dropout
+from sklearn_csg2a.nn.layers import Dense, Dropout, EntityBatchNorm, dense
+from sklearn_csg2a.nn.molecules import MoleculeBatch
 
 if TYPE_CHECKING:
-    from sklearn_csg2a.nn.batch import TreatmentBatch
+    from sklearn_csg2a.nn.mat import MAT
 
-__all__ = ["CSG2A", "CellTerms"]
+__all__ = [
+    "CSG2A",
+    "DOSE_SCALE",
+    "FORMS",
+    "TIME_SCALE",
+    "CellTerms",
+    "ChemicalConditionEncoder",
+    "GeneGeneAttention",
+    "TreatmentBatch",
+]
+
+DOSE_SCALE = 100.0  # uM
+TIME_SCALE = 72.0  # hours
+FORMS = ("paper", "gated", "released", "off")  # of the attention
+
+
+@dataclass
+class TreatmentBatch:
+    """A batch of treatments, with each of their cells and conditions once.
+
+    A condition is a distinct (compound, dose, time).
+    """
+
+    basal: Tensor  # (cells, genes)
+    interactome_term: Tensor  # (cells, genes), A_PPI g; (cells, 0) where unused
+    compound: Tensor | MoleculeBatch  # (conditions, compound_dim), or to be encoded
+    dose: Tensor  # (conditions,) uM
+    time: Tensor  # (conditions,) hours
+    cell_counts: Tensor  # (cells,) number of rows of each cell
+    condition_counts: Tensor  # (conditions,)
+    cell_index: Tensor  # (rows,) into the cells of the batch
+    condition_index: Tensor  # (rows,)
+    encoded_conditions: Tensor | None  # (conditions, genes) if already encoded
+
+    def __len__(self) -> int:
+        return len(self.cell_index)
+
+
+class ChemicalConditionEncoder(nn.Module):
+    """Map a compound, its dose and its time to one value per gene.
+
+    ``D = dropout(ReLU(BatchNorm(W [compound, dose, time])))`` with W without
+    bias, dose divided by 100 uM and time by 72 h, each expanded to two values
+    (paper, Appendix A.1). Conditions are distinct (compound, dose, time)
+    triples: the encoder sees each once per batch.
+
+    Parameters
+    ----------
+    compound_dim : int
+        Width of the compound's encoding; 0 without compounds.
+    n_genes : int
+        Width of the output.
+    dropout : float
+        Probability that an output value is zeroed in training.
+
+    Attributes
+    ----------
+    mat : MAT or None
+        Encodes molecules given as graphs; set while it is trained with the network.
+        Each molecule is encoded once per batch, whatever its doses and times.
+    """
+
+    mat: MAT | None
+
+    def __init__(self, compound_dim: int, n_genes: int, dropout: float) -> None:
+        super().__init__()
+        self.compound_dim = compound_dim
+        self.dose = Dense(1, 2)
+        self.time = Dense(1, 2)
+        self.project = Dense(compound_dim + 4, n_genes, bias=False)
+        self.norm = EntityBatchNorm(n_genes)
+        self.dropout = Dropout(dropout)
+        self.register_module("mat", None)
+
+    def forward(
+        self,
+        compound: Tensor | MoleculeBatch,
+        dose: Tensor,
+        time: Tensor,
+        counts: Tensor | None,
+    ) -> Tensor:
+        """Encode conditions.
+
+        `compound` (conditions, compound_dim) or the molecules that `mat` encodes,
+        `dose` uM and `time` hours (conditions,), `counts` rows per condition.
+        Returns (conditions, genes).
+        """
+        if self.mat is not None and isinstance(compound, MoleculeBatch):
+            compound = compound.encode(self.mat)
+        expanded = [
+            compound,
+            self.dose(dose.unsqueeze(-1) / DOSE_SCALE),
+            self.time(time.unsqueeze(-1) / TIME_SCALE),
+        ]
+        projected = self.project(torch.cat(expanded, dim=-1))
+        return self.dropout(torch.relu(self.norm(projected, counts)))
+
+
+class GeneGeneAttention(nn.Module):
+    r"""First layer of CSG2A, whose weights are gene-gene attention.
+
+    With basal expression :math:`g`, chemical condition :math:`D` and
+    :math:`Q = \mathrm{diag}(g) W_{gene} + \mathrm{diag}(D) W_{comp}`, the
+    attention is :math:`A = Q Q^T / \sqrt{h} + A_{PPI}`. The matrix is not built to
+    apply it: :math:`A g` only needs products with the thin matrices :math:`W`
+    (genes, hidden) and one sparse product that all conditions of a cell share.
+
+    Parameters
+    ----------
+    n_genes : int
+        Number of genes.
+    hidden_dim : int
+        Width h of a gene's query vector.
+    form : {"paper", "gated", "released", "off"}
+        ``"paper"``: the matrix-vector product ``A g``. ``"gated"``: ``g + D`` plus
+        ``A g`` times a learned gate per gene, initially zero. ``"released"``: the
+        row-sum gate ``g * A.sum(1)`` of the published code. ``"off"``:
+        ``g + D``, no attention.
+    interactome : tuple of (rows, columns, values)
+        Entries of the symmetric adjacency, including the diagonal.
+    init_scale : float, default=0.1
+        Standard deviation of the initial `w_gene` and `w_comp`. The paper does not
+        state it; at 1 the learned scores dominate the interactome.
+    """
+
+    def __init__(
+        self,
+        n_genes: int,
+        hidden_dim: int,
+        form: str,
+        interactome: tuple[Tensor, Tensor, Tensor],
+        init_scale: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.form = form
+        self.hidden_dim = hidden_dim
+        if form != "off":
+            self.w_gene = nn.Parameter(torch.randn(n_genes, hidden_dim) * init_scale)
+            self.w_comp = nn.Parameter(torch.randn(n_genes, hidden_dim) * init_scale)
+        if form == "gated":
+            self.gate = nn.Parameter(torch.zeros(n_genes))
+        rows, columns, values = interactome
+        self.register_buffer("edge_rows", rows.to(torch.int64))
+        self.register_buffer("edge_columns", columns.to(torch.int64))
+        self.register_buffer("edge_values", values.to(torch.get_default_dtype()))
+        self.edge_rows: Tensor
+        self.edge_columns: Tensor
+        self.edge_values: Tensor
+        degree = torch.zeros(n_genes).index_add_(
+            0, self.edge_rows, self.edge_values.to(torch.get_default_dtype())
+        )
+        self.register_buffer("degree", degree)  # (genes,), row sums of A_PPI
+        self.degree: Tensor
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether expression is multiplied by A, rather than by its row sums."""
+        return self.form in {"paper", "gated"}
+
+    def adjacency(self) -> Tensor:
+        """Return A_PPI as a dense (genes, genes) tensor."""
+        n_genes = len(self.degree)
+        dense = self.edge_values.new_zeros(n_genes, n_genes)
+        dense[self.edge_rows, self.edge_columns] = self.edge_values
+        return dense
+
+    def interactome_term(self, basal: Tensor) -> Tensor:
+        """Return A_PPI g for each cell, or its equivalent in the other forms.
+
+        It depends only on the cell and on no parameter, so callers compute it once per
+        data set. `basal` is (cells, genes).
+        """
+        if not self.multiplies:
+            return basal.new_zeros(len(basal), 0)
+        n_genes = len(self.degree)
+        sparse = torch.sparse_coo_tensor(
+            torch.stack([self.edge_rows, self.edge_columns]),
+            self.edge_values.to(basal.dtype),
+            (n_genes, n_genes),
+            check_invariants=False,
+        )
+        return torch.sparse.mm(sparse, basal.T).T.contiguous()  # (cells, genes)
+
+    def cell_scores(self, basal: Tensor) -> Tensor:
+        """Return the part of the scores that depends on the cell: (cells, hidden)."""
+        if self.multiplies:
+            return dense(basal.square(), self.w_gene.T)
+        if self.form == "released":
+            return dense(basal, self.w_gene.T)
+        return basal.new_zeros(len(basal), 0)
+
+    def condition_scores(self, condition: Tensor) -> Tensor:
+        """Return the part that depends on the condition: (conditions, hidden)."""
+        if self.form == "released":
+            return dense(condition, self.w_comp.T)
+        return condition.new_zeros(len(condition), 0)
+
+    def forward(
+        self,
+        basal: Tensor,
+        interactome_term: Tensor,
+        cell_scores: Tensor,
+        condition: Tensor,
+        condition_scores: Tensor,
+    ) -> Tensor:
+        """Apply the attention to gathered rows.
+
+        All inputs are (rows, ...): `basal` and `condition` (rows, genes),
+        `interactome_term` (rows, genes) if A g is computed, the scores (rows, hidden).
+        Returns (rows, genes).
+        """
+        if self.form == "off":
+            return basal + condition
+        if self.multiplies:
+            scores = cell_scores + dense(
+                basal * condition, self.w_comp.T
+            )  # (rows, hidden)
+        else:
+            scores = cell_scores + condition_scores  # (rows, hidden), sum of all q
+        scores = scores / math.sqrt(self.hidden_dim)
+        from_genes = dense(scores, self.w_gene)  # (rows, genes)
+        from_compound = dense(scores, self.w_comp)  # (rows, genes)
+        learned = basal * from_genes + condition * from_compound
+        if self.form == "paper":
+            return learned + interactome_term
+        if self.form == "gated":
+            return basal + condition + self.gate * (learned + interactome_term)
+        return basal * (learned + self.degree)
+
+    def queries(self, basal: Tensor, condition: Tensor) -> Tensor:
+        """Return Q (rows, genes, hidden) for the given rows."""
+        return basal.unsqueeze(-1) * self.w_gene + condition.unsqueeze(-1) * self.w_comp
+
+    def matrix(self, basal: Tensor, condition: Tensor) -> Tensor:
+        """Build A (rows, genes, genes); for inspection only."""
+        queries = self.queries(basal, condition)
+        learned = queries @ queries.transpose(1, 2) / math.sqrt(self.hidden_dim)
+        return learned + self.adjacency()
+
+    def score_sum(self, basal: Tensor, condition: Tensor) -> Tensor:
+        """Sum Q Q^T / sqrt(h) over the rows in one product, (genes, genes)."""
+        queries = self.queries(basal, condition).transpose(0, 1)  # (genes, rows, h)
+        flat = queries.reshape(len(queries), -1)  # (genes, rows * hidden)
+        return flat @ flat.T / math.sqrt(self.hidden_dim)
 
 
 class CellInputs(NamedTuple):
@@ -41,7 +289,7 @@ class CSG2A(nn.Module):
     """Predict perturbed expression (paper, Appendix A.1).
 
     ``y = W dropout(ReLU(LayerNorm(A g)))`` with A from
-    :class:`~sklearn_csg2a.nn.attention.GeneGeneAttention` and W without bias. The
+    :class:`~sklearn_csg2a.nn.csg2a.GeneGeneAttention` and W without bias. The
     network predicts centred values; ``location + scale * y`` converts them to the
     original unit. Both are buffers, for transfer of the network.
 
@@ -56,7 +304,7 @@ class CSG2A(nn.Module):
     hidden_dim : int, default=64
         Width of the attention's queries.
     attention : {"paper", "gated", "released", "off"}, default="paper"
-        See :class:`~sklearn_csg2a.nn.attention.GeneGeneAttention`.
+        See :class:`~sklearn_csg2a.nn.csg2a.GeneGeneAttention`.
     dropout : float, default=0.1
         Dropout in the condition encoder and before the last layer.
     gene_dropout : float, default=0.0

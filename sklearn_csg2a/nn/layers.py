@@ -1,28 +1,32 @@
-"""Dropout with a private generator, and batch norm over unique entities."""
+"""Dense layer, dropout and batch norm over entities; initial weights from a seed."""
 
 from __future__ import annotations
 
 import math
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from sklearn_csg2a.nn.products import linear
+from sklearn_csg2a.nn.blocks import linear
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "Dense",
     "Dropout",
     "EntityBatchNorm",
     "dense",
+    "seeded_initialisation",
     "set_dropout_generator",
 ]
 
 _BITS = 2**16
 _NARROW = 16
+_GLOBAL_GENERATOR_LOCK = threading.RLock()
 
 
 def dense(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -182,3 +186,19 @@ def set_dropout_generator(module: nn.Module, generator: torch.Generator | None) 
     for part in module.modules():
         if isinstance(part, Dropout):
             part.generator = generator
+
+
+@contextmanager
+def seeded_initialisation(seed: int) -> Iterator[None]:
+    """Initialise torch modules from `seed`, then restore the random state.
+
+    Modules draw their initial weights from torch's global CPU generator; a lock
+    separates fits in parallel threads.
+    """
+    with _GLOBAL_GENERATOR_LOCK:
+        state = torch.default_generator.get_state()
+        torch.default_generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            torch.default_generator.set_state(state)

@@ -12,7 +12,7 @@ from sklearn_csg2a.nn.csg2a import CSG2A, CellTerms
 from sklearn_csg2a.nn.layers import Dense, Dropout, EntityBatchNorm, dense
 
 if TYPE_CHECKING:
-    from sklearn_csg2a.nn.batch import TreatmentBatch
+    from sklearn_csg2a.nn.csg2a import TreatmentBatch
 
 __all__ = [
     "EntityCodes",

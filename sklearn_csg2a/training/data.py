@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sklearn_csg2a.nn import CSG2A, Molecules, TreatmentBatch
-from sklearn_csg2a.nn.padding import ENTITIES, in_blocks
+from sklearn_csg2a.nn.blocks import ENTITIES, in_blocks
 from sklearn_csg2a.training.order import epoch_order, order_by_compound
 
 if TYPE_CHECKING:

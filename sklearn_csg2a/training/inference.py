@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_csg2a.nn import CSG2A, CellTerms, Dropout, ResponseNetwork, csg2a_part
+from sklearn_csg2a.nn.blocks import ENTITIES, ROWS, in_blocks, padded_blocks
 from sklearn_csg2a.nn.layers import dense
-from sklearn_csg2a.nn.padding import ENTITIES, ROWS, in_blocks, padded_blocks
 from sklearn_csg2a.nn.response import EntityCodes
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from sklearn.base import BaseEstimator
 
-from sklearn_csg2a.nn.initialisation import seeded_initialisation
+from sklearn_csg2a.nn.layers import seeded_initialisation
 from sklearn_csg2a.training.device import resolve_device
 from sklearn_csg2a.training.net import wrap_network
 

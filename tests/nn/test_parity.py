@@ -19,7 +19,7 @@ from sklearn_csg2a.nn import (
     ResponseNetwork,
     TreatmentBatch,
 )
-from sklearn_csg2a.nn.condition import DOSE_SCALE, TIME_SCALE
+from sklearn_csg2a.nn.csg2a import DOSE_SCALE, TIME_SCALE
 from sklearn_csg2a.nn.mat import masked_mean, node_mask
 from sklearn_csg2a.persistence import load_published
 

@@ -24,9 +24,8 @@ from sklearn_csg2a.baselines.deep._bert_layers import BertLayer, BertLayers, Seq
 from sklearn_csg2a.encoders import MATEncoder, MorganEncoder, PotencyEncoder
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
 from sklearn_csg2a.nn import threads
-from sklearn_csg2a.nn.blocks import apply_by_rows
+from sklearn_csg2a.nn.blocks import apply_by_rows, linear
 from sklearn_csg2a.nn.layers import set_dropout_generator
-from sklearn_csg2a.nn.products import linear
 from sklearn_csg2a.nn.threads import map_blocks, steady_threads
 
 N_GENES = 300  # so that small tensors are above what torch gives one thread
