@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.treatments._columns import as_frame
+from sklearn_csg2a.treatments._gene_slips import check_expression_table
 
 __all__ = ["RobustZScore"]
 
@@ -97,8 +99,17 @@ class RobustZScore(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         self : RobustZScore
             The fitted transformer.
+
+        Raises
+        ------
+        InputError
+            If X is a transposed table or has columns that are no genes, such as row
+            numbers.
         """
         self._validate_params()
+        frame = as_frame(X)
+        if frame is not None:
+            check_expression_table(frame, "X")
         values = validate_data(self, X, dtype=_DTYPES)
         if groups is None:
             self.groups_ = None
@@ -128,8 +139,16 @@ class RobustZScore(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         scores : ndarray of shape (n_cells, n_genes)
             Robust z-scores.
+
+        Raises
+        ------
+        GeneMismatchError
+            If X has the genes of `fit` under other names, such as Ensembl ids.
         """
         check_is_fitted(self)
+        frame, genes = as_frame(X), getattr(self, "feature_names_in_", None)
+        if frame is not None and genes is not None and {*frame.columns} != {*genes}:
+            check_expression_table(frame, "X", tuple(genes))
         values = validate_data(self, X, dtype=_DTYPES, reset=False)
         center, scale = self._rows(groups, len(values))
         scores = ((values - center) / scale).astype(values.dtype, copy=False)

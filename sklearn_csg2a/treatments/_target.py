@@ -12,6 +12,7 @@ from sklearn_csg2a._utils.numbers import parse_numbers, to_finite_float32, type_
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments._columns import as_frame
+from sklearn_csg2a.treatments._gene_slips import check_outputs
 from sklearn_csg2a.treatments._response_units import warn_about_units
 from sklearn_csg2a.treatments._treatments import Treatments
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 __all__ = ["read_response"]
+
+_TRANSPOSED = (
+    ". Is y transposed? It has one column for each row of X; expected one row for each "
+    "treatment and one column for each output: pass y.T."
+)
 
 
 def read_response(
@@ -59,6 +65,9 @@ def read_response(
     InputError
         y is None, has text, NaN, infinity or a value too large for float32, or its
         length is not that of X. Booleans, bytes, dates and durations are no numbers.
+        Among outputs that are genes of X is a column that is no gene.
+    GeneMismatchError
+        The outputs are genes of X under other names.
 
     Examples
     --------
@@ -87,11 +96,14 @@ def read_response(
     else:
         values = column_or_1d(y, warn=True)
     if len(values) != n_rows:
+        turned = values.ndim == 2 and values.shape[1] == n_rows
         raise InputError(
             "Found input variables with inconsistent numbers of samples: "
-            f"[{n_rows}, {len(values)}]"
+            f"[{n_rows}, {len(values)}]{_TRANSPOSED if turned else ''}"
         )
     names = None if frame is None or values.ndim == 1 else frame.columns
+    if frame is not None and values.ndim == 2 and isinstance(treatments, Treatments):
+        check_outputs(frame, treatments.genes if treatments.genes_named else ())
 
     def where(row: int, column: int) -> str:
         if values.ndim == 1:

@@ -16,8 +16,10 @@ from sklearn_csg2a.datasets import (
     load_nci60,
     load_tcga,
 )
+from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments import read_identifiers, read_response, read_treatments
 from sklearn_csg2a.treatments._gene_names import check_gene_names
+from sklearn_csg2a.treatments._gene_slips import check_expression_table
 from sklearn_csg2a.treatments._scale import measure_scale, warn_other_scale
 
 LOADERS = [load_gdsc, load_gdsc2, load_lincs, load_nci60, load_tcga]
@@ -47,6 +49,14 @@ def test_their_tables_have_names_of_genes(data):
     assert tables
     for table in tables:
         check_gene_names(table.columns, table, "expression")
+
+
+def test_their_tables_are_told_from_transposed_ones(data):
+    for table in _tables(data).values():
+        if table.shape[1] > 100:
+            check_expression_table(table, "X")
+            with pytest.raises(InputError, match=r"transposed\?.*X\.T"):
+                check_expression_table(table.T, "X")
 
 
 def test_their_cells_are_on_one_scale(data):

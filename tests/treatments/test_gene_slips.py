@@ -1,11 +1,15 @@
 """Genes that do not match: the message names the slip."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a.baselines import PairwiseKernelRidge
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
+from sklearn_csg2a.preprocessing import RobustZScore
 
 GENES = ["TP53", "EGFR", "MYC", "KRAS"]
 CELLS = ["A-375", "HT-29", "MCF-7", "PC-3"]
@@ -70,3 +74,96 @@ def test_zero_fills_rows_that_name_a_new_cell(screen):
     assert np.isfinite(model.predict(mixed)).all()
     with pytest.raises(InputError):
         model.predict(rows.drop(columns=GENES[1:3]).assign(cell_line="new"))
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_scaler_names_the_slip(slip, screen):
+    expression = screen[2]
+    names, said = SLIPS[slip]
+    scaler = RobustZScore().fit(expression)
+    with pytest.raises(GeneMismatchError, match=re.escape(said)):
+        scaler.transform(expression.set_axis(names, axis=1))
+    if slip != "quoted":
+        RobustZScore().fit_transform(expression.set_axis(names, axis=1))
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        str,
+        str.lower,
+        lambda gene: f"{gene} (7157)",
+        lambda gene: f"ENSG0000014{len(gene)}{sum(map(ord, gene)):04d}.7",
+    ],
+    ids=["symbols", "lower", "depmap", "ensembl"],
+)
+@pytest.mark.parametrize("cells", [CELLS, [905988, 905939, 905946, 905934]])
+def test_a_scaler_recognises_a_transposed_table_in_fit(rename, cells, screen):
+    expression = screen[2].rename(columns=rename).set_axis(cells, axis=0)
+    RobustZScore().fit(expression)
+    with pytest.raises(InputError, match=r"transposed\?.*X\.T"):
+        RobustZScore().fit(expression.T)
+
+
+def test_a_scaler_recognises_a_transposed_table_in_transform(screen):
+    expression = screen[2]
+    with pytest.raises(GeneMismatchError, match=r"transposed\? Use X\.T"):
+        RobustZScore().fit(expression).transform(expression.T)
+
+
+def test_a_scaler_names_columns_that_are_no_genes(screen):
+    numbered = screen[2].reset_index(drop=True).reset_index(names="Unnamed: 0")
+    with pytest.raises(InputError, match=r"'Unnamed: 0'.*without a name"):
+        RobustZScore().fit(numbered)
+    with pytest.raises(InputError, match=r"'Unnamed: 0'.*without a name"):
+        RobustZScore().fit(screen[2]).transform(numbered)
+
+
+@pytest.fixture
+def perturbation(screen):
+    X, _, expression = screen
+    Y = pd.DataFrame(np.random.default_rng(1).normal(size=(8, 4)), columns=GENES)
+    model = PerturbationRegressor(
+        expression=expression, max_epochs=1, compound_encoder="morgan"
+    )
+    return model, X, Y
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_perturbed_expression_names_the_slip(slip, perturbation):
+    model, X, Y = perturbation
+    names, said = SLIPS[slip]
+    with pytest.raises(GeneMismatchError, match=re.escape(said)):
+        model.fit(X, Y.set_axis(names, axis=1))
+
+
+def test_transposed_perturbed_expression_is_recognised(perturbation):
+    model, X, Y = perturbation
+    for given in (Y.T, Y.T.to_numpy()):
+        with pytest.raises(InputError, match=r"transposed\?.*y\.T"):
+            model.fit(X, given)
+    with pytest.raises(GeneMismatchError, match=r"transposed\? Use Y\.T"):
+        model.fit(X.iloc[:4], Y.iloc[:4].T)  # as many treatments as genes
+
+
+def test_columns_of_perturbed_expression_that_are_no_genes_are_named(perturbation):
+    model, X, Y = perturbation
+    with pytest.raises(InputError, match="columns of Y is no gene: 'Unnamed: 0'"):
+        model.fit(X, Y.reset_index(names="Unnamed: 0"))
+
+
+def test_genes_of_perturbed_expression_are_in_the_order_of_basal_ones(perturbation):
+    model, X, Y = perturbation
+    with pytest.raises(InputError, match=r"another order.*Y\[expression\.columns\]"):
+        model.fit(X, Y[GENES[::-1]])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [range(4), GENES, GENES[1::2], ["EGFR"], ["auc", "ln_ic50"], ["MITOSIS", "EMT"]],
+    ids=str,
+)
+def test_any_outputs_are_learned(names, perturbation):
+    model, X, Y = perturbation
+    model.fit(X, Y.iloc[:, : len(names)].set_axis(list(names), axis=1))
+    assert np.isfinite(model.predict(X)).all()
