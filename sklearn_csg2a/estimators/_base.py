@@ -37,14 +37,13 @@ from sklearn_csg2a.nn.layers import seeded_initialisation
 from sklearn_csg2a.nn.threads import steady_threads
 from sklearn_csg2a.training.checkpoint import check_resumable, open_checkpoint
 from sklearn_csg2a.training.data import TreatmentDataset, TreatmentTensors
-from sklearn_csg2a.training.device import use_one_thread_after_fork
+from sklearn_csg2a.training.device import join_processes, use_one_thread_after_fork
 from sklearn_csg2a.training.inference import encode_conditions
 from sklearn_csg2a.training.loop import (
     TrainingSettings,
     history_table,
     train_network,
 )
-from sklearn_csg2a.training.processes import join_processes
 from sklearn_csg2a.training.rows import (
     center_and_spread,
     choose_batch_size,
@@ -61,8 +60,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from sklearn_csg2a.nn import MAT, Molecules
-    from sklearn_csg2a.training.callbacks import BestWeights
-    from sklearn_csg2a.training.net import TrainingNet
+    from sklearn_csg2a.training.net import BestWeights, TrainingNet
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["BaseCSG2A"]
@@ -138,7 +136,8 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         CheckpointError
             If `checkpoint` belongs to another fit.
         """
-        check_resumable(self.checkpoint, self.random_state)
+        if self.checkpoint is not None:
+            check_resumable(self.random_state)
         use_one_thread_after_fork()
         with steady_threads():
             return self._fit_a_copy(X, y)
@@ -180,7 +179,9 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
             verbose=int(self.verbose),
             loss_scale=float(scale.flat[0]) ** 2,
             callbacks=list(self.callbacks or []),
-            checkpoint=open_checkpoint(
+            checkpoint=None
+            if self.checkpoint is None
+            else open_checkpoint(
                 self.checkpoint,
                 kind=type(self).__name__,
                 parameters=self.get_params(deep=False),

@@ -19,8 +19,7 @@ from sklearn_csg2a.exceptions import CheckpointError, InputError, ModelFileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sklearn_csg2a.training.callbacks import BestWeights
-    from sklearn_csg2a.training.net import TrainingNet
+    from sklearn_csg2a.training.net import BestWeights, TrainingNet
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["Checkpoint", "check_resumable", "open_checkpoint"]
@@ -180,9 +179,9 @@ def _optimizer_state(tensors: dict[str, Any]) -> dict[int, dict[str, Any]]:
     return state
 
 
-def check_resumable(path: object, random_state: object) -> None:
+def check_resumable(random_state: object) -> None:
     """Reject a checkpoint that no later fit could resume."""
-    if path is not None and not isinstance(random_state, Integral):
+    if not isinstance(random_state, Integral):
         msg = (
             f"checkpoint= is given with random_state={random_state!r}: a later fit "
             "would draw other random numbers and could not resume from the file. Give "
@@ -192,7 +191,7 @@ def check_resumable(path: object, random_state: object) -> None:
 
 
 def open_checkpoint(
-    path: str | Path | None,
+    path: str | Path,
     *,
     kind: str,
     parameters: Mapping[str, Any],
@@ -201,14 +200,12 @@ def open_checkpoint(
     rows: tuple[np.ndarray, np.ndarray | None],
     seeds: dict[str, int],
     generators: dict[str, torch.Generator],
-) -> Checkpoint | None:
-    """Return the checkpoint of a fit, or None without a path.
+) -> Checkpoint:
+    """Return the checkpoint of a fit.
 
     `kind` and `parameters` are the class of the estimator and its parameters; `rows`
     are the training and validation rows.
     """
-    if path is None:
-        return None
     named = {
         f"parameter {name}": repr(value)
         for name, value in parameters.items()

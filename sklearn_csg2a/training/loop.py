@@ -13,18 +13,17 @@ from skorch.helper import predefined_split
 from sklearn_csg2a._utils.files import digest
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
 from sklearn_csg2a.nn import Dropout
-from sklearn_csg2a.training.callbacks import (
+from sklearn_csg2a.training.checkpoint import Checkpoint
+from sklearn_csg2a.training.data import TreatmentDataset
+from sklearn_csg2a.training.device import Processes, compile_network, uses_bfloat16
+from sklearn_csg2a.training.net import (
     BestWeights,
     CosineLearningRate,
     DropoutOfProcess,
     ShowProgress,
+    TrainingNet,
+    wrap_network,
 )
-from sklearn_csg2a.training.checkpoint import Checkpoint
-from sklearn_csg2a.training.compiled import compile_network
-from sklearn_csg2a.training.data import TreatmentDataset
-from sklearn_csg2a.training.device import uses_bfloat16
-from sklearn_csg2a.training.net import TrainingNet, wrap_network
-from sklearn_csg2a.training.processes import Processes
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sklearn_csg2a.baselines import PathDNN
 from sklearn_csg2a.datasets import make_screen
-from sklearn_csg2a.training.order import block_order
+from sklearn_csg2a.training.data import block_order
 
 
 def _screen(n_cells, n_compounds, n_rows, seed):

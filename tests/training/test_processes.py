@@ -19,7 +19,7 @@ from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a._utils.archive import read_archive
 from sklearn_csg2a.exceptions import InputError, MissingDependencyError
 from sklearn_csg2a.training.data import Batches, TreatmentDataset
-from sklearn_csg2a.training.processes import Processes, join_processes
+from sklearn_csg2a.training.device import Processes, join_processes
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
@@ -113,7 +113,7 @@ import torch
 torch.set_num_threads(1)
 from sklearn.frozen import FrozenEstimator
 from conftest import make_tables, perturbation_model, response_model
-from sklearn_csg2a.training.processes import join_processes
+from sklearn_csg2a.training.device import join_processes
 from sklearn_csg2a.exceptions import InputError
 
 

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sklearn_csg2a.training.data import distinct_entities
-from sklearn_csg2a.training.order import block_order, epoch_order
+from sklearn_csg2a.training.data import block_order, distinct_entities, epoch_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
