@@ -1,18 +1,32 @@
-"""Warnings that models inside of another one give once between them."""
+"""Warnings about data that several models read in one call of the user's.
+
+Ensembles, searches and cross-validation hand the same rows, or parts of them, to many
+models. What is wrong with these rows is said once, at the user's line.
+"""
 
 from __future__ import annotations
 
+import inspect
+import sys
 import warnings
+import weakref
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
+    from typing import Any
 
 __all__ = ["one_warning_of_a_kind", "warn_of_input"]
 
+_LIBRARIES = {"sklearn", "sklearn_csg2a"}
+
 _KINDS_SAID: ContextVar[set[str] | None] = ContextVar("kinds_said", default=None)
+# What was said in which call: see `_name_call`. The references forget calls whose
+# arguments are gone, so that no other object is taken for one of them.
+_CALLS: dict[tuple[Any, ...], list[weakref.ref[Any]]] = {}
 
 
 @contextmanager
@@ -29,15 +43,75 @@ def one_warning_of_a_kind() -> Iterator[None]:
 
 
 def warn_of_input(
-    kind: str,
-    message: str,
-    category: type[Warning] = UserWarning,
-    stacklevel: int = 2,
+    kind: str, message: str, category: type[Warning] = UserWarning
 ) -> None:
-    """Warn about X or y, unless a block around has said this kind already."""
+    """Warn about X or y at the line that passed it, once for each kind and call.
+
+    Inside of `one_warning_of_a_kind` each kind is said once. So it is inside of a
+    function or method of scikit-learn that was given a table: another call with the
+    same table and the same estimator, from the same line, counts as the same call.
+    Processes of a search do not know what the others say.
+    """
     said = _KINDS_SAID.get()
+    if said is not None and kind in said:
+        return
+    calls = _calls_of_libraries()
+    given = _given_to(calls)
+    call = (kind, *_name_call(calls[-1], given))
+    if call in _CALLS:
+        return
+    warnings.warn(message, category, stacklevel=len(calls) + 1)
     if said is not None:
-        if kind in said:
-            return
         said.add(kind)
-    warnings.warn(message, category, stacklevel=stacklevel + 1)
+    if given:
+        _CALLS[call] = [weakref.ref(one, lambda _: _forget(call)) for one in given]
+
+
+def _calls_of_libraries() -> list[FrameType]:
+    """Return the calls from `warn_of_input` out to the one that the user made.
+
+    That is the outermost into scikit-learn or this package.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 (as pandas finds it)
+    calls: list[FrameType] = []
+    n_found = 0
+    while frame is not None:
+        calls.append(frame)
+        if _library_of(frame) in _LIBRARIES:
+            n_found = len(calls)
+        frame = frame.f_back
+    return calls[:n_found]
+
+
+def _library_of(frame: FrameType) -> str:
+    """Return the name of the package that a frame runs code of."""
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _given_to(calls: list[FrameType]) -> list[Any]:
+    """Return what the outermost call was given and can be told apart by.
+
+    Empty where no table is among the arguments, and unless scikit-learn itself is at
+    work: in a fit of this package only its wrapper around the method is.
+    """
+    if not all(_library_of(call) == "sklearn" for call in calls[-2:]):
+        return []
+    arguments = inspect.getargvalues(calls[-1])
+    values = [arguments.locals[name] for name in arguments.args]
+    values += arguments.locals[arguments.varargs] if arguments.varargs else ()
+    named = arguments.locals[arguments.keywords] if arguments.keywords else {}
+    values += named.values()
+    given = [one for one in values if type(one).__weakrefoffset__]
+    return given if any(hasattr(one, "shape") for one in given) else []
+
+
+def _name_call(call: FrameType, given: list[Any]) -> tuple[Any, ...]:
+    """Return the line that made a call, and which objects it gave."""
+    line = call.f_back
+    where = () if line is None else (line.f_code.co_filename, line.f_lineno)
+    return (*where, *map(id, given))
+
+
+def _forget(call: tuple[Any, ...]) -> None:
+    """Forget what was said in a call, as one of its arguments is gone."""
+    _CALLS.pop(call, None)

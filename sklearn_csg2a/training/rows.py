@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
 
+from sklearn_csg2a._utils.one_warning import warn_of_input
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.exceptions import InputError
 
@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 _MUCH = 0.2  # share of all rows held out beyond the requested fraction
-_CALLER_OF_FIT = 7  # stacklevel of a warning of `split_rows`
 
 
 def split_rows(
@@ -94,13 +93,12 @@ def _hold_out_share(
     is_valid = hold_out_pairs(treatments, n_valid, seed)
     n_held_out = int(is_valid.sum())
     if n_held_out == 0 or n_held_out - n_valid > _MUCH * n_rows:
-        warnings.warn(
+        warn_of_input(
+            "validation",
             f"validation={fraction:g} requests {n_valid} of {n_rows} rows, but the "
             "rows of a pair of cell and compound stay together, and the pairs are so "
             f"few that {n_held_out} rows are held out. Give validation= a splitter "
             "that divides these rows as needed.",
-            UserWarning,
-            stacklevel=_CALLER_OF_FIT,
         )
     if n_held_out == 0:
         return np.arange(n_rows), None

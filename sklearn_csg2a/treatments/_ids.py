@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a._utils.one_warning import warn_of_input
 from sklearn_csg2a.chem import compound_identities, smiles_problem
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
 from sklearn_csg2a.treatments._near_columns import find_near_columns
@@ -177,7 +177,7 @@ def _warn_of_spellings(names: list[str], column: IdColumn, owner: str) -> None:
             f"Each is taken for a {column.what} of its own, and may stand in training "
             "and test under two names: give one spelling to each."
         )
-        warnings.warn(msg, UserWarning, stacklevel=2)
+        warn_of_input(f"spelling of {column.what}", msg)
 
 
 def _are_smiles(
@@ -208,7 +208,7 @@ def _are_smiles(
             f"{shown}. All are compared as plain text, so that two spellings of a "
             "compound are two drugs: correct these rows."
         )
-        warnings.warn(msg, UserWarning, stacklevel=2)
+        warn_of_input("ids as SMILES", msg)
         return False
     msg = (
         f"{owner}: {column.source} holds compounds that cannot be read, {shown}. "

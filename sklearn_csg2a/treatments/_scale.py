@@ -82,7 +82,6 @@ def warn_other_scale(estimator: Any, treatments: Treatments) -> None:
         "log2(TPM + 1); or scale each with sklearn_csg2a.preprocessing.RobustZScore, "
         "fitted to its own cohort, and fit again.",
         ExpressionScaleWarning,
-        stacklevel=5,
     )
 
 
