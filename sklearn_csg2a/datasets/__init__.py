@@ -21,9 +21,15 @@ from sklearn_csg2a.datasets.readers._passports_expression import (
     read_passports_expression,
 )
 from sklearn_csg2a.datasets.readers._string import read_string_links
+from sklearn_csg2a.datasets.screens._assays import paired_measurements
 from sklearn_csg2a.datasets.screens._gdsc import load_gdsc, load_gdsc2
+from sklearn_csg2a.datasets.screens._gdsc_full import load_gdsc_full
 from sklearn_csg2a.datasets.screens._interactome import load_gene_sets, load_interactome
 from sklearn_csg2a.datasets.screens._lincs import load_lincs
+from sklearn_csg2a.datasets.screens._side_information import (
+    load_drugcell,
+    load_repurposing_hub,
+)
 from sklearn_csg2a.datasets.screens._transfer import load_nci60, load_tcga
 from sklearn_csg2a.datasets.simulate._screen import make_screen
 
@@ -32,17 +38,21 @@ __all__ = [
     "fetch_lincs",
     "iter_gctx",
     "iter_h5ad",
+    "load_drugcell",
     "load_gdsc",
     "load_gdsc2",
+    "load_gdsc_full",
     "load_gene_sets",
     "load_interactome",
     "load_lincs",
     "load_nci60",
+    "load_repurposing_hub",
     "load_tcga",
     "make_screen",
     "map_cell_lines",
     "map_genes",
     "pair_with_controls",
+    "paired_measurements",
     "parse_doses",
     "parse_times",
     "read_depmap_expression",

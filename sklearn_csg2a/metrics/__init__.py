@@ -1,5 +1,6 @@
 """Metrics of predicted responses and profiles, and scorers based on them."""
 
+from sklearn_csg2a.metrics._ceiling import NoiseCeiling, noise_ceiling
 from sklearn_csg2a.metrics._effects import MeanEffectsFit, fit_mean_effects
 from sklearn_csg2a.metrics._grouped import (
     WithinGroupCorrelation,
@@ -25,9 +26,11 @@ from sklearn_csg2a.metrics._scorers import (
 
 __all__ = [
     "MeanEffectsFit",
+    "NoiseCeiling",
     "WithinGroupCorrelation",
     "fit_mean_effects",
     "neg_rmse_scorer",
+    "noise_ceiling",
     "pearson",
     "pearson_scorer",
     "profile_correlation",

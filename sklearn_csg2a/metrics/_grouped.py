@@ -86,7 +86,7 @@ def within_group_correlation(
     if min_rows < 2:
         msg = f"min_rows must be at least 2; got {min_rows!r}."
         raise InputError(msg)
-    codes, names = _group_codes(groups, true)
+    codes, names = group_codes(groups, true)
     if method == "spearman":
         true, pred = _rank_within(true, codes), _rank_within(pred, codes)
     true, pred = _center_within(true, codes), _center_within(pred, codes)
@@ -146,15 +146,15 @@ def residual_correlation(y_true: Any, y_pred: Any, naive_pred: Any) -> float:
     return pearson(true - naive, added)
 
 
-def _group_codes(
+def group_codes(
     groups: Any, true: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Turn groups into codes (n,) and names (n_groups,)."""
     codes, names = pd.factorize(np.asarray(groups, dtype=object))
     if true.ndim != 1 or codes.shape != true.shape:
         msg = (
-            "within_group_correlation needs one value and one group per row; got "
-            f"y_true of shape {true.shape} and groups of shape {np.shape(groups)}."
+            "Correlation within groups needs one value and one group per row; got "
+            f"values of shape {true.shape} and groups of shape {np.shape(groups)}."
         )
         raise InputError(msg)
     if (codes < 0).any():

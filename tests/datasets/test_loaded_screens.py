@@ -12,6 +12,7 @@ import pytest
 from sklearn_csg2a.datasets import (
     load_gdsc,
     load_gdsc2,
+    load_gdsc_full,
     load_lincs,
     load_nci60,
     load_tcga,
@@ -22,7 +23,13 @@ from sklearn_csg2a.treatments._gene_names import check_gene_names
 from sklearn_csg2a.treatments._gene_slips import check_expression_table
 from sklearn_csg2a.treatments._scale import measure_scale, warn_other_scale
 
-LOADERS = [load_gdsc, load_gdsc2, load_lincs, load_nci60, load_tcga]
+
+def load_whole_gdsc2(data_home):
+    """Load GDSC2 with all genes, not the landmark genes alone."""
+    return load_gdsc_full(data_home=data_home, genes="all")
+
+
+LOADERS = [load_gdsc, load_gdsc2, load_whole_gdsc2, load_lincs, load_nci60, load_tcga]
 
 
 @pytest.fixture(scope="module", params=LOADERS, ids=lambda load: load.__name__)

@@ -9,7 +9,9 @@ from sklearn.utils import Bunch
 
 from sklearn_csg2a.datasets._home import look_up, read_matrix, read_table
 
-__all__ = ["load_gdsc", "load_gdsc2"]
+__all__ = ["describe_rows", "load_gdsc", "load_gdsc2", "read_annotation"]
+
+OF_COMPOUND = ("smiles", "target", "target_pathway")
 
 LIMITS = """\
 Terms: GDSC's terms of use apply (academic, non-commercial). Expression and
@@ -139,30 +141,9 @@ def _load(
         ["cell_line", "drug", "ln_ic50"],
         text=["cell_line", "drug"],
     )
-    compounds_file, cells_file = f"{folder}/compounds.csv", f"{folder}/cells.csv"
-    of_compound = ["smiles", "target", "target_pathway"]
-    compounds = read_table(
-        data_home, compounds_file, ["drug", *of_compound], text=["drug"]
-    )
-    cells = read_table(
-        data_home, cells_file, ["cell_line", "tissue"], text=["cell_line"]
-    )
+    compounds, cells = read_annotation(data_home, folder)
     expression = read_matrix(data_home, f"{folder}/expression.csv.gz")
-    cell_line, drug = response["cell_line"], response["drug"]
-    smiles, target, pathway = (
-        look_up(drug, compounds, "drug", column, compounds_file)
-        for column in of_compound
-    )
-    X = pd.DataFrame(
-        {
-            "cell_line": cell_line,
-            "smiles": smiles,
-            "drug": drug,
-            "tissue": look_up(cell_line, cells, "cell_line", "tissue", cells_file),
-            "target": target,
-            "target_pathway": pathway,
-        }
-    )
+    X = describe_rows(response, compounds, cells, folder)
     sizes = {
         "n_rows": f"{len(X):,}",
         "n_cells": X["cell_line"].nunique(),
@@ -177,3 +158,38 @@ def _load(
         "compounds": compounds,
         "DESCR": description.format(**sizes) + LIMITS,
     }
+
+
+def read_annotation(
+    data_home: str | os.PathLike[str] | None, folder: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the tables of compounds and cell lines of a release."""
+    compounds = read_table(
+        data_home, f"{folder}/compounds.csv", ["drug", *OF_COMPOUND], text=["drug"]
+    )
+    cells = read_table(
+        data_home, f"{folder}/cells.csv", ["cell_line", "tissue"], text=["cell_line"]
+    )
+    return compounds, cells
+
+
+def describe_rows(
+    response: pd.DataFrame, compounds: pd.DataFrame, cells: pd.DataFrame, folder: str
+) -> pd.DataFrame:
+    """Return X: ids of the rows of `response`, and what is known of each."""
+    cell_line, drug = response["cell_line"], response["drug"]
+    smiles, target, pathway = (
+        look_up(drug, compounds, "drug", column, f"{folder}/compounds.csv")
+        for column in OF_COMPOUND
+    )
+    tissue = look_up(cell_line, cells, "cell_line", "tissue", f"{folder}/cells.csv")
+    return pd.DataFrame(
+        {
+            "cell_line": cell_line,
+            "smiles": smiles,
+            "drug": drug,
+            "tissue": tissue,
+            "target": target,
+            "target_pathway": pathway,
+        }
+    )

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from sklearn_csg2a.datasets._choices import check_choice
 from sklearn_csg2a.datasets._home import find_file, read_table
 from sklearn_csg2a.datasets.readers._gmt import read_gmt
-from sklearn_csg2a.exceptions import InputError
 
 __all__ = ["load_gene_sets", "load_interactome"]
 
@@ -73,10 +73,9 @@ def load_interactome(
     ...
     sklearn_csg2a.exceptions.InputError: version='v13' is unknown...
     """
-    name = _choose("version", version, INTERACTOMES)
-    edges = read_table(
-        data_home, name, ["source", "target"], text=["source", "target"]
-    )[["source", "target"]]
+    check_choice("version", version, INTERACTOMES)
+    ends = ["source", "target"]
+    edges = read_table(data_home, INTERACTOMES[version], ends, text=ends)[ends]
     if genes is None:
         return edges
     selected = set(genes)
@@ -117,13 +116,5 @@ def load_gene_sets(
     ...
     sklearn_csg2a.exceptions.InputError: name='kegg' is unknown...
     """
-    return read_gmt(find_file(data_home, _choose("name", name, GENE_SETS)))
-
-
-def _choose(parameter: str, value: str, choices: dict[str, str]) -> str:
-    """Return the file of an option, or raise an error that lists the options."""
-    if value not in choices:
-        listed = ", ".join(repr(choice) for choice in choices)
-        msg = f"{parameter}={value!r} is unknown; choose one of {listed}."
-        raise InputError(msg)
-    return choices[value]
+    check_choice("name", name, GENE_SETS)
+    return read_gmt(find_file(data_home, GENE_SETS[name]))
