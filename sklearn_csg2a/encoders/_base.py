@@ -13,7 +13,7 @@ from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.chem._identity import parent_smiles
 from sklearn_csg2a.chem._smiles import canonical_smiles, smiles_problem
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
-from sklearn_csg2a.nn.threads import steady_threads
+from sklearn_csg2a.nn.blocks import steady_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

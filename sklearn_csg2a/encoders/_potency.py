@@ -18,7 +18,7 @@ from sklearn_csg2a.chem._similarity import tanimoto_matrix
 from sklearn_csg2a.encoders._base import read_smiles
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import fit_mean_effects
-from sklearn_csg2a.nn.threads import steady_threads
+from sklearn_csg2a.nn.blocks import steady_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

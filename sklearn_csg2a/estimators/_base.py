@@ -33,8 +33,8 @@ from sklearn_csg2a.estimators._trained_encoder import (
 )
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.nn import ResponseNetwork, csg2a_part, set_dropout_generator
+from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.nn.layers import seeded_initialisation
-from sklearn_csg2a.nn.threads import steady_threads
 from sklearn_csg2a.training.checkpoint import check_resumable, open_checkpoint
 from sklearn_csg2a.training.data import TreatmentDataset, TreatmentTensors
 from sklearn_csg2a.training.device import join_processes, use_one_thread_after_fork

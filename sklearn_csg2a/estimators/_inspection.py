@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import csg2a_part
-from sklearn_csg2a.nn.threads import steady_threads
+from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.training.inference import row_inputs
 
 if TYPE_CHECKING:

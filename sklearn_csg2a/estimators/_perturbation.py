@@ -15,7 +15,7 @@ from sklearn_csg2a.estimators._networks import (
     csg2a_from_state,
 )
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.nn.threads import steady_threads
+from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.training.inference import predict_perturbed
 from sklearn_csg2a.treatments import read_response
 

@@ -19,7 +19,7 @@ from sklearn_csg2a.estimators._pretrained import (
     genes_of,
     start_response,
 )
-from sklearn_csg2a.nn.threads import steady_threads
+from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.training.inference import (
     dropout_spread,
     predict_perturbed,

@@ -1,20 +1,29 @@
-"""Operations in fixed blocks, so that results do not depend on threads or other rows.
+"""Work in fixed blocks: results and speed do not depend on threads or other rows.
 
-Matrix products and parts of a network are split into blocks whose number depends on the
-size of the operation alone, and several threads compute them. Matrix products of
-different shapes may round differently: in prediction, the last block is padded to the
-size of the others.
+A library that splits each operation among threads busy-waits for the slowest of them
+every time: if another process uses one of two cores, small operations take many times
+as long as on one thread. The rounding of a sum also depends on the number of its parts.
+Therefore, inside :func:`steady_threads` torch and BLAS compute on the calling thread
+alone, and :func:`map_blocks` distributes blocks of large operations, whose number
+depends on the size of the operation alone, among idle threads.
+
+Matrix products of different shapes may round differently: in prediction, the last block
+of rows is padded to the size of the others.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-
-from sklearn_csg2a.nn.threads import count_blocks, map_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,96 +33,181 @@ __all__ = [
     "ROWS",
     "apply_by_rows",
     "apply_in_blocks",
+    "count_blocks",
     "in_blocks",
-    "linear",
+    "map_blocks",
     "may_cut",
     "padded_blocks",
+    "steady_threads",
 ]
+
+Result = TypeVar("Result")
+
+_MOST_THREADS = 8  # of one map_blocks
+_BLOCK = 2**25  # number of multiplications above which a matrix product is split
+_MOST_BLOCKS = 8  # of one
 
 _COST = 2**9  # multiplications that take as long as the operations per element
 ENTITIES = 64  # cells or conditions in a block
 ROWS = 256  # treatments in a block
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``x @ weight.T + bias`` (..., outputs), like torch's function.
+class _ThreadState(threading.local):
+    """State of the calling thread."""
 
-    On a CPU, large products are split into blocks depending on their size alone, so
-    that the result does not depend on the number of threads, to the last bit.
+    allowed: int | None = None  # number of threads; None outside steady_threads
+    in_block: bool = False
+
+
+class _Shared:
+    """State shared by all threads inside :func:`steady_threads`; guarded by `lock`."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.n_inside = 0
+        self.setting = 1  # torch's, when the first thread entered
+        self.blas: Any = None  # restores its setting
+        self.pool: ThreadPoolExecutor | None = None
+
+    def enter(self) -> int:
+        """Return torch's setting of this thread; the first to enter limits BLAS."""
+        with self.lock:
+            setting = torch.get_num_threads()
+            if self.n_inside == 0:
+                self.setting = setting
+                _release_blas_limits()
+                self.blas = _libraries().limit(limits=1, user_api="blas")
+            elif setting == 1:  # a new thread inherits the current setting
+                setting = self.setting
+            self.n_inside += 1
+            torch.set_num_threads(1)
+            return setting
+
+    def leave(self, setting: int) -> None:
+        """Restore the calling thread's setting; the last to leave restores BLAS."""
+        with self.lock:
+            self.n_inside -= 1
+            if self.n_inside == 0:
+                if self.pool is not None:
+                    self.pool.shutdown()
+                    self.pool = None
+                _release_blas_limits()
+                self.blas.restore_original_limits()
+                _release_blas_limits()
+            torch.set_num_threads(setting)
+
+    def helpers(self) -> ThreadPoolExecutor:
+        """Return the pool of helper threads."""
+        with self.lock:
+            if self.pool is None:
+                n_helpers = min(max(self.setting, 2), _MOST_THREADS) - 1
+                self.pool = ThreadPoolExecutor(
+                    n_helpers,
+                    thread_name_prefix="sklearn_csg2a",
+                    initializer=torch.set_num_threads,
+                    initargs=(1,),
+                )
+            return self.pool
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Return the libraries of NumPy and SciPy; searching for them is slow."""
+    return ThreadpoolController()
+
+
+def _release_blas_limits() -> None:
+    """Let any thread change limits that another thread has set by threadpoolctl.
+
+    The last thread to leave :func:`steady_threads` need not be the first to enter.
     """
-    kind = x.device.type
-    n_blocks = count_blocks(x.numel() * len(weight))
-    if kind != "cpu" or torch.compiler.is_compiling() or n_blocks == 1:
-        return torch.nn.functional.linear(x, weight, bias)
-    if torch.is_autocast_enabled(kind):
-        low = torch.get_autocast_dtype(kind)
-        x, weight = x.to(low), weight.to(low)
-        bias = None if bias is None else bias.to(low)
-    product = _Linear.apply(x.flatten(0, -2), weight, bias)
-    return product.unflatten(0, x.shape[:-1])
+    for library in _libraries().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):  # not in older versions
+            library.clear_controlling_thread(force=True)
 
 
-class _Linear(torch.autograd.Function):
-    """``x @ weight.T + bias`` of x (rows, inputs)."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        (product,) = _multiply((x, weight.T), added=bias)
-        return product
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        of_x, of_weight, of_bias = ctx.needs_input_grad
-        factors = []
-        if of_x:
-            factors.append((gradient, weight))
-        if of_weight:
-            factors.append((gradient.T, x))
-        products = iter(_multiply(*factors))
-        return (
-            next(products) if of_x else None,
-            next(products) if of_weight else None,
-            gradient.sum(0) if of_bias else None,
-        )
+_thread_state = _ThreadState()
+_shared = _Shared()
 
 
-@torch.no_grad()
-def _multiply(
-    *factors: tuple[Tensor, Tensor], added: Tensor | None = None
-) -> list[Tensor]:
-    """Return ``left @ right + added`` of each pair, in blocks of its longer side."""
-    products, blocks = [], []
-    for left, right in factors:
-        products.append(left.new_empty(len(left), right.shape[1]))
-        blocks += _cut(left, right, added, products[-1])
-
-    def multiply(block: int) -> None:
-        left, right, bias, product = blocks[block]
-        if bias is None:
-            torch.mm(left, right, out=product)
-        else:
-            torch.addmm(bias, left, right, out=product)
-
-    map_blocks(multiply, len(blocks))
-    return products
+def _reset() -> None:
+    """Reset the state in a forked process, which has no other threads."""
+    global _thread_state, _shared
+    _thread_state, _shared = _ThreadState(), _Shared()
 
 
-def _cut(
-    left: Tensor, right: Tensor, bias: Tensor | None, product: Tensor
-) -> list[tuple[Tensor, Tensor, Tensor | None, Tensor]]:
-    """Split a product along its longer side; return factors and output of each part."""
-    n = count_blocks(left.numel() * right.shape[1])
-    if len(left) >= right.shape[1]:
-        lefts, products = left.tensor_split(n), product.tensor_split(n)
-        return [
-            (part, right, bias, out) for part, out in zip(lefts, products, strict=True)
-        ]
-    biases = n * (None,) if bias is None else bias.tensor_split(n)
-    rights, products = (matrix.tensor_split(n, dim=1) for matrix in (right, product))
-    return [(left, *parts) for parts in zip(rights, biases, products, strict=True)]
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset)
+
+
+@contextmanager
+def steady_threads() -> Iterator[None]:
+    """Compute on the calling thread, and blocks on up to torch's number of threads.
+
+    The settings of torch and BLAS are restored afterwards. Those of torch are per
+    thread, but new threads inherit the value that was set last in any thread, and those
+    of BLAS are per process; so threads that are inside at the same time share them.
+    """
+    if _thread_state.allowed is not None:
+        yield
+        return
+    shared = _shared
+    setting = shared.enter()
+    try:
+        _thread_state.allowed = setting
+        yield
+    finally:
+        _thread_state.allowed = None
+        shared.leave(setting)
+
+
+def count_blocks(n_multiplications: int) -> int:
+    """Return the number of blocks of a matrix product: 1, 2, 4 or 8.
+
+    An even number balances two threads, and a small one limits the cost: each split
+    slows a product down by up to a tenth.
+    """
+    n_blocks = 1
+    while n_blocks < _MOST_BLOCKS and n_multiplications >= n_blocks**3 * _BLOCK:
+        n_blocks *= 2
+    return n_blocks
+
+
+def map_blocks(function: Callable[[int], Result], n_blocks: int) -> list[Result]:
+    """Return ``function(0)`` to ``function(n_blocks - 1)``.
+
+    The calling thread processes block after block, and idle threads help; it never
+    waits for a helper that has not started. Blocks nested in a block are processed in
+    turn. `function` must not depend on the thread, except for torch's gradient mode,
+    which is passed on.
+    """
+    n_helpers = min(n_blocks, _thread_state.allowed or 1, _MOST_THREADS) - 1
+    if n_helpers < 1 or _thread_state.in_block:
+        return [function(k) for k in range(n_blocks)]
+    results: dict[int, Result] = {}
+    remaining = iter(range(n_blocks))
+    with_gradient = torch.is_grad_enabled()
+
+    def work() -> None:
+        _thread_state.in_block = True
+        try:
+            with torch.set_grad_enabled(with_gradient):
+                for k in remaining:
+                    results[k] = function(k)
+        finally:
+            _thread_state.in_block = False
+
+    pool = _shared.helpers()
+    helpers = [pool.submit(work) for _ in range(n_helpers)]
+    try:
+        work()
+    finally:
+        started = [helper for helper in helpers if not helper.cancel()]
+        for helper in started:
+            helper.exception()  # waits
+    for helper in started:
+        helper.result()
+    return [results[k] for k in range(n_blocks)]
 
 
 def apply_by_rows(

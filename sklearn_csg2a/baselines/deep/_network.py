@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sklearn_csg2a.nn.blocks import padded_blocks
+from sklearn_csg2a.nn.blocks import map_blocks, padded_blocks
 from sklearn_csg2a.nn.layers import Dense, dense
-from sklearn_csg2a.nn.threads import map_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

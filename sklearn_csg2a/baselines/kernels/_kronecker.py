@@ -14,7 +14,7 @@ from scipy import linalg
 from scipy.spatial.distance import cdist
 
 from sklearn_csg2a.baselines.kernels._products import multiply_rows
-from sklearn_csg2a.nn.threads import count_blocks, map_blocks
+from sklearn_csg2a.nn.blocks import count_blocks, map_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

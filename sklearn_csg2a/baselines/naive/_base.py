@@ -8,7 +8,7 @@ import numpy as np
 
 from sklearn_csg2a._utils.sklearn_compat import StrOptions, fit_context
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.nn.threads import steady_threads
+from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.treatments import Identifiers, read_identifiers, read_response
 from sklearn_csg2a.treatments._mixin import TreatmentRegressor
 

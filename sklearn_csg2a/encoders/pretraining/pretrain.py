@@ -14,7 +14,7 @@ from sklearn_csg2a.encoders.pretraining.training import (
     MaskedAtomTraining,
     PretrainingSettings,
 )
-from sklearn_csg2a.nn.threads import steady_threads
+from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.training.device import resolve_device
 
 if TYPE_CHECKING:

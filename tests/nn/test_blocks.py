@@ -23,10 +23,8 @@ from sklearn_csg2a.baselines.deep import _bert_layers
 from sklearn_csg2a.baselines.deep._bert_layers import BertLayer, BertLayers, Sequences
 from sklearn_csg2a.encoders import MATEncoder, MorganEncoder, PotencyEncoder
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
-from sklearn_csg2a.nn import threads
-from sklearn_csg2a.nn.blocks import apply_by_rows, linear
-from sklearn_csg2a.nn.layers import set_dropout_generator
-from sklearn_csg2a.nn.threads import map_blocks, steady_threads
+from sklearn_csg2a.nn.blocks import apply_by_rows, map_blocks, steady_threads
+from sklearn_csg2a.nn.layers import linear, set_dropout_generator
 
 N_GENES = 300  # so that small tensors are above what torch gives one thread
 SMILES = np.array(
@@ -52,7 +50,7 @@ MODELS = {
 @pytest.fixture(autouse=True)
 def _fine_blocks(monkeypatch):
     """Cut small products too."""
-    monkeypatch.setattr(threads, "_BLOCK", 2**12)
+    monkeypatch.setattr("sklearn_csg2a.nn.blocks._BLOCK", 2**12)
 
 
 @contextmanager
@@ -322,7 +320,7 @@ def test_pieces_of_sequences_have_the_dropout_of_all(n_layers, monkeypatch):
 FORK = """
 import os
 import numpy as np
-from sklearn_csg2a.nn.threads import map_blocks, steady_threads
+from sklearn_csg2a.nn.blocks import map_blocks, steady_threads
 with steady_threads():
     map_blocks(abs, 4)
     if os.fork() == 0:
