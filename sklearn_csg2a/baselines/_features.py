@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.choices import MissingGenes, OnInvalidSmiles, options
 from sklearn_csg2a._utils.sklearn_compat import StrOptions, fit_context
 from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
 from sklearn_csg2a.nn.blocks import steady_threads
@@ -102,8 +103,8 @@ class FeatureRegressor(TreatmentRegressor):
         "expression": [pd.DataFrame, None],
         "compound_encoder": "no_validation",
         "columns": [dict, None],
-        "missing_genes": [StrOptions({"error", "zero"})],
-        "on_invalid_smiles": [StrOptions({"raise", "nan"})],
+        "missing_genes": [StrOptions(options(MissingGenes))],
+        "on_invalid_smiles": [StrOptions(options(OnInvalidSmiles))],
     }
 
     compound_encoder: Any

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 
+from sklearn_csg2a._utils.choices import CompoundEncoder, MissingGenes, OnInvalidSmiles
 from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import Interval, RealNotInt, StrOptions
@@ -196,15 +197,15 @@ class RandomForestResponse(_TreeResponse):
         self,
         *,
         expression: pd.DataFrame | None = None,
-        compound_encoder: Any = "morgan",
+        compound_encoder: CompoundEncoder = "morgan",
         n_estimators: int = 100,
         max_depth: int | None = None,
         min_samples_leaf: int = 1,
-        max_features: float | str | None = 0.1,
+        max_features: float | Literal["sqrt", "log2"] | None = 0.1,
         max_samples: float | None = 0.5,
         columns: Mapping[str, str] | None = None,
-        missing_genes: str = "error",
-        on_invalid_smiles: str = "raise",
+        missing_genes: MissingGenes = "error",
+        on_invalid_smiles: OnInvalidSmiles = "raise",
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -329,7 +330,7 @@ class GradientBoostingResponse(_TreeResponse):
         self,
         *,
         expression: pd.DataFrame | None = None,
-        compound_encoder: Any = "morgan",
+        compound_encoder: CompoundEncoder = "morgan",
         max_iter: int = 200,
         learning_rate: float = 0.1,
         max_leaf_nodes: int | None = 31,
@@ -337,10 +338,10 @@ class GradientBoostingResponse(_TreeResponse):
         max_features: float = 1.0,
         l2_regularization: float = 0.0,
         columns: Mapping[str, str] | None = None,
-        missing_genes: str = "error",
-        on_invalid_smiles: str = "raise",
+        missing_genes: MissingGenes = "error",
+        on_invalid_smiles: OnInvalidSmiles = "raise",
         random_state: int | np.random.RandomState | None = None,
-        library: str = "scikit-learn",
+        library: Literal["scikit-learn", "lightgbm"] = "scikit-learn",
         n_jobs: int | None = None,
     ) -> None:
         self.expression = expression

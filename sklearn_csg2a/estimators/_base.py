@@ -7,12 +7,19 @@ import os
 from abc import abstractmethod
 from functools import partial
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 
+from sklearn_csg2a._utils.choices import (
+    AttentionForm,
+    MissingGenes,
+    OnInvalidSmiles,
+    Precision,
+    options,
+)
 from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import (
     HasMethods,
@@ -80,7 +87,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         "compound_encoder": "no_validation",
         "train_encoder": ["boolean"],
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
-        "attention": [StrOptions({"paper", "gated", "released", "off"})],
+        "attention": [StrOptions(options(AttentionForm))],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "gene_dropout": [Interval(Real, 0, 1, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
@@ -96,13 +103,13 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
             Interval(Real, 0, 1, closed="neither"),
             HasMethods(["split", "get_n_splits"]),
         ],
-        "missing_genes": [StrOptions({"error", "zero"})],
-        "on_invalid_smiles": [StrOptions({"raise", "nan"})],
+        "missing_genes": [StrOptions(options(MissingGenes))],
+        "on_invalid_smiles": [StrOptions(options(OnInvalidSmiles))],
         "default_dose": [Interval(Real, 0, None, closed="left")],
         "default_time": [Interval(Real, 0, None, closed="left")],
         "columns": [dict, None],
         "device": [str, torch.device],
-        "precision": [StrOptions({"float32", "bf16"})],
+        "precision": [StrOptions(options(Precision))],
         "compile": ["boolean"],
         "warm_start": ["boolean"],
         "callbacks": [list, None],
@@ -343,7 +350,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         return self._tensors(treatments, self._encode(treatments), network, device)
 
     def attention_maps(
-        self, X: Any, aggregate: str | None = "mean", by: str | None = None
+        self, X: Any, aggregate: Literal["mean"] | None = "mean", by: str | None = None
     ) -> Any:
         """Build the gene-gene attention of treatments.
 

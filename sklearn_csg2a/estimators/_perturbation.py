@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_csg2a._utils.choices import (
+    AttentionForm,
+    CompoundEncoder,
+    MissingGenes,
+    OnInvalidSmiles,
+    Precision,
+)
 from sklearn_csg2a.estimators._base import BaseCSG2A
 from sklearn_csg2a.estimators._networks import (
     build_csg2a,
@@ -189,26 +196,26 @@ class PerturbationRegressor(BaseCSG2A):
         *,
         expression: pd.DataFrame | None = None,
         interactome: Any = None,
-        compound_encoder: Any = "auto",
+        compound_encoder: CompoundEncoder = "auto",
         train_encoder: bool = False,
-        attention: str = "paper",
+        attention: AttentionForm = "paper",
         hidden_dim: int = 64,
         dropout: float = 0.1,
         gene_dropout: float = 0.0,
         max_epochs: int = 100,
-        batch_size: int | str = "auto",
+        batch_size: int | Literal["auto"] = "auto",
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-4,
         early_stopping: bool = True,
         patience: int = 20,
         validation: Any = 0.1,
-        missing_genes: str = "error",
-        on_invalid_smiles: str = "raise",
+        missing_genes: MissingGenes = "error",
+        on_invalid_smiles: OnInvalidSmiles = "raise",
         default_dose: float = 10.0,
         default_time: float = 72.0,
         columns: dict[str, str] | None = None,
         device: str = "auto",
-        precision: str = "float32",
+        precision: Precision = "float32",
         compile: bool = False,  # noqa: A002 (torch's name)
         warm_start: bool = False,
         callbacks: list[Any] | None = None,

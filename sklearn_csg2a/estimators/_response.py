@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_csg2a._utils.choices import (
+    AttentionForm,
+    CompoundEncoder,
+    MissingGenes,
+    OnInvalidSmiles,
+    Precision,
+)
 from sklearn_csg2a._utils.sklearn_compat import Interval, StrOptions
 from sklearn_csg2a.estimators._base import BaseCSG2A
 from sklearn_csg2a.estimators._networks import response_config, response_from_state
@@ -240,31 +247,31 @@ class DrugResponseRegressor(BaseCSG2A):
         expression: pd.DataFrame | None = None,
         pretrained: Any = None,
         freeze: bool = True,
-        new_genes: str = "drop",
+        new_genes: Literal["drop", "add"] = "drop",
         expression_scaler: Any = None,
         head_hidden: tuple[int, ...] = (512, 64),
         bilinear_dim: int = 0,
         interactome: Any = None,
-        compound_encoder: Any = "auto",
+        compound_encoder: CompoundEncoder = "auto",
         train_encoder: bool = False,
-        attention: str = "gated",
+        attention: AttentionForm = "gated",
         hidden_dim: int = 64,
         dropout: float = 0.1,
         gene_dropout: float = 0.0,
         max_epochs: int = 100,
-        batch_size: int | str = "auto",
+        batch_size: int | Literal["auto"] = "auto",
         learning_rate: float = 3e-4,
         weight_decay: float = 1e-4,
         early_stopping: bool = True,
         patience: int = 20,
         validation: Any = 0.1,
-        missing_genes: str = "error",
-        on_invalid_smiles: str = "raise",
+        missing_genes: MissingGenes = "error",
+        on_invalid_smiles: OnInvalidSmiles = "raise",
         default_dose: float = 10.0,
         default_time: float = 72.0,
         columns: dict[str, str] | None = None,
         device: str = "auto",
-        precision: str = "float32",
+        precision: Precision = "float32",
         compile: bool = False,  # noqa: A002 (torch's name)
         warm_start: bool = False,
         callbacks: list[Any] | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics._check import check_pair
 from sklearn_csg2a.metrics._measures import RELATIVE_NOISE, pearson
 
-METHODS = ("pearson", "spearman")
+Correlation = Literal["pearson", "spearman"]
 
 
 class WithinGroupCorrelation(NamedTuple):
@@ -38,7 +38,7 @@ def within_group_correlation(
     y_pred: Any,
     groups: Any,
     *,
-    method: str = "pearson",
+    method: Correlation = "pearson",
     min_rows: int = 3,
 ) -> WithinGroupCorrelation:
     """Compute the mean over groups of the correlation within the group.
@@ -80,8 +80,8 @@ def within_group_correlation(
     (0.5, 2)
     """
     true, pred = check_pair(y_true, y_pred)
-    if method not in METHODS:
-        msg = f"method must be one of {METHODS}; got {method!r}."
+    if method not in get_args(Correlation):
+        msg = f"method must be one of {get_args(Correlation)}; got {method!r}."
         raise InputError(msg)
     if min_rows < 2:
         msg = f"min_rows must be at least 2; got {min_rows!r}."

@@ -26,7 +26,7 @@ from typing import Any
 
 from sklearn.metrics import make_scorer
 
-from sklearn_csg2a.metrics._grouped import within_group_correlation
+from sklearn_csg2a.metrics._grouped import Correlation, within_group_correlation
 from sklearn_csg2a.metrics._measures import (
     pearson,
     profile_correlation,
@@ -46,7 +46,7 @@ class WithinGroupScorer:
     """Scorer returned by `within_group_scorer`, where it is documented."""
 
     column: str
-    method: str = "pearson"
+    method: Correlation = "pearson"
     min_rows: int = 3
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
@@ -64,7 +64,7 @@ class WithinGroupScorer:
 
 
 def within_group_scorer(
-    column: str, *, method: str = "pearson", min_rows: int = 3
+    column: str, *, method: Correlation = "pearson", min_rows: int = 3
 ) -> WithinGroupScorer:
     """Make a scorer of the mean correlation within the groups of a column of X.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ def audit_split(
     train: Any,
     test: Any,
     *,
-    scheme: str,
+    scheme: Literal["mixed", "cell", "drug", "disjoint", "tissue", "cluster"],
     pretraining: Any = None,
     strict: bool = False,
     groups: Any = None,

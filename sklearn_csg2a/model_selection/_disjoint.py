@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-DESIGNS = ("diagonal", "grid")
+Design = Literal["diagonal", "grid"]
 
 
 class DisjointKFold(BaseIdKFold):
@@ -77,13 +77,13 @@ class DisjointKFold(BaseIdKFold):
         *,
         cell: str = "cell_line",
         drug: str = "smiles",
-        design: str = "diagonal",
+        design: Design = "diagonal",
         shuffle: bool = True,
         random_state: Any = 0,
     ) -> None:
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
-        if design not in DESIGNS:
-            msg = f"design must be one of {DESIGNS}; got {design!r}."
+        if design not in get_args(Design):
+            msg = f"design must be one of {get_args(Design)}; got {design!r}."
             raise InputError(msg)
         self.cell = cell
         self.drug = drug

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SCHEMES = ("mixed", "cell", "drug", "disjoint")
+Scheme = Literal["mixed", "cell", "drug", "disjoint"]
 PARTS = ("training", "validation", "test")
 OWNER = "train_valid_test_split"
 
 
 def train_valid_test_split(
     X: Any,
-    scheme: str = "mixed",
+    scheme: Scheme = "mixed",
     sizes: Sequence[float] = (0.8, 0.1, 0.1),
     random_state: int | np.random.RandomState | None = None,
     *,
@@ -91,8 +91,8 @@ def train_valid_test_split(
     ([2, 3, 6, 7, 8, 9], [0, 1], [4, 5])
     """
     shares = _check_sizes(sizes)
-    if scheme not in SCHEMES:
-        msg = f"scheme must be one of {SCHEMES}; got {scheme!r}."
+    if scheme not in get_args(Scheme):
+        msg = f"scheme must be one of {get_args(Scheme)}; got {scheme!r}."
         raise InputError(msg)
     check_consistent_length(X, groups)
     rng = private_random_state(random_state)

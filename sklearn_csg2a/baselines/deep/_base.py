@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 
+from sklearn_csg2a._utils.choices import (
+    Batching,
+    MissingGenes,
+    OnInvalidSmiles,
+    Precision,
+    options,
+)
 from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import (
     HasMethods,
@@ -60,7 +67,7 @@ class DeepResponse(NetworkState, TreatmentRegressor):
             Interval(Integral, 2, None, closed="left"),
             StrOptions({"auto"}),
         ],
-        "batching": [StrOptions({"rows", "blocks"})],
+        "batching": [StrOptions(options(Batching))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -70,10 +77,10 @@ class DeepResponse(NetworkState, TreatmentRegressor):
             HasMethods(["split", "get_n_splits"]),
         ],
         "columns": [dict, None],
-        "missing_genes": [StrOptions({"error", "zero"})],
-        "on_invalid_smiles": [StrOptions({"raise", "nan"})],
+        "missing_genes": [StrOptions(options(MissingGenes))],
+        "on_invalid_smiles": [StrOptions(options(OnInvalidSmiles))],
         "device": [str, torch.device],
-        "precision": [StrOptions({"float32", "bf16"})],
+        "precision": [StrOptions(options(Precision))],
         "callbacks": [list, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -82,15 +89,15 @@ class DeepResponse(NetworkState, TreatmentRegressor):
     _largest_batch_size: ClassVar[int]
 
     max_epochs: int
-    batch_size: int | str
-    batching: str
+    batch_size: int | Literal["auto"]
+    batching: Batching
     learning_rate: float
     weight_decay: float
     early_stopping: bool
     patience: int
     validation: Any
     device: str | torch.device
-    precision: str
+    precision: Precision
     callbacks: list[Any] | None
     random_state: int | np.random.RandomState | None
     verbose: int

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from sklearn_csg2a._utils.choices import (
+    Batching,
+    MissingGenes,
+    OnInvalidSmiles,
+    Precision,
+)
 from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines.deep._base import DeepResponse
 from sklearn_csg2a.baselines.deeptta.network import DeepTTANetwork
@@ -162,18 +168,18 @@ class DeepTTA(DeepResponse):
         n_layers: int = 8,
         dropout: float = 0.1,
         max_epochs: int = 100,
-        batch_size: int | str = "auto",
-        batching: str = "rows",
+        batch_size: int | Literal["auto"] = "auto",
+        batching: Batching = "rows",
         learning_rate: float = 1e-4,
         weight_decay: float = 0.0,
         early_stopping: bool = True,
         patience: int = 20,
         validation: Any = 0.1,
         columns: Mapping[str, str] | None = None,
-        missing_genes: str = "error",
-        on_invalid_smiles: str = "raise",
+        missing_genes: MissingGenes = "error",
+        on_invalid_smiles: OnInvalidSmiles = "raise",
         device: str = "auto",
-        precision: str = "float32",
+        precision: Precision = "float32",
         callbacks: list[Any] | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from sklearn_csg2a._utils.choices import (
+    Batching,
+    GraphConvolution,
+    MissingGenes,
+    OnInvalidSmiles,
+    Precision,
+    options,
+)
 from sklearn_csg2a._utils.sklearn_compat import Interval, StrOptions
 from sklearn_csg2a.baselines.deep._base import DeepResponse
 from sklearn_csg2a.baselines.graphdrp.network import GraphDRPNetwork
@@ -137,7 +145,7 @@ class GraphDRP(DeepResponse):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **DeepResponse._parameter_constraints,
-        "conv": [StrOptions({"gin", "gcn", "gat", "gat_gcn"})],
+        "conv": [StrOptions(options(GraphConvolution))],
         "target_transform": [StrOptions({"sigmoid0.1", "none"})],
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
@@ -148,22 +156,22 @@ class GraphDRP(DeepResponse):
         self,
         *,
         expression: pd.DataFrame | None = None,
-        conv: str = "gin",
-        target_transform: str = "sigmoid0.1",
+        conv: GraphConvolution = "gin",
+        target_transform: Literal["sigmoid0.1", "none"] = "sigmoid0.1",
         dropout: float = 0.5,
         max_epochs: int = 300,
-        batch_size: int | str = "auto",
-        batching: str = "rows",
+        batch_size: int | Literal["auto"] = "auto",
+        batching: Batching = "rows",
         learning_rate: float = 1e-4,
         weight_decay: float = 0.0,
         early_stopping: bool = True,
         patience: int = 20,
         validation: Any = 0.1,
         columns: Mapping[str, str] | None = None,
-        missing_genes: str = "error",
-        on_invalid_smiles: str = "raise",
+        missing_genes: MissingGenes = "error",
+        on_invalid_smiles: OnInvalidSmiles = "raise",
         device: str = "auto",
-        precision: str = "float32",
+        precision: Precision = "float32",
         callbacks: list[Any] | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,

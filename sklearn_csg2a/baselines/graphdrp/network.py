@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sklearn_csg2a._utils.choices import GraphConvolution
 from sklearn_csg2a.baselines.deep._graph_layers import (
     GATLayer,
     GCNLayer,
@@ -53,7 +54,7 @@ class GraphDRPNetwork(ConcatenationNetwork):
         *,
         n_genes: int,
         n_atom_features: int,
-        conv: str,
+        conv: GraphConvolution,
         dropout: float,
         squash: bool,
     ) -> None:

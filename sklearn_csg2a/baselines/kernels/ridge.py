@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_csg2a._utils.choices import CompoundEncoder, MissingGenes, OnInvalidSmiles
 from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import HasMethods, Interval, StrOptions
 from sklearn_csg2a.baselines._features import FeatureRegressor
@@ -159,8 +160,8 @@ class PairwiseKernelRidge(PairKernelRegressor):
         self,
         *,
         expression: pd.DataFrame | None = None,
-        compound_encoder: Any = "morgan",
-        cell_kernel: str = "rbf",
+        compound_encoder: CompoundEncoder = "morgan",
+        cell_kernel: Literal["rbf", "linear"] = "rbf",
         gamma: float = 1.0,
         compound_weight: float = 1.0,
         cell_weight: float = 1.0,
@@ -169,8 +170,8 @@ class PairwiseKernelRidge(PairKernelRegressor):
         tol: float = 1e-6,
         max_iter: int = 1000,
         columns: Mapping[str, str] | None = None,
-        missing_genes: str = "error",
-        on_invalid_smiles: str = "raise",
+        missing_genes: MissingGenes = "error",
+        on_invalid_smiles: OnInvalidSmiles = "raise",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.expression = expression

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_csg2a._utils.choices import CompoundEncoder, MissingGenes, OnInvalidSmiles
 from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines._features import FeatureRegressor
 from sklearn_csg2a.baselines.kernels._kronecker import rbf_kernel
@@ -121,15 +122,15 @@ class SVMResponse(PairKernelRegressor):
         self,
         *,
         expression: pd.DataFrame | None = None,
-        compound_encoder: Any = "morgan",
+        compound_encoder: CompoundEncoder = "morgan",
         C: float = 3.0,
         epsilon: float = 0.1,
         gamma: float = 0.3,
         tol: float = 1e-4,
         max_iter: int = 200,
         columns: Mapping[str, str] | None = None,
-        missing_genes: str = "error",
-        on_invalid_smiles: str = "raise",
+        missing_genes: MissingGenes = "error",
+        on_invalid_smiles: OnInvalidSmiles = "raise",
     ) -> None:
         self.expression = expression
         self.compound_encoder = compound_encoder

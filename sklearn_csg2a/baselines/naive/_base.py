@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from sklearn_csg2a._utils.choices import OnInvalidSmiles, options
 from sklearn_csg2a._utils.sklearn_compat import StrOptions, fit_context
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn.blocks import steady_threads
@@ -23,7 +24,7 @@ __all__ = ["SHARED_CONSTRAINTS", "NaiveRegressor"]
 
 SHARED_CONSTRAINTS: dict[str, list] = {
     "columns": [dict, None],
-    "on_invalid_smiles": [StrOptions({"raise", "nan"})],
+    "on_invalid_smiles": [StrOptions(options(OnInvalidSmiles))],
 }
 
 
@@ -37,7 +38,7 @@ class NaiveRegressor(TreatmentRegressor):
         self,
         *,
         columns: Mapping[str, str] | None = None,
-        on_invalid_smiles: str = "raise",
+        on_invalid_smiles: OnInvalidSmiles = "raise",
     ) -> None:
         self.columns = columns
         self.on_invalid_smiles = on_invalid_smiles

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from sklearn_csg2a._utils.choices import OnInvalidSmiles
 from sklearn_csg2a._utils.random import private_random_state
 from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines.naive._levels import code_levels
@@ -135,7 +136,7 @@ class LatentFactors(MeanEffects):
         max_iter: int = 30,
         tol: float = 1e-3,
         columns: Mapping[str, str] | None = None,
-        on_invalid_smiles: str = "raise",
+        on_invalid_smiles: OnInvalidSmiles = "raise",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(

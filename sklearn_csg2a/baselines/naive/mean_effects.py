@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy import linalg
 
+from sklearn_csg2a._utils.choices import OnInvalidSmiles
 from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines.naive._base import SHARED_CONSTRAINTS, NaiveRegressor
 from sklearn_csg2a.baselines.naive._levels import code_levels, find_levels, indicator
@@ -68,7 +69,7 @@ class MeanEffects(NaiveRegressor):
         *,
         shrinkage: float = 1.0,
         columns: Mapping[str, str] | None = None,
-        on_invalid_smiles: str = "raise",
+        on_invalid_smiles: OnInvalidSmiles = "raise",
     ) -> None:
         super().__init__(columns=columns, on_invalid_smiles=on_invalid_smiles)
         self.shrinkage = shrinkage

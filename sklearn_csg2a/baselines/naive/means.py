@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from sklearn_csg2a._utils.choices import OnInvalidSmiles
 from sklearn_csg2a.baselines.naive._base import SHARED_CONSTRAINTS, NaiveRegressor
 from sklearn_csg2a.baselines.naive._levels import code_levels, find_levels, level_means
 from sklearn_csg2a.treatments import Identifiers, read_column
@@ -167,7 +168,7 @@ class TissueMean(NaiveRegressor):
         *,
         tissue: str = "tissue",
         columns: Mapping[str, str] | None = None,
-        on_invalid_smiles: str = "raise",
+        on_invalid_smiles: OnInvalidSmiles = "raise",
     ) -> None:
         super().__init__(columns=columns, on_invalid_smiles=on_invalid_smiles)
         self.tissue = tissue

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -39,8 +40,8 @@ def pair_with_controls(
     batch: str | Sequence[str] = "plate",
     control: Choice = ("pert_type", "ctl_vehicle"),
     treated: Choice | None = None,
-    how: str = "mean",
-    replicates: str = "each",
+    how: Literal["mean", "sample"] = "mean",
+    replicates: Literal["each", "mean"] = "each",
     min_replicates: int = 1,
     min_controls: int = 1,
     compounds: CompoundTable | None = None,

@@ -6,6 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -63,8 +64,10 @@ def read_gdsc_fitted(
     path: str | os.PathLike[str],
     *,
     compounds: CompoundTable | None = None,
-    cell_line: str = "SANGER_MODEL_ID",
-    drug: str = "DRUG_NAME",
+    cell_line: Literal[
+        "SANGER_MODEL_ID", "CELL_LINE_NAME", "COSMIC_ID"
+    ] = "SANGER_MODEL_ID",
+    drug: Literal["DRUG_NAME", "DRUG_ID"] = "DRUG_NAME",
 ) -> Bunch:
     r"""Read ln IC50 from a sheet of fitted dose responses of GDSC.
 
@@ -130,15 +133,15 @@ def read_gdsc_fitted(
     0     SIDM1    CCO  Ethanol
     """
     sheet = _read_sheet(path)
-    cell_line = _choose_column("cell_line", cell_line, _CELL_IDS, sheet, path)
-    drug = _choose_column("drug", drug, _DRUG_IDS, sheet, path)
-    cells, drugs = (_read_ids(sheet[column]) for column in (cell_line, drug))
+    cell_id = _choose_column("cell_line", cell_line, _CELL_IDS, sheet, path)
+    drug_id = _choose_column("drug", drug, _DRUG_IDS, sheet, path)
+    cells, drugs = (_read_ids(sheet[column]) for column in (cell_id, drug_id))
     numbers = _read_numbers(sheet, path)
     y = numbers["LN_IC50"]
     left_out = pd.DataFrame({"reason": None, "name": name_rows(sheet.index)})
     X = pd.DataFrame({"cell_line": cells})
     if compounds is not None:
-        _check_numbered(drugs, drug, compounds, path)
+        _check_numbered(drugs, drug_id, compounds, path)
         found = find_smiles(drugs, compounds)
         X["smiles"] = found["smiles"]
         named = found["problem"].notna() & drugs.notna()

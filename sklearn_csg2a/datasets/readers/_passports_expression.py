@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
@@ -45,7 +46,7 @@ _MAX_ROWS_ABOVE = 20
 def read_passports_expression(
     path: str | os.PathLike[str],
     *,
-    genes: str = "symbol",
+    genes: Literal["symbol", "gene_id", "ensembl_gene_id"] = "symbol",
     value: str | None = None,
     data_source: str | None = None,
     duplicates: Join = "error",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Literal
 
 import pandas as pd
 
@@ -26,10 +27,15 @@ GENE_SETS = {
 }
 
 
+GeneSets = Literal[
+    "hallmark", "pid", "reactome", "wikipathways_2020", "wikipathways_2023"
+]
+
+
 def load_interactome(
     *,
     data_home: str | os.PathLike[str] | None = None,
-    version: str = "v12",
+    version: Literal["v12", "v11_census"] = "v12",
     genes: Iterable[str] | None = None,
 ) -> pd.DataFrame:
     """Load protein-protein interactions of STRING with a score above 900.
@@ -84,7 +90,7 @@ def load_interactome(
 
 
 def load_gene_sets(
-    name: str, *, data_home: str | os.PathLike[str] | None = None
+    name: GeneSets, *, data_home: str | os.PathLike[str] | None = None
 ) -> dict[str, list[str]]:
     """Load a collection of gene sets.
 

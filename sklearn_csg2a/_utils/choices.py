@@ -1,0 +1,46 @@
+"""Types of parameters that take one of a few words.
+
+Editors complete them, and `StrOptions(options(...))` checks them when a model is
+fitted, so that each list of words is written once.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol, get_args
+
+__all__ = [
+    "AttentionForm",
+    "Batching",
+    "CompoundEncoder",
+    "CompoundTransformer",
+    "GraphConvolution",
+    "MissingGenes",
+    "OnInvalidSmiles",
+    "Precision",
+    "options",
+]
+
+AttentionForm = Literal["paper", "gated", "released", "off"]
+Batching = Literal["rows", "blocks"]
+GraphConvolution = Literal["gin", "gcn", "gat", "gat_gcn"]
+MissingGenes = Literal["error", "zero"]
+OnInvalidSmiles = Literal["raise", "nan"]
+Precision = Literal["float32", "bf16"]
+
+
+class CompoundTransformer(Protocol):
+    """A transformer from a list of SMILES to a 2-D array."""
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Learn from SMILES."""
+
+    def transform(self, X: Any) -> Any:
+        """Return one row for each SMILES."""
+
+
+CompoundEncoder = Literal["auto", "morgan", "mat"] | CompoundTransformer
+
+
+def options(choice: Any) -> set[str]:
+    """Return the words of a `Literal`."""
+    return set(get_args(choice))
