@@ -106,10 +106,11 @@ class RandomForestResponse(_TreeResponse):
     Parameters
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
-        Basal expression; index cell ids, columns gene symbols. None: X carries one
-        column per gene.
+        Basal expression, with cell ids as index and gene symbols as columns. Rows of X
+        are looked up in it by ``cell_line``. None: X has one column per gene.
     compound_encoder : {"auto", "morgan", "mat"} or transformer, default="morgan"
-        From a list of SMILES to a 2-D array.
+        Turns a list of SMILES into a 2-D array. "morgan" and "auto" are Morgan
+        fingerprints, "mat" is the pretrained Molecule Attention Transformer.
     n_estimators : int, default=100
         Number of trees.
     max_depth : int, default=None
@@ -123,9 +124,11 @@ class RandomForestResponse(_TreeResponse):
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     missing_genes : {"error", "zero"}, default="error"
-        What to do where X lacks genes of the model.
+        What to do if X lacks genes of the model: raise an error, or set them to 0,
+        which is the population median of robust z-scores.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
-        "nan" makes predict give NaN in rows whose SMILES is invalid.
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
     random_state : int, RandomState instance or None, default=None
         Decides the rows and columns that each tree sees.
     n_jobs : int, default=None
@@ -134,15 +137,15 @@ class RandomForestResponse(_TreeResponse):
     Attributes
     ----------
     genes_ : ndarray of shape (n_genes,)
-        Genes of the model.
+        Genes of the model, in its order.
     encoder_ : transformer or None
-        The fitted compound encoder.
+        The fitted compound encoder; None without compounds.
     trees_ : sklearn.ensemble.RandomForestRegressor
         The forest, on the distinct columns of genes and fingerprint.
     n_features_in_ : int
-        Number of columns of X in fit.
+        Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of X in fit, if all are strings.
+        Names of the columns of X in `fit`, if all are strings.
 
     See Also
     --------
@@ -243,10 +246,11 @@ class GradientBoostingResponse(_TreeResponse):
     Parameters
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
-        Basal expression; index cell ids, columns gene symbols. None: X carries one
-        column per gene.
+        Basal expression, with cell ids as index and gene symbols as columns. Rows of X
+        are looked up in it by ``cell_line``. None: X has one column per gene.
     compound_encoder : {"auto", "morgan", "mat"} or transformer, default="morgan"
-        From a list of SMILES to a 2-D array.
+        Turns a list of SMILES into a 2-D array. "morgan" and "auto" are Morgan
+        fingerprints, "mat" is the pretrained Molecule Attention Transformer.
     max_iter : int, default=200
         Number of trees.
     learning_rate : float, default=0.1
@@ -262,9 +266,11 @@ class GradientBoostingResponse(_TreeResponse):
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     missing_genes : {"error", "zero"}, default="error"
-        What to do where X lacks genes of the model.
+        What to do if X lacks genes of the model: raise an error, or set them to 0,
+        which is the population median of robust z-scores.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
-        "nan" makes predict give NaN in rows whose SMILES is invalid.
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
     random_state : int, RandomState instance or None, default=None
         Decides the columns that a split looks at, if not all.
     library : {"scikit-learn", "lightgbm"}, default="scikit-learn"
@@ -280,18 +286,18 @@ class GradientBoostingResponse(_TreeResponse):
     Attributes
     ----------
     genes_ : ndarray of shape (n_genes,)
-        Genes of the model.
+        Genes of the model, in its order.
     encoder_ : transformer or None
-        The fitted compound encoder.
+        The fitted compound encoder; None without compounds.
     trees_ : HistGradientBoostingRegressor or LGBMRegressor
         The trees of scikit-learn or LightGBM, on the distinct columns of genes and
         fingerprint.
     n_iter_ : int
         Number of trees.
     n_features_in_ : int
-        Number of columns of X in fit.
+        Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of X in fit, if all are strings.
+        Names of the columns of X in `fit`, if all are strings.
 
     See Also
     --------

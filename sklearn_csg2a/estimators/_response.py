@@ -56,8 +56,8 @@ class DrugResponseRegressor(BaseCSG2A):
     Parameters
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
-        Basal expression; index cell ids, columns gene symbols. Rows of X are looked
-        up in it by ``cell_line``. None: X carries one column per gene.
+        Basal expression, with cell ids as index and gene symbols as columns. Rows of X
+        are looked up in it by ``cell_line``. None: X has one column per gene.
     pretrained : FrozenEstimator, path or None, default=None
         A fitted :class:`PerturbationRegressor` inside
         `sklearn.frozen.FrozenEstimator`, or the path of one saved by `save_model`.
@@ -86,103 +86,109 @@ class DrugResponseRegressor(BaseCSG2A):
         Width of a bilinear term of basal expression and condition in the head; 0 as
         published. About 64, with `gene_dropout`, helps with new cell lines.
     interactome : DataFrame, array, sparse array or None, default=None
-        Edges (columns source, target and optionally score between 0 and 1), or a
-        symmetric (n_genes, n_genes) adjacency in gene order. None: self loops only.
+        Edges (columns source and target), or a symmetric (n_genes, n_genes) adjacency
+        matrix in gene order. None: self-loops only. An optional column score holds
+        weights between 0 and 1.
     compound_encoder : {"auto", "morgan", "mat"} or transformer, default="auto"
-        From a list of SMILES to a 2-D array. "auto" is the Morgan fingerprint.
+        Turns a list of SMILES into a 2-D array. "morgan" and "auto" are Morgan
+        fingerprints, "mat" is the pretrained Molecule Attention Transformer.
     train_encoder : bool, default=False
-        Train the network of a `MATEncoder` along with the rest, as
-        :class:`PerturbationRegressor` does. With `pretrained` it is that model's
-        encoder, and needs ``freeze=False``.
+        Train the network of a `MATEncoder` along with the rest. `compound_encoder` is
+        as in :class:`PerturbationRegressor`; with `pretrained`, the encoder of that
+        model is trained, which needs ``freeze=False``.
     attention : {"paper", "gated", "released", "off"}, default="gated"
-        How the attention acts: the matrix-vector product of the paper, the same
-        beside a path around it, the row sums of the published code, or not at all.
-        The README shows what was measured with each.
+        How the attention is applied: "paper", as the matrix-vector product of the
+        paper; "gated", the same with a learned skip connection; "released", as the row
+        sums of the published code; "off", not at all. The README shows what was
+        measured with each.
     hidden_dim : int, default=64
-        Width of a gene's query vector.
+        Width of the query vector of a gene.
     dropout : float, default=0.1
         Probability that a hidden value is zeroed in training.
     gene_dropout : float, default=0.0
         Probability that a gene of a cell is hidden in training. About 0.5 keeps the
         network from memorising cell lines, which helps with new ones.
     max_epochs : int, default=100
-        Maximum number of epochs; the learning rate falls along half a cosine.
+        Maximum number of epochs; over them the learning rate falls along half a cosine
+        to a hundredth of its initial value.
     batch_size : int or "auto", default="auto"
-        Treatments per step. "auto" takes about 100 steps an epoch, between 32 and
-        512 treatments each.
+        Number of rows per training step. "auto" makes about 100 steps per epoch, with
+        32 to 512 rows each.
     learning_rate : float, default=3e-4
         First learning rate of AdamW.
     weight_decay : float, default=1e-4
         Weight decay of AdamW.
     early_stopping : bool, default=True
-        Hold out treatments, keep the weights of the best epoch on them, and stop
-        after `patience` epochs without a better one. With one or two hundred
-        compounds to learn from, a few epochs without it may do better: what is held
-        out is missed, and too little to judge an epoch by.
+        Hold out rows, keep the weights of the epoch with the smallest error on them,
+        and stop after `patience` epochs without improvement. With only one or two
+        hundred compounds, a few epochs without early stopping may do better: the
+        held-out rows are missing in training, and are too few to tell which epoch is
+        best.
     patience : int, default=20
-        Epochs without improvement before training stops.
+        Number of epochs without improvement after which training stops.
     validation : float or splitter, default=0.1
-        The fraction of treatments held out at random, or a splitter whose first
-        split is used: with `DrugBlindKFold` the best epoch is judged on unseen
-        compounds. A fraction holds out all rows of a pair of cell and compound, of any
-        dose and time, or none of them; too few rows leave nothing held out. A splitter
-        that shuffles with ``random_state=None``, of this package or of scikit-learn,
-        follows `random_state`; any other seed is its own (splitters of this package
+        Fraction of rows held out at random, keeping the rows of a pair of cell and
+        compound together, or a splitter whose first split is used. A splitter that
+        shuffles with ``random_state=None`` follows `random_state`. With
+        `DrugBlindKFold` the best epoch is judged on unseen compounds. All doses and
+        times of a cell and compound are one pair. If there are too few rows, none are
+        held out. A splitter with a seed of its own keeps it (splitters of this package
         have 0 by default).
     missing_genes : {"error", "zero"}, default="error"
-        What to do where X lacks genes of the model; zero is the population median
-        in robust-z space.
+        What to do if X lacks genes of the model: raise an error, or set them to 0,
+        which is the population median of robust z-scores.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
-        What predict does with SMILES that cannot be read; fit always raises.
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
     default_dose : float, default=10.0
-        Dose in uM where X has no column ``dose``.
+        Dose in uM if X has no column ``dose``.
     default_time : float, default=72.0
-        Time in hours where X has no column ``time``.
+        Time in hours if X has no column ``time``.
     columns : dict of str to str, default=None
-        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
-        Dose and time under another name must be there in fit and may be absent in
-        predict; the cell line may be absent wherever X has gene columns.
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``. Dose
+        and time under another name must be present in `fit` and may be absent in
+        `predict`; the cell line may be absent if X has gene columns.
     device : str, default="auto"
-        "auto" takes CUDA where there is one. "accelerate" takes the device that
-        `accelerate launch` assigns and trains with all its processes, each on its
-        share of every batch; `random_state` must be an integer.
+        Device of the network; "auto" is CUDA if there is one, otherwise the CPU.
+        "accelerate" takes the device that `accelerate launch` assigns and trains with
+        all its processes, each on its share of every batch; `random_state` must be an
+        integer.
     precision : {"float32", "bf16"}, default="float32"
-        "bf16" runs the matrix products of training in bfloat16, which is faster
-        where the processor has such instructions. Weights, norms and predictions
-        stay in float32.
+        "bf16" computes the matrix products of training in bfloat16. Weights and
+        predictions stay in float32. It is faster on processors with such instructions.
     compile : bool, default=False
-        Run training steps through `torch.compile`. Compiling takes a while at first,
-        so it is for long fits; on a CPU it needs a C++ compiler.
+        Run training steps through `torch.compile`. Compilation takes a while, so it
+        pays off in long fits; on a CPU it needs a C++ compiler.
     warm_start : bool, default=False
-        Start from a copy of the fitted weights instead of new ones; genes are
-        matched to those of the first fit by name.
+        Start from a copy of the fitted weights instead of new ones; genes are matched
+        to those of the first fit by name.
     callbacks : list of skorch callbacks, default=None
         Called during training.
     checkpoint : path, default=None
-        File written after each epoch; a fit with the same data and parameters
-        resumes from it. Needs an integer `random_state`: with any other, no later
-        fit draws the same random numbers.
+        File written after each epoch; a fit with the same data and parameters resumes
+        from it. Needs an integer `random_state`: with any other, no later fit draws the
+        same random numbers.
     random_state : int, RandomState instance or None, default=None
         Decides first weights, batches, dropout and validation rows. Process-wide
         random states are never touched.
     verbose : int, default=0
-        1 shows one progress line.
+        If 1, show one progress line.
 
     Attributes
     ----------
     genes_ : ndarray of shape (n_genes,)
-        Genes, in the order the network knows them.
+        Genes of the model, in its order.
     net_ : skorch.NeuralNetRegressor
-        The trained net; ``net_.module_`` is the torch module.
+        The trained network; ``net_.module_`` is the torch module.
     encoder_ : transformer or None
-        The fitted compound encoder. With `train_encoder`, a MATEncoder that holds
-        the trained weights.
+        The fitted compound encoder; None without compounds. With `train_encoder`, a
+        MATEncoder that holds the trained weights.
     history_ : DataFrame of shape (n_iter_, n_columns)
-        One row per epoch: train_loss and valid_loss in squared units of y,
-        learning_rate, seconds.
+        One row per epoch: epoch, train_loss and valid_loss in squared units of y,
+        learning_rate and seconds.
     best_epoch_ : int
-        Epoch whose weights were kept, from 1; 0 if the fit was interrupted before
-        the end of the first.
+        Epoch whose weights were kept, counted from 1; 0 if the fit was interrupted
+        before the end of the first one.
     n_iter_ : int
         Epochs trained.
     device_ : str
@@ -190,9 +196,9 @@ class DrugResponseRegressor(BaseCSG2A):
     interrupted_ : bool
         Whether the fit was stopped from the keyboard.
     n_features_in_ : int
-        Number of columns of X in fit.
+        Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of X in fit, if all are strings.
+        Names of the columns of X in `fit`, if all are strings.
     scaler_ : transformer or None
         The fitted expression scaler.
 

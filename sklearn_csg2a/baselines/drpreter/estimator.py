@@ -46,70 +46,78 @@ class DRPreter(DeepResponse):
     Parameters
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
-        Basal expression; index cell ids, columns gene symbols. None: X carries one
-        column per gene.
+        Basal expression, with cell ids as index and gene symbols as columns. Rows of X
+        are looked up in it by ``cell_line``. None: X has one column per gene.
     gene_sets : dict of str to list of str, default=None
-        Genes of each pathway, such as `load_gene_sets("hallmark")`. None groups the
-        genes into modules that rise and fall together in the training cells: one for
-        every 20 genes, at most 34. Pathways share their weights, so that the network
-        tells genes apart by their place inside one, and small modules would hide them.
+        Genes of each pathway, as returned by `load_gene_sets`. None groups the genes
+        into modules with similar expression across the training cells: one for every 20
+        genes, at most 34. Pathways share their weights, so the network tells genes
+        apart by their position in a pathway, which needs large modules.
     interactome : DataFrame, array, sparse array or None, default=None
         Edges (columns source and target), or a symmetric (n_genes, n_genes) adjacency
-        in gene order. Only those inside a pathway are used. None: self loops only.
+        matrix in gene order. None: self-loops only. Only edges inside a pathway are
+        used.
     min_genes : int, default=5
         Pathways with fewer genes of the model are left out.
     dropout : float, default=0.1
         Dropout of the towers and the head.
     max_epochs : int, default=300
-        Most epochs to train; the learning rate falls along half a cosine.
+        Maximum number of epochs; over them the learning rate falls along half a cosine
+        to a hundredth of its initial value.
     batch_size : int or "auto", default="auto"
-        Rows per step. "auto" is 128, or fewer where that would leave less than
-        twelve steps to an epoch; at least 16.
+        Number of rows per training step. "auto" is 128, or fewer if an epoch would have
+        fewer than twelve steps, but at least 16.
     batching : {"rows", "blocks"}, default="rows"
-        How the rows of a step are drawn: one by one, as published, or in blocks of
-        random cells and random compounds, which need far fewer passes of the towers.
+        How the rows of a step are drawn: independently, as published, or in blocks of
+        random cells and random compounds, for which each encoder runs on far fewer
+        inputs.
     learning_rate : float, default=1e-4
         First learning rate of AdamW.
     weight_decay : float, default=0.0
         Weight decay of AdamW.
     early_stopping : bool, default=True
-        Hold out rows, keep the weights of the best epoch on them, and stop after
-        `patience` epochs without a better one.
+        Hold out rows, keep the weights of the epoch with the smallest error on them,
+        and stop after `patience` epochs without improvement.
     patience : int, default=20
-        Epochs without improvement before training stops.
+        Number of epochs without improvement after which training stops.
     validation : float or splitter, default=0.1
-        The fraction of rows held out at random, those of a pair of cell and compound
-        together, or a splitter whose first split is used. One that shuffles with
-        ``random_state=None`` follows `random_state`.
+        Fraction of rows held out at random, keeping the rows of a pair of cell and
+        compound together, or a splitter whose first split is used. A splitter that
+        shuffles with ``random_state=None`` follows `random_state`.
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     missing_genes : {"error", "zero"}, default="error"
-        What to do where X lacks genes of the model.
+        What to do if X lacks genes of the model: raise an error, or set them to 0,
+        which is the population median of robust z-scores.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
-        "nan" makes predict give NaN in rows whose SMILES is invalid.
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
     device : str, default="auto"
-        "auto" takes CUDA where there is one.
+        Device of the network; "auto" is CUDA if there is one, otherwise the CPU.
     precision : {"float32", "bf16"}, default="float32"
-        "bf16" trains with bfloat16 products; predictions stay in float32.
+        "bf16" computes the matrix products of training in bfloat16. Weights and
+        predictions stay in float32.
     callbacks : list of skorch callbacks, default=None
         Called during training.
     random_state : int, RandomState instance or None, default=None
         Decides first weights, batches, dropout and validation rows.
     verbose : int, default=0
-        1 shows one progress line.
+        If 1, show one progress line.
 
     Attributes
     ----------
     genes_ : ndarray of shape (n_genes,)
-        Genes of the model.
+        Genes of the model, in its order.
     gene_sets_ : dict of str to list of str
         Genes of each pathway in use.
     net_ : skorch.NeuralNetRegressor
-        The trained net; ``net_.module_`` is the torch module.
+        The trained network; ``net_.module_`` is the torch module.
     history_ : DataFrame of shape (n_iter_, n_columns)
-        One row per epoch; losses are in squared units of y.
+        One row per epoch: epoch, train_loss and valid_loss in squared units of y,
+        learning_rate and seconds.
     best_epoch_ : int
-        Epoch whose weights were kept, from 1.
+        Epoch whose weights were kept, counted from 1; 0 if the fit was interrupted
+        before the end of the first one.
     n_iter_ : int
         Epochs trained.
     device_ : str
@@ -117,9 +125,9 @@ class DRPreter(DeepResponse):
     interrupted_ : bool
         Whether the fit was stopped from the keyboard.
     n_features_in_ : int
-        Number of columns of X in fit.
+        Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of X in fit, if all are strings.
+        Names of the columns of X in `fit`, if all are strings.
 
     See Also
     --------

@@ -46,11 +46,13 @@ class PairwiseKernelRidge(PairKernelRegressor):
     Parameters
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
-        Basal expression; index cell ids, columns gene symbols. None: X carries one
-        column per gene.
+        Basal expression, with cell ids as index and gene symbols as columns. Rows of X
+        are looked up in it by ``cell_line``. None: X has one column per gene.
     compound_encoder : {"auto", "morgan", "mat"} or transformer, default="morgan"
-        From a list of SMILES to a 2-D array. The kernel of compounds is the Tanimoto
-        similarity ``x.y / (|x|^2 + |y|^2 - x.y)`` of its rows.
+        Turns a list of SMILES into a 2-D array. "morgan" and "auto" are Morgan
+        fingerprints, "mat" is the pretrained Molecule Attention Transformer. The kernel
+        of compounds is the Tanimoto similarity ``x.y / (|x|^2 + |y|^2 - x.y)`` of its
+        rows.
     cell_kernel : {"rbf", "linear"}, default="rbf"
         Kernel of expression, each gene standardised over the training cells:
         ``exp(-gamma * mean((x - y)^2))`` or ``mean(x * y)`` over the genes.
@@ -64,9 +66,10 @@ class PairwiseKernelRidge(PairKernelRegressor):
         Ridge penalty. Of a list, the value with the smallest squared error on the
         held-out rows is taken, and the model is then fitted to all rows.
     validation : float or splitter, default=0.1
-        Rows held out to choose `alpha`: a fraction at random, the rows of a pair of
-        cell and compound together, or the first split of a splitter, which should hold
-        out what the test will. Used for a list alone.
+        Fraction of rows held out at random, keeping the rows of a pair of cell and
+        compound together, or a splitter whose first split is used. A splitter that
+        shuffles with ``random_state=None`` follows `random_state`. Only used if `alpha`
+        is a list; the splitter should hold out what the test will.
     tol : float, default=1e-6
         Conjugate gradients stop at this residual, relative to the right side.
     max_iter : int, default=1000
@@ -74,9 +77,11 @@ class PairwiseKernelRidge(PairKernelRegressor):
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     missing_genes : {"error", "zero"}, default="error"
-        What to do where X lacks genes of the model.
+        What to do if X lacks genes of the model: raise an error, or set them to 0,
+        which is the population median of robust z-scores.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
-        "nan" makes predict give NaN in rows whose SMILES is invalid.
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
     random_state : int, RandomState instance or None, default=None
         Decides the rows held out to choose `alpha`, by a fraction or by a splitter with
         ``random_state=None``, and nothing else.
@@ -84,9 +89,9 @@ class PairwiseKernelRidge(PairKernelRegressor):
     Attributes
     ----------
     genes_ : ndarray of shape (n_genes,)
-        Genes of the model.
+        Genes of the model, in its order.
     encoder_ : transformer or None
-        The fitted compound encoder.
+        The fitted compound encoder; None without compounds.
     alpha_ : float
         Penalty of the fitted model.
     validation_errors_ : ndarray of shape (n_alphas,) or None
@@ -98,9 +103,9 @@ class PairwiseKernelRidge(PairKernelRegressor):
     n_iter_ : int
         Steps of conjugate gradients of the final fit; 0 on a complete grid.
     n_features_in_ : int
-        Number of columns of X in fit.
+        Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of X in fit, if all are strings.
+        Names of the columns of X in `fit`, if all are strings.
 
     See Also
     --------

@@ -42,10 +42,11 @@ class SVMResponse(PairKernelRegressor):
     Parameters
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
-        Basal expression; index cell ids, columns gene symbols. None: X carries one
-        column per gene.
+        Basal expression, with cell ids as index and gene symbols as columns. Rows of X
+        are looked up in it by ``cell_line``. None: X has one column per gene.
     compound_encoder : {"auto", "morgan", "mat"} or transformer, default="morgan"
-        From a list of SMILES to a 2-D array.
+        Turns a list of SMILES into a 2-D array. "morgan" and "auto" are Morgan
+        fingerprints, "mat" is the pretrained Molecule Attention Transformer.
     C : float, default=3.0
         Largest pull of a row: smaller is smoother.
     epsilon : float, default=0.1
@@ -60,16 +61,18 @@ class SVMResponse(PairKernelRegressor):
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     missing_genes : {"error", "zero"}, default="error"
-        What to do where X lacks genes of the model.
+        What to do if X lacks genes of the model: raise an error, or set them to 0,
+        which is the population median of robust z-scores.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
-        "nan" makes predict give NaN in rows whose SMILES is invalid.
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
 
     Attributes
     ----------
     genes_ : ndarray of shape (n_genes,)
-        Genes of the model.
+        Genes of the model, in its order.
     encoder_ : transformer or None
-        The fitted compound encoder.
+        The fitted compound encoder; None without compounds.
     dual_coef_ : ndarray of shape (n_conditions, n_cells)
         Dual coefficients of the pairs.
     intercept_ : float
@@ -77,9 +80,9 @@ class SVMResponse(PairKernelRegressor):
     n_iter_ : int
         Newton steps.
     n_features_in_ : int
-        Number of columns of X in fit.
+        Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of X in fit, if all are strings.
+        Names of the columns of X in `fit`, if all are strings.
 
     See Also
     --------

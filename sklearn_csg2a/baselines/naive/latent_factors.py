@@ -53,10 +53,11 @@ class LatentFactors(MeanEffects):
     tol : float, default=1e-3
         Stop when an iteration changes the products of the training rows by less than
         this, as a share of their norm.
-    columns : dict, default=None
-        Renamed columns, contract name to the name in X.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
-        "nan" makes predict give NaN in rows whose SMILES is invalid.
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
     random_state : int, RandomState instance or None, default=None
         Decides the factors of drugs that the iterations start from.
 

@@ -33,10 +33,11 @@ class MeanEffects(NaiveRegressor):
     shrinkage : float, default=1.0
         Weight of the penalty, in rows: an effect seen in n rows is shrunk by
         about n / (n + shrinkage).
-    columns : dict, default=None
-        Renamed columns, contract name to the name in X.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
-        "nan" makes predict give NaN in rows whose SMILES is invalid.
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
 
     Attributes
     ----------

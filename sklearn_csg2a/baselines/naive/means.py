@@ -22,10 +22,11 @@ class GlobalMean(NaiveRegressor):
 
     Parameters
     ----------
-    columns : dict, default=None
-        Renamed columns, contract name to the name in X.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
-        "nan" makes predict give NaN in rows whose SMILES is invalid.
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
 
     Attributes
     ----------
@@ -49,10 +50,11 @@ class DrugMean(NaiveRegressor):
 
     Parameters
     ----------
-    columns : dict, default=None
-        Renamed columns, contract name to the name in X.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
-        "nan" makes predict give NaN in rows whose SMILES is invalid.
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
 
     Attributes
     ----------
@@ -91,10 +93,11 @@ class CellMean(NaiveRegressor):
 
     Parameters
     ----------
-    columns : dict, default=None
-        Renamed columns, contract name to the name in X.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
-        "nan" makes predict give NaN in rows whose SMILES is invalid.
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
 
     Attributes
     ----------
@@ -134,11 +137,12 @@ class TissueMean(NaiveRegressor):
     Parameters
     ----------
     tissue : str, default="tissue"
-        Column of X that holds the tissue.
-    columns : dict, default=None
-        Renamed columns, contract name to the name in X.
+        Column of X with the tissue.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
-        "nan" makes predict give NaN in rows whose SMILES is invalid.
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
 
     Attributes
     ----------
@@ -198,11 +202,12 @@ class TissueDrugMean(TissueMean):
     Parameters
     ----------
     tissue : str, default="tissue"
-        Column of X that holds the tissue.
-    columns : dict, default=None
-        Renamed columns, contract name to the name in X.
+        Column of X with the tissue.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
-        "nan" makes predict give NaN in rows whose SMILES is invalid.
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
 
     Attributes
     ----------
