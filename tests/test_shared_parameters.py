@@ -1,4 +1,4 @@
-"""A parameter that several models have is described in the same words in all of them."""
+"""Several models with one parameter describe it in the same words."""
 
 from __future__ import annotations
 

@@ -124,8 +124,8 @@ class RandomForestResponse(_TreeResponse):
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     missing_genes : {"error", "zero"}, default="error"
-        What to do if X lacks genes of the model: raise an error, or set them to 0,
-        which is the population median of robust z-scores.
+        What to do if X lacks genes of the model: raise an error, or set them to 0, the
+        population median of robust z-scores.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
         What `predict` does with rows whose SMILES is invalid: raise an error, or return
         NaN. `fit` always raises an error.
@@ -266,8 +266,8 @@ class GradientBoostingResponse(_TreeResponse):
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     missing_genes : {"error", "zero"}, default="error"
-        What to do if X lacks genes of the model: raise an error, or set them to 0,
-        which is the population median of robust z-scores.
+        What to do if X lacks genes of the model: raise an error, or set them to 0, the
+        population median of robust z-scores.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
         What `predict` does with rows whose SMILES is invalid: raise an error, or return
         NaN. `fit` always raises an error.

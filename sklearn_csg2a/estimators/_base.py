@@ -1,4 +1,4 @@
-"""What both estimators share: reading X, training, predicting."""
+"""Shared parts of both estimators: reading X, training, prediction."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ from sklearn_csg2a._utils.choices import (
     AttentionForm,
     MissingGenes,
     OnInvalidSmiles,
-    Precision,
     options,
 )
 from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import (
-    HasMethods,
     Interval,
     StrOptions,
     fit_context,
@@ -51,6 +49,7 @@ from sklearn_csg2a.training.loop import (
     history_table,
     train_network,
 )
+from sklearn_csg2a.training.parameters import TRAINING_CONSTRAINTS
 from sklearn_csg2a.training.rows import (
     center_and_spread,
     choose_batch_size,
@@ -82,6 +81,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
     _encoder_is_trained = False  # whether a fit changed the weights of `encoder_`
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **TRAINING_CONSTRAINTS,
         "expression": [pd.DataFrame, None],
         "interactome": "no_validation",
         "compound_encoder": "no_validation",
@@ -90,32 +90,14 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         "attention": [StrOptions(options(AttentionForm))],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "gene_dropout": [Interval(Real, 0, 1, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [
-            Interval(Integral, 2, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "patience": [Interval(Integral, 1, None, closed="left")],
-        "validation": [
-            Interval(Real, 0, 1, closed="neither"),
-            HasMethods(["split", "get_n_splits"]),
-        ],
         "missing_genes": [StrOptions(options(MissingGenes))],
         "on_invalid_smiles": [StrOptions(options(OnInvalidSmiles))],
         "default_dose": [Interval(Real, 0, None, closed="left")],
         "default_time": [Interval(Real, 0, None, closed="left")],
         "columns": [dict, None],
-        "device": [str, torch.device],
-        "precision": [StrOptions(options(Precision))],
         "compile": ["boolean"],
         "warm_start": ["boolean"],
-        "callbacks": [list, None],
         "checkpoint": [str, os.PathLike, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -206,10 +188,10 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         if mat is not None:
             self.encoder_ = keep_trained(self.encoder_, mat, net)
         self.genes_ = np.asarray(treatments.genes, dtype=object)
-        self._remember(treatments, location, scale, net, best, seeds)
+        self._set_fitted(treatments, location, scale, net, best, seeds)
 
     def _read_for_fit(self, X: Any) -> Treatments:
-        """Read X; a fit that goes on needs the genes of the first."""
+        """Read X; a fit that continues needs the genes of the first one."""
         try:
             treatments = super()._read_for_fit(X)
         except GeneMismatchError as error:
@@ -221,20 +203,20 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         return treatments
 
     def _amount_defaults(self) -> dict[str, float]:
-        """Return dose and time where X has none."""
+        """Return dose and time for an X without them."""
         return {"default_dose": self.default_dose, "default_time": self.default_time}
 
     @property
     def _continues(self) -> bool:
-        """Whether fit goes on from fitted weights."""
+        """Whether `fit` continues from fitted weights."""
         return self.warm_start and hasattr(self, "net_")
 
     def _genes_to_read(self, *, plain: bool) -> tuple[str, ...] | None:
-        """Return the genes that fit must find; None takes those that are there."""
+        """Return the genes that X must have in `fit`; None: any."""
         return tuple(self.genes_) if self._continues and not plain else None
 
     def _read_for_predict(self, X: Any) -> Treatments:
-        """Read X as the fitted model knows it."""
+        """Read X for the fitted model."""
         use_one_thread_after_fork()
         return super()._read_for_predict(X)
 
@@ -249,18 +231,18 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         """Return the untrained network, on the CPU."""
 
     def _fit_scaler(self, treatments: Treatments, train_rows: np.ndarray) -> Treatments:
-        """Return the treatments as the network is to see them."""
+        """Return the treatments with the expression that the network takes."""
         del train_rows
         return treatments
 
     def _read_compounds(
         self, treatments: Treatments, train_rows: np.ndarray, device: torch.device
     ) -> tuple[np.ndarray | Molecules, int, MAT | None]:
-        """Set the encoder; return encodings or graphs, their width, what is trained."""
-        goes_on = self._continues and self._encoder_is_trained
-        if not (goes_on and treatments.has_compounds):
+        """Set the encoder; return its output or graphs, their width, a trained part."""
+        continues = self._continues and self._encoder_is_trained
+        if not (continues and treatments.has_compounds):
             self.encoder_ = self._fit_encoder(treatments, train_rows)
-        self._encoder_is_trained = goes_on or self.train_encoder
+        self._encoder_is_trained = continues or self.train_encoder
         if not self.train_encoder:
             encodings = self._encode(treatments)
             return encodings, encodings.shape[1], None
@@ -276,7 +258,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         return encoder.fit(list(treatments.take(train_rows).smiles))
 
     def _encode(self, treatments: Treatments) -> np.ndarray:
-        """Return one encoding per compound, a single empty one without any."""
+        """Return the encodings of the compounds; without any, a single empty one."""
         if not treatments.has_compounds:
             return np.zeros((1, 0), dtype=np.float32)
         return encode_compounds(self.encoder_, list(treatments.smiles))
@@ -323,7 +305,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
             tensors.encoded_conditions = encode_conditions(csg2a, tensors)
         return tensors
 
-    def _remember(
+    def _set_fitted(
         self,
         treatments: Treatments,
         location: np.ndarray,
@@ -355,8 +337,8 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         """Build the gene-gene attention of treatments.
 
         ``A = Q Q^T / sqrt(h) + A_PPI`` (paper, Appendix A.1), in the scale that
-        the network applies it. Fit and predict never build it; this does, so ask
-        for few rows when `aggregate` is None.
+        the network applies it. `fit` and `predict` never build this matrix; pass few
+        rows if `aggregate` is None.
 
         Parameters
         ----------
@@ -396,7 +378,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         X : DataFrame or array-like of shape (n_treatments, n_columns)
             Treatments.
         k : int, default=1000
-            Pairs per group; all where there are fewer.
+            Number of pairs per group, or all if there are fewer.
         by : str, default="smiles"
             Column of X that groups the treatments, renamed as `columns` says; None,
             or plain X without compounds, makes one group.
@@ -436,7 +418,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         Raises
         ------
         InputError
-            If a cell or compound is unknown, or one text is given for a list.
+            If a cell or compound is unknown, or a string is given for a list.
         """
         return predict_grid(self, cells, smiles)
 

@@ -1,4 +1,4 @@
-"""Looking inside a fitted model: attention maps, top interactions, grids."""
+"""Inspection of a fitted model: attention maps, top interactions, grids."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["attention_maps", "predict_grid", "top_interactions"]
 
 _QUANTITIES = ("dose", "time")
-_ROWS_AT_ONCE = 64  # rows whose queries (genes, hidden) are held together
+_ROWS_AT_ONCE = 64  # rows whose queries (genes, hidden) are in memory at a time
 
 
 def attention_maps(model: Any, X: Any, aggregate: str | None, by: str | None) -> Any:
@@ -87,7 +87,7 @@ def predict_grid(model: Any, cells: Any, smiles: Sequence[str]) -> pd.DataFrame:
     """Predict every cell with every compound; see the method of this name."""
     for name, given in (("cells", cells), ("smiles", smiles)):
         if isinstance(given, str):
-            msg = f"{name}={given!r} is one text; give a list, [{given!r}]."
+            msg = f"{name}={given!r} is a string; give a list, [{given!r}]."
             raise InputError(msg)
     names = {name: name for name in (*_QUANTITIES, "cell_line", "smiles")}
     names |= model.columns or {}
@@ -142,7 +142,7 @@ def _attention_layer(model: Any) -> GeneGeneAttention:
 
 @steady_threads()
 def _attention_inputs(model: Any, X: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return what the attention sees of each row, (rows, genes) twice."""
+    """Return the basal expression and condition of each row, (rows, genes) each."""
     treatments = model._read_for_predict(X)  # noqa: SLF001
     if (treatments.compound_index < 0).any():
         msg = "X holds SMILES that cannot be read; drop those rows first."

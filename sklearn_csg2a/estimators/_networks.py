@@ -34,8 +34,8 @@ __all__ = [
 ]
 
 
-# What belongs to single genes, and the axis along which they stand.
-_AXES = {
+# Weights with one entry per gene, and the axis of the genes.
+_GENE_AXES = {
     "attention.w_gene": 0,
     "attention.w_comp": 0,
     "attention.gate": 0,
@@ -48,7 +48,7 @@ _AXES = {
     "norm.bias": 0,
     "output.weight": 1,
 }
-_OF_THE_INTERACTOME = "attention.edge_", "attention.degree"
+_INTERACTOME_BUFFERS = "attention.edge_", "attention.degree"
 
 
 def build_csg2a(
@@ -156,7 +156,7 @@ def adjacency_entries(adjacency: sparse.coo_array) -> tuple[Tensor, Tensor, Tens
 
 
 def check_new_genes(estimator: Any) -> None:
-    """Refuse to add genes to a part that does not learn."""
+    """Refuse to add genes to a frozen network."""
     adds = estimator.new_genes == "add" and estimator.pretrained is not None
     if adds and estimator.freeze:
         msg = (
@@ -171,12 +171,12 @@ def move_to_genes(
 ) -> CSG2A:
     """Return a CSG2A on the genes of `treatments`; `known` are those of `csg2a`.
 
-    Shared genes keep all that belongs to them. The others start as in a new network,
-    except that they add nothing to the outputs yet.
+    Genes of both keep their weights. The others start as in a new network, except
+    that their output weights are 0.
     """
     genes = treatments.genes
-    place = {gene: position for position, gene in enumerate(known)}
-    shared = [position for position, gene in enumerate(genes) if gene in place]
+    known_position = {gene: position for position, gene in enumerate(known)}
+    shared = [position for position, gene in enumerate(genes) if gene in known_position]
     if not (treatments.genes_named and shared):
         msg = (
             f"new_genes='add': none of the {len(genes)} genes of X is one of the "
@@ -185,7 +185,7 @@ def move_to_genes(
         )
         raise GeneMismatchError(msg)
     to = torch.tensor(shared)
-    source = torch.tensor([place[genes[position]] for position in shared])
+    source = torch.tensor([known_position[genes[position]] for position in shared])
     if interactome is None:
         interactome = _edges_between(csg2a, source, to, len(genes))
     config = {**csg2a_config(csg2a), "n_genes": len(genes)}
@@ -194,10 +194,10 @@ def move_to_genes(
     torch.nn.init.zeros_(moved.output.weight)
     old, new = csg2a.state_dict(), moved.state_dict()
     for name, values in old.items():
-        if name.startswith(_OF_THE_INTERACTOME):
+        if name.startswith(_INTERACTOME_BUFFERS):
             continue
-        if name in _AXES:
-            _copy(values, new[name], source, to, _AXES[name])
+        if name in _GENE_AXES:
+            _copy_genes(values, new[name], source, to, _GENE_AXES[name])
         else:
             new[name].copy_(values)
     return moved
@@ -208,9 +208,9 @@ def _edges_between(
 ) -> sparse.coo_array:
     """Return the network's edges between shared genes, (genes, genes)."""
     layer = csg2a.attention
-    place = torch.full((len(layer.degree),), -1, dtype=torch.int64)
-    place[source] = to
-    rows, columns = place[layer.edge_rows], place[layer.edge_columns]
+    position = torch.full((len(layer.degree),), -1, dtype=torch.int64)
+    position[source] = to
+    rows, columns = position[layer.edge_rows], position[layer.edge_columns]
     kept = (rows >= 0) & (columns >= 0)
     ends = rows[kept].numpy(), columns[kept].numpy()
     return sparse.coo_array(
@@ -218,8 +218,8 @@ def _edges_between(
     )
 
 
-def _copy(
+def _copy_genes(
     values: Tensor, target: Tensor, source: Tensor, to: Tensor, axis: int
 ) -> None:
-    """Copy the entries of some genes."""
+    """Copy the weights of some genes."""
     target.index_copy_(axis, to, values.index_select(axis, source))

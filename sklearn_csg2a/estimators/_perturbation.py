@@ -42,8 +42,9 @@ class PerturbationRegressor(BaseCSG2A):
 
     The first step of CSG2A: a network whose first layer is made of gene-gene
     attention, conditioned on basal expression, compound structure, dose and time
-    and guided by an interactome, learns perturbed expression. Fitted, it is handed
-    to :class:`DrugResponseRegressor` in a `sklearn.frozen.FrozenEstimator`.
+    and guided by an interactome, learns to predict perturbed expression. The fitted
+    model is passed to :class:`DrugResponseRegressor` in a
+    `sklearn.frozen.FrozenEstimator`.
 
     Parameters
     ----------
@@ -52,8 +53,7 @@ class PerturbationRegressor(BaseCSG2A):
         are looked up in it by ``cell_line``. None: X has one column per gene.
     interactome : DataFrame, array, sparse array or None, default=None
         Edges (columns source and target), or a symmetric (n_genes, n_genes) adjacency
-        matrix in gene order. None: self-loops only. An optional column score holds
-        weights between 0 and 1.
+        matrix in gene order. None: self-loops only. Edges may have a score from 0 to 1.
     compound_encoder : {"auto", "morgan", "mat"} or transformer, default="auto"
         Turns a list of SMILES into a 2-D array. "morgan" and "auto" are Morgan
         fingerprints, "mat" is the pretrained Molecule Attention Transformer.
@@ -72,13 +72,12 @@ class PerturbationRegressor(BaseCSG2A):
         Probability that a gene of a cell is hidden in training. About 0.5 keeps the
         network from memorising cell lines, which helps with new ones.
     max_epochs : int, default=100
-        Maximum number of epochs; over them the learning rate falls along half a cosine
-        to a hundredth of its initial value.
+        Maximum number of epochs; the learning rate falls along half a cosine.
     batch_size : int or "auto", default="auto"
         Number of rows per training step. "auto" makes about 100 steps per epoch, with
         32 to 512 rows each.
     learning_rate : float, default=3e-3
-        First learning rate of AdamW.
+        Initial learning rate of AdamW.
     weight_decay : float, default=1e-4
         Weight decay of AdamW.
     early_stopping : bool, default=True
@@ -90,13 +89,10 @@ class PerturbationRegressor(BaseCSG2A):
         Fraction of rows held out at random, keeping the rows of a pair of cell and
         compound together, or a splitter whose first split is used. A splitter that
         shuffles with ``random_state=None`` follows `random_state`. With
-        `DrugBlindKFold` the best epoch is judged on unseen compounds. All doses and
-        times of a cell and compound are one pair. If there are too few rows, none are
-        held out. A splitter with a seed of its own keeps it (splitters of this package
-        have 0 by default).
+        `DrugBlindKFold` the best epoch is judged on unseen compounds.
     missing_genes : {"error", "zero"}, default="error"
-        What to do if X lacks genes of the model: raise an error, or set them to 0,
-        which is the population median of robust z-scores.
+        What to do if X lacks genes of the model: raise an error, or set them to 0, the
+        population median of robust z-scores.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
         What `predict` does with rows whose SMILES is invalid: raise an error, or return
         NaN. `fit` always raises an error.
@@ -110,9 +106,8 @@ class PerturbationRegressor(BaseCSG2A):
         `predict`; the cell line may be absent if X has gene columns.
     device : str, default="auto"
         Device of the network; "auto" is CUDA if there is one, otherwise the CPU.
-        "accelerate" takes the device that `accelerate launch` assigns and trains with
-        all its processes, each on its share of every batch; `random_state` must be an
-        integer.
+        "accelerate" trains with all processes of `accelerate launch`, each on its share
+        of every batch; `random_state` must then be an integer.
     precision : {"float32", "bf16"}, default="float32"
         "bf16" computes the matrix products of training in bfloat16. Weights and
         predictions stay in float32. It is faster on processors with such instructions.
@@ -126,11 +121,10 @@ class PerturbationRegressor(BaseCSG2A):
         Called during training.
     checkpoint : path, default=None
         File written after each epoch; a fit with the same data and parameters resumes
-        from it. Needs an integer `random_state`: with any other, no later fit draws the
-        same random numbers.
+        from it. Needs an integer `random_state`.
     random_state : int, RandomState instance or None, default=None
-        Decides first weights, batches, dropout and validation rows. Process-wide
-        random states are never touched.
+        Controls the initial weights, batches, dropout and validation rows. Global
+        random states are never changed.
     verbose : int, default=0
         If 1, show one progress line.
 
@@ -173,9 +167,9 @@ class PerturbationRegressor(BaseCSG2A):
     error over all outputs.
 
     With `train_encoder`, each compound of a batch is encoded once, whatever the
-    number of its cells, doses and times. To have fewer compounds than rows in a
-    batch, rows of one compound are dealt at random into groups of about eight, and
-    batches are made of such groups.
+    number of its cells, doses and times. So that a batch has fewer compounds than
+    rows, the rows of a compound are divided at random into groups of about eight,
+    and batches consist of such groups.
 
     References
     ----------
@@ -270,7 +264,7 @@ class PerturbationRegressor(BaseCSG2A):
         -------
         Y : ndarray of shape (n_treatments, n_outputs) or (n_treatments,)
             In the units of the Y given to fit, which also decides the shape.
-            Does not depend on the other rows of X, to the last bit.
+            Does not depend on the other rows of X, bit for bit.
 
         Raises
         ------
@@ -318,7 +312,7 @@ class PerturbationRegressor(BaseCSG2A):
         return self._to_units(predict_perturbed(self.net_.module_, tensors))
 
     def _read_target(self, y: Any, treatments: Treatments) -> np.ndarray:
-        """Read perturbed expression; remember whether it was one column."""
+        """Read perturbed expression; record whether it was one column."""
         response = read_response(
             y,
             treatments,

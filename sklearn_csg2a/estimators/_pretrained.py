@@ -1,4 +1,4 @@
-"""What a response model starts from: a fitted perturbation model, kept fitted."""
+"""The fitted perturbation model that a response model starts from."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def find_pretrained(estimator: Any) -> PerturbationRegressor | None:
     if not isinstance(pretrained, FrozenEstimator):
         msg = (
             f"pretrained={type(pretrained).__name__}(...): clone, which GridSearchCV "
-            "and cross_validate call, would un-fit it. Write "
+            "and cross_validate call, would discard its fit. Write "
             "pretrained=FrozenEstimator(fitted), with "
             "'from sklearn.frozen import FrozenEstimator', or pass the path of a "
             "model saved by save_model."
@@ -58,14 +58,14 @@ def find_pretrained(estimator: Any) -> PerturbationRegressor | None:
 
 
 def genes_of(first: PerturbationRegressor, *, plain: bool) -> tuple[str, ...] | None:
-    """Return the genes that X must have; None for plain X after another kind."""
+    """Return the genes that X must have; None if only X is a plain array."""
     if plain and first.n_features_in_ != len(first.genes_):
         return None
     return tuple(first.genes_)
 
 
 def encoder_of(first: PerturbationRegressor, *, has_compounds: bool) -> Any:
-    """Return the fitted compound encoder; X without what it needs is an error."""
+    """Return the fitted compound encoder, if X has what it needs."""
     if has_compounds != (first.encoder_ is not None):
         with_or_without = "with" if first.encoder_ is not None else "without"
         msg = (

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["load_published"]
 
-_WHOLE = "CSG2A."  # stands before the perturbation network in fine-tuned files
-_MAT = "CCE.MAT."
+_CSG2A_PREFIX = "CSG2A."  # of the perturbation network, in fine-tuned files
+_MAT_PREFIX = "CCE.MAT."
 _IGNORED = "num_batches_tracked"
 _HEAD_WIDTH = 64  # of the published transformer: 1024 / 16
 
-# Ours -> published. Entries that end in a dot are prefixes of several tensors.
+# Our names to the published ones; those that end in a dot are prefixes.
 _PERTURBATION_NAMES = {
     "attention.w_gene": "w_gex",
     "attention.w_comp": "w_comp",
@@ -59,8 +59,8 @@ _RESPONSE_NAMES = {
     "scaling.mean": "bias",
     "scaling.inverse_std": "scalar",
 }
-# Ours alone: the interactome, and the units of a pretraining of our own.
-_OWN = ("attention.edge_", "attention.degree", "location", "scale")
+# Not in published files: the interactome, and the units of the expression.
+_UNPUBLISHED = ("attention.edge_", "attention.degree", "location", "scale")
 
 
 def load_published(
@@ -90,8 +90,8 @@ def load_published(
     Returns
     -------
     estimator : PerturbationRegressor or DrugResponseRegressor
-        A fitted model with ``attention="released"``, on the CPU. It predicts; it can
-        stand in `pretrained`, inside a FrozenEstimator; :func:`save_model` saves it,
+        A fitted model with ``attention="released"``, on the CPU. It predicts; it can be
+        `pretrained`, inside a FrozenEstimator; :func:`save_model` saves it,
         the transformer included.
 
     Raises
@@ -125,23 +125,32 @@ def load_published(
         for name, tensor in read_tensors(path)[0].items()
         if not name.endswith(_IGNORED)
     }
-    is_response = any(name.startswith(_WHOLE) for name in tensors)
-    first = _below(_WHOLE, tensors) if is_response else tensors
+    is_response = any(name.startswith(_CSG2A_PREFIX) for name in tensors)
+    perturbation_tensors = (
+        _strip_prefix(_CSG2A_PREFIX, tensors) if is_response else tensors
+    )
     names = _read_genes(genes)
-    for needed in ("w_gex", "CCE.comp_proj.0.weight", f"{_MAT}src_embed.lut.weight"):
-        if needed not in first or first[needed].ndim != 2:
+    for needed in (
+        "w_gex",
+        "CCE.comp_proj.0.weight",
+        f"{_MAT_PREFIX}src_embed.lut.weight",
+    ):
+        if needed not in perturbation_tensors or perturbation_tensors[needed].ndim != 2:
             msg = (
                 f"{path.name}: no matrix {needed!r}; this is not a state dictionary of "
                 "the published code."
             )
             raise ModelFileError(msg)
-    if len(first["w_gex"]) != len(names):
+    n_genes = len(perturbation_tensors["w_gex"])
+    if n_genes != len(names):
         msg = (
-            f"{path.name} was trained on {len(first['w_gex'])} genes, genes has "
+            f"{path.name} was trained on {n_genes} genes, genes has "
             f"{len(names)}. Give the genes of its training, in their order."
         )
         raise GeneMismatchError(msg)
-    perturbation = _read_perturbation(path, first, names, interactome, n_heads)
+    perturbation = _read_perturbation(
+        path, perturbation_tensors, names, interactome, n_heads
+    )
     if not is_response:
         return perturbation
     return _read_response(path, tensors, perturbation, interactome)
@@ -155,8 +164,8 @@ def _read_genes(genes: Iterable[str]) -> tuple[str, ...]:
     if wrong or repeated:
         msg = (
             "genes must be distinct names; "
-            f"{list_offenders(wrong or repeated)} {'are no text' if wrong else ''}"
-            f"{'' if wrong else 'stand there more than once'}."
+            f"{list_offenders(wrong or repeated)} {'are not strings' if wrong else ''}"
+            f"{'' if wrong else 'occur more than once'}."
         )
         raise InputError(msg)
     return names
@@ -170,8 +179,8 @@ def _read_perturbation(
     n_heads: int | None,
 ) -> Any:
     """Return the fitted perturbation model of a checkpoint without prefix."""
-    transformer = _below(_MAT, tensors)
-    rest = {k: v for k, v in tensors.items() if not k.startswith(_MAT)}
+    transformer = _strip_prefix(_MAT_PREFIX, tensors)
+    rest = {k: v for k, v in tensors.items() if not k.startswith(_MAT_PREFIX)}
     width = transformer["src_embed.lut.weight"].shape[0]
     encoder = MATEncoder(
         MATWeights({k: v.numpy().astype(np.float32) for k, v in transformer.items()}),
@@ -193,7 +202,7 @@ def _read_perturbation(
     network = _new_network(estimator, genes, compound_dim, n_outputs=len(genes))
     _load(path, network, rest, _PERTURBATION_NAMES)
     estimator._single_output = False  # noqa: SLF001
-    _remember(estimator, network, genes, n_outputs=len(genes))
+    _set_fitted(estimator, network, genes, n_outputs=len(genes))
     _check_encoder(path, estimator)
     return estimator
 
@@ -202,7 +211,7 @@ def _read_response(
     path: Path, tensors: dict[str, Tensor], perturbation: Any, interactome: Any
 ) -> Any:
     """Return the fitted response model around its perturbation model."""
-    rest = {k: v for k, v in tensors.items() if not k.startswith(_WHOLE)}
+    rest = {k: v for k, v in tensors.items() if not k.startswith(_CSG2A_PREFIX)}
     widths = [
         len(rest[name])
         for name in ("pred_head.0.weight", "pred_head.4.weight")
@@ -221,9 +230,9 @@ def _read_response(
     network = _new_network(estimator, genes, compound_dim=0, n_outputs=1)
     if "bias" in rest:
         rest["bias"] = -rest["bias"]
-    _load(path, network, rest, _RESPONSE_NAMES, done="csg2a.")
+    _load(path, network, rest, _RESPONSE_NAMES, skip="csg2a.")
     estimator.scaler_ = None
-    _remember(estimator, network, genes, n_outputs=1)
+    _set_fitted(estimator, network, genes, n_outputs=1)
     return estimator
 
 
@@ -241,13 +250,13 @@ def _load(
     network: nn.Module,
     tensors: Mapping[str, Tensor],
     names: Mapping[str, str],
-    done: str | None = None,
+    skip: str | None = None,
 ) -> None:
     """Load published tensors, names and shapes checked in both directions."""
     state = {
         _published_name(name, names): (name, tensor)
         for name, tensor in network.state_dict().items()
-        if not name.startswith(_OWN) and not (done and name.startswith(done))
+        if not name.startswith(_UNPUBLISHED) and not (skip and name.startswith(skip))
     }
     missing = sorted(set(state) - set(tensors))
     unexpected = sorted(set(tensors) - set(state))
@@ -278,11 +287,11 @@ def _published_name(name: str, names: Mapping[str, str]) -> str:
     """Return the published name of one of our tensors."""
     if name in names:
         return names[name]
-    prefix = next(one for one in names if one.endswith(".") and name.startswith(one))
+    prefix = next(key for key in names if key.endswith(".") and name.startswith(key))
     return names[prefix] + name.removeprefix(prefix)
 
 
-def _remember(
+def _set_fitted(
     estimator: Any, network: nn.Module, genes: tuple[str, ...], n_outputs: int
 ) -> None:
     """Set the fitted attributes, as after a fit on one column per gene."""
@@ -309,16 +318,16 @@ def _remember(
 
 
 def _check_encoder(path: Path, estimator: Any) -> None:
-    """Build the transformer now, so that wrong weights show at once."""
+    """Build the transformer, so that wrong weights are an error here."""
     try:
         estimator.encoder_._network()  # noqa: SLF001
     except ModelFileError as error:
-        msg = f"{path.name}, tensors below {_MAT!r}: {error}"
+        msg = f"{path.name}, tensors with the prefix {_MAT_PREFIX!r}: {error}"
         raise ModelFileError(msg) from error
 
 
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the entries under a prefix, without it."""
+def _strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the entries with a prefix, without it."""
     return {
         k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)
     }

@@ -1,4 +1,4 @@
-"""ResidualRegressor: a second model for what a first one leaves."""
+"""ResidualRegressor: a second model, fitted to out-of-fold residuals of a first."""
 
 from __future__ import annotations
 
@@ -55,22 +55,21 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     Parameters
     ----------
     base : regressor
-        Predicts first, such as
-        :class:`~sklearn_csg2a.baselines.LatentFactors`. It is fitted once for each
-        split of `cv` and once more, so it should be a fast one.
+        The first model, such as :class:`~sklearn_csg2a.baselines.LatentFactors`. It is
+        fitted once for each split of `cv` and once more, so it should be fast.
     regressor : regressor
-        Is fitted to the residuals of `base`, such as
+        The second model, fitted to the residuals of `base`, such as
         :class:`~sklearn_csg2a.DrugResponseRegressor`.
     cv : int, splitter or iterable of (train, test) rows, default=5
         Which rows are held out together. Give a splitter that holds out what the test
         will: with `CellBlindKFold` the second model learns the errors of `base` for new
         cell lines. An integer is a number of random folds of rows.
     weight : float, default=1.0
-        Share of the second prediction that is added. `regressor` sees errors of models
-        with fewer training rows and may memorise them; a weight below 1 corrects
-        for that.
+        Weight of the second prediction in the sum. `regressor` is fitted to errors of
+        models with fewer training rows and may overfit them; a weight below 1
+        corrects for that.
     random_state : int, RandomState instance or None, default=None
-        Decides the folds, if `cv` is an integer or shuffles with
+        Controls the folds, if `cv` is an integer or shuffles with
         ``random_state=None``, and seeds the models that were given no `random_state` of
         their own.
 
@@ -79,8 +78,8 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     base_, regressor_ : regressor
         The fitted models.
     residual_ : ndarray of shape (n_rows,)
-        What the second model learned from, in the unit of y; NaN in rows that `cv`
-        never held out, which it has not seen.
+        Residuals that the second model was fitted to, in the unit of y; NaN in rows
+        that `cv` never held out, which it was not fitted to.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -88,8 +87,8 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     See Also
     --------
-    sklearn.ensemble.VotingRegressor : The mean of models that know nothing of each
-        other.
+    sklearn.ensemble.VotingRegressor : The mean of models that are fitted
+        independently.
 
     Notes
     -----
@@ -172,7 +171,7 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             msg = "ResidualRegressor requires y to be passed, but the target y is None."
             raise InputError(msg)
         _refuse_sparse(X)
-        (X,) = indexable(X)  # what only turns into an array becomes one
+        (X,) = indexable(X)  # X that can only be converted to an array
         labels = X.index if hasattr(X, "iloc") else None
         response = read_response(
             y, num_samples(X), labels, estimator_name=type(self).__name__
@@ -231,7 +230,7 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return first + self.weight * second
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Tell what metadata goes where.
+        """Return the metadata routing.
 
         Returns
         -------
@@ -260,7 +259,7 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return router
 
     def _make_splitter(self) -> Any:
-        """Return `cv` as a splitter; a number stands for random folds of rows."""
+        """Return `cv` as a splitter; a number means random folds of rows."""
         if self.cv is None or isinstance(self.cv, Integral):
             return KFold(self.cv or 5, shuffle=True)
         return check_cv(self.cv)
@@ -274,7 +273,7 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return Bunch(base=models, regressor=models, splitter={"split": split})
 
     def _with_seed(self, model: Any, seed: int) -> Any:
-        """Return a clone of a model, seeded where it has no seed and this one has."""
+        """Return a clone of a model; set its unset seeds if this model has one."""
         copy = clone(model)
         if self.random_state is None or not hasattr(copy, "get_params"):
             return copy
@@ -288,7 +287,7 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _predict_held_out(
         self, base: Any, X: Any, response: np.ndarray, routed: Bunch, seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return what `base` predicts of each row, (n_rows,), and the rows held out."""
+        """Return out-of-fold predictions of `base` (n_rows,), and the rows held out."""
         cv = seed_splitter(self._make_splitter(), seed)
         predicted = np.full(len(response), np.nan)
         is_known = np.zeros(len(response), dtype=bool)
@@ -315,7 +314,7 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return predicted, known
 
     def __sklearn_tags__(self) -> Tags:
-        """Return the tags, as far as they follow from the two models."""
+        """Return the tags that follow from the two models."""
         tags = super().__sklearn_tags__()
         parts = [
             get_tags(model)
@@ -333,22 +332,22 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
 
 def _refuse_sparse(X: Any) -> None:
-    """Refuse sparse X, whatever the models would make of it."""
+    """Refuse sparse X, even if the models accept it."""
     if sparse.issparse(X):
         msg = (
-            f"ResidualRegressor takes no sparse X, got a {type(X).__name__} of shape "
-            f"{X.shape}; use X.toarray()."
+            f"ResidualRegressor does not take sparse X, got a {type(X).__name__} of "
+            f"shape {X.shape}; use X.toarray()."
         )
         raise InputError(msg)
 
 
 def _predict(model: Any, X: Any, params: dict[str, Any]) -> np.ndarray:
-    """Return the predictions of a model, (n_rows,) float64; a column counts as such."""
+    """Return the predictions of a model, (n_rows,) float64, from a column too."""
     return np.asarray(column_or_1d(model.predict(X, **params)), dtype=np.float64)
 
 
 def _check_finite(residual: np.ndarray, known: np.ndarray, labels: Any) -> None:
-    """Refuse errors of held-out rows that nothing can be learned from."""
+    """Refuse residuals of held-out rows that are not finite."""
     bad = known[~np.isfinite(residual[known])]
     if len(bad):
         names = None if labels is None else np.asarray(labels, dtype=object)

@@ -50,7 +50,7 @@ _DROPOUT_PASSES = 30
 class DrugResponseRegressor(BaseCSG2A):
     """Predict drug response (ln IC50) of cells to compounds.
 
-    The second step of CSG2A: a pretrained perturbation network, frozen, between a
+    The second step of CSG2A: a frozen, pretrained perturbation network between a
     scaling layer that adapts the expression and a head that predicts the response.
 
     Parameters
@@ -61,46 +61,40 @@ class DrugResponseRegressor(BaseCSG2A):
     pretrained : FrozenEstimator, path or None, default=None
         A fitted :class:`PerturbationRegressor` inside
         `sklearn.frozen.FrozenEstimator`, or the path of one saved by `save_model`.
-        Its genes, interactome, compound encoder, attention and hidden_dim are used,
-        and the parameters of the same names here are not. None trains everything
-        from scratch.
+        Its genes, interactome, compound encoder, attention and hidden_dim replace
+        the parameters of these names. None: all parts are trained from scratch.
     freeze : bool, default=True
         Keep the pretrained part as it is: no gradient, batch-norm statistics fixed,
-        dropout off. Without `pretrained` it has no effect.
+        dropout off. Ignored without `pretrained`.
     new_genes : {"drop", "add"}, default="drop"
-        Genes of X that the pretrained model does not know. "drop" leaves them out:
-        the genes are those of the pretraining, matched by name; `missing_genes` says
-        what happens where X lacks one. "add" takes the genes of X instead, and needs
-        ``freeze=False``: shared genes keep what the pretraining learned of them, by
-        name, new ones start untrained and without effect on the perturbed
-        expression, and those that X lacks are left out of the input. `interactome`
-        then joins the genes of X; None keeps the edges between shared genes.
-        Without `pretrained` it has no effect.
+        How to treat genes of X that the pretrained model lacks. "drop" leaves them
+        out: the genes are those of the pretraining, matched by name. "add" uses the
+        genes of X and needs ``freeze=False``: genes of both keep their weights, new
+        ones start untrained and without effect on the perturbed expression, and the
+        others are removed. `interactome` then joins the genes of X; None keeps the
+        edges between genes of both. Ignored without `pretrained`.
     expression_scaler : transformer or None, default=None
-        Fitted on the basal expression of the unique cells that train, those held
-        out for early stopping aside, and applied to every cell, such as a robust
-        z-score. None takes expression as it is.
+        Fitted to the basal expression of the unique training cells, without those
+        held out for early stopping, and applied to all cells, such as
+        :class:`~sklearn_csg2a.preprocessing.RobustZScore`. None: no scaling.
     head_hidden : tuple of int, default=(512, 64)
-        Hidden widths of the response head.
+        Widths of the hidden layers of the response head.
     bilinear_dim : int, default=0
-        Width of a bilinear term of basal expression and condition in the head; 0 as
-        published. About 64, with `gene_dropout`, helps with new cell lines.
+        Width of a bilinear term of basal expression and condition in the head; none
+        if 0, as published. About 64, with `gene_dropout`, helps with new cell lines.
     interactome : DataFrame, array, sparse array or None, default=None
         Edges (columns source and target), or a symmetric (n_genes, n_genes) adjacency
-        matrix in gene order. None: self-loops only. An optional column score holds
-        weights between 0 and 1.
+        matrix in gene order. None: self-loops only. Edges may have a score from 0 to 1.
     compound_encoder : {"auto", "morgan", "mat"} or transformer, default="auto"
         Turns a list of SMILES into a 2-D array. "morgan" and "auto" are Morgan
         fingerprints, "mat" is the pretrained Molecule Attention Transformer.
     train_encoder : bool, default=False
-        Train the network of a `MATEncoder` along with the rest. `compound_encoder` is
-        as in :class:`PerturbationRegressor`; with `pretrained`, the encoder of that
-        model is trained, which needs ``freeze=False``.
+        Train the network of a `MATEncoder` along with the rest. With `pretrained`, its
+        encoder is trained, which needs ``freeze=False``.
     attention : {"paper", "gated", "released", "off"}, default="gated"
         How the attention is applied: "paper", as the matrix-vector product of the
         paper; "gated", the same with a learned skip connection; "released", as the row
-        sums of the published code; "off", not at all. The README shows what was
-        measured with each.
+        sums of the published code; "off", not at all.
     hidden_dim : int, default=64
         Width of the query vector of a gene.
     dropout : float, default=0.1
@@ -109,34 +103,29 @@ class DrugResponseRegressor(BaseCSG2A):
         Probability that a gene of a cell is hidden in training. About 0.5 keeps the
         network from memorising cell lines, which helps with new ones.
     max_epochs : int, default=100
-        Maximum number of epochs; over them the learning rate falls along half a cosine
-        to a hundredth of its initial value.
+        Maximum number of epochs; the learning rate falls along half a cosine.
     batch_size : int or "auto", default="auto"
         Number of rows per training step. "auto" makes about 100 steps per epoch, with
         32 to 512 rows each.
     learning_rate : float, default=3e-4
-        First learning rate of AdamW.
+        Initial learning rate of AdamW.
     weight_decay : float, default=1e-4
         Weight decay of AdamW.
     early_stopping : bool, default=True
         Hold out rows, keep the weights of the epoch with the smallest error on them,
-        and stop after `patience` epochs without improvement. With only one or two
-        hundred compounds, a few epochs without early stopping may do better: the
-        held-out rows are missing in training, and are too few to tell which epoch is
-        best.
+        and stop after `patience` epochs without improvement. With one or two hundred
+        compounds to learn from, a few epochs without it may do better: held-out rows
+        are missing in training, and few.
     patience : int, default=20
         Number of epochs without improvement after which training stops.
     validation : float or splitter, default=0.1
         Fraction of rows held out at random, keeping the rows of a pair of cell and
         compound together, or a splitter whose first split is used. A splitter that
         shuffles with ``random_state=None`` follows `random_state`. With
-        `DrugBlindKFold` the best epoch is judged on unseen compounds. All doses and
-        times of a cell and compound are one pair. If there are too few rows, none are
-        held out. A splitter with a seed of its own keeps it (splitters of this package
-        have 0 by default).
+        `DrugBlindKFold` the best epoch is judged on unseen compounds.
     missing_genes : {"error", "zero"}, default="error"
-        What to do if X lacks genes of the model: raise an error, or set them to 0,
-        which is the population median of robust z-scores.
+        What to do if X lacks genes of the model: raise an error, or set them to 0, the
+        population median of robust z-scores.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
         What `predict` does with rows whose SMILES is invalid: raise an error, or return
         NaN. `fit` always raises an error.
@@ -150,9 +139,8 @@ class DrugResponseRegressor(BaseCSG2A):
         `predict`; the cell line may be absent if X has gene columns.
     device : str, default="auto"
         Device of the network; "auto" is CUDA if there is one, otherwise the CPU.
-        "accelerate" takes the device that `accelerate launch` assigns and trains with
-        all its processes, each on its share of every batch; `random_state` must be an
-        integer.
+        "accelerate" trains with all processes of `accelerate launch`, each on its share
+        of every batch; `random_state` must then be an integer.
     precision : {"float32", "bf16"}, default="float32"
         "bf16" computes the matrix products of training in bfloat16. Weights and
         predictions stay in float32. It is faster on processors with such instructions.
@@ -166,11 +154,10 @@ class DrugResponseRegressor(BaseCSG2A):
         Called during training.
     checkpoint : path, default=None
         File written after each epoch; a fit with the same data and parameters resumes
-        from it. Needs an integer `random_state`: with any other, no later fit draws the
-        same random numbers.
+        from it. Needs an integer `random_state`.
     random_state : int, RandomState instance or None, default=None
-        Decides first weights, batches, dropout and validation rows. Process-wide
-        random states are never touched.
+        Controls the initial weights, batches, dropout and validation rows. Global
+        random states are never changed.
     verbose : int, default=0
         If 1, show one progress line.
 
@@ -332,17 +319,16 @@ class DrugResponseRegressor(BaseCSG2A):
             Treatments.
         return_std : bool, default=False
             Whether to return the standard deviation over 30 passes with dropout
-            left on (Monte-Carlo dropout; off in a frozen pretrained part). It shows
-            where the model is unsure, and is not a calibrated interval.
+            active (Monte-Carlo dropout), except in a frozen pretrained part. It shows
+            where the model is uncertain, and is not a calibrated interval.
 
         Returns
         -------
         y : ndarray of shape (n_treatments,)
             In the units of the y given to fit, ln uM for ln IC50. Does not depend
-            on the other rows of X, to the last bit.
+            on the other rows of X, bit for bit.
         std : ndarray of shape (n_treatments,)
-            Only if `return_std` is True. The passes are the same for all rows and
-            calls, so it does not depend on the other rows of X either.
+            Only if `return_std` is True; independent of the other rows of X, too.
 
         Raises
         ------
@@ -356,7 +342,7 @@ class DrugResponseRegressor(BaseCSG2A):
 
     @steady_threads()
     def predict_perturbation(self, X: Any) -> np.ndarray:
-        """Predict the perturbed expression on the way to the response.
+        """Predict the perturbed expression that the response is predicted from.
 
         Parameters
         ----------
@@ -367,7 +353,7 @@ class DrugResponseRegressor(BaseCSG2A):
         -------
         Y : ndarray of shape (n_treatments, n_outputs)
             In the units of the pretraining. Without pretraining it is a hidden
-            state of the network, not an expression.
+            layer of the network, not expression.
         """
         check_is_fitted(self)
         n_outputs = self.net_.module_.csg2a.n_outputs
@@ -379,7 +365,7 @@ class DrugResponseRegressor(BaseCSG2A):
         return super()._read_for_fit(X)
 
     def _fit_scaler(self, treatments: Treatments, train_rows: np.ndarray) -> Treatments:
-        """Fit the expression scaler on the unique cells that train; apply it to all."""
+        """Fit the expression scaler to the unique training cells; apply it to all."""
         self.scaler_ = None
         if self.expression_scaler is not None:
             cells = treatments.take(train_rows).basal_expression
@@ -391,7 +377,7 @@ class DrugResponseRegressor(BaseCSG2A):
         return self._scale_expression(super()._read_for_predict(X))
 
     def _scale_expression(self, treatments: Treatments) -> Treatments:
-        """Apply the fitted scaler, if there is one, to every cell."""
+        """Apply the fitted scaler, if there is one, to all cells."""
         if self.scaler_ is None:
             return treatments
         scaled = np.asarray(self.scaler_.transform(treatments.basal_expression))
@@ -457,7 +443,7 @@ class DrugResponseRegressor(BaseCSG2A):
         return response_from_state(config, arrays)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the pretrained estimator that fit read from a path."""
+        """Leave out the pretrained estimator, which `fit` finds again."""
         state = super().__getstate__().copy()
         state.pop("_pretrained", None)
         return state

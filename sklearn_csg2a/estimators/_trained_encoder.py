@@ -24,7 +24,7 @@ __all__ = ["check_not_frozen", "keep_trained", "network_to_train", "read_molecul
 
 
 def check_not_frozen(estimator: Any) -> None:
-    """Refuse to train the encoder of a pretrained model that is kept as it is."""
+    """Refuse to train the encoder of a frozen pretrained model."""
     if (
         estimator.train_encoder
         and estimator.freeze
@@ -32,7 +32,7 @@ def check_not_frozen(estimator: Any) -> None:
     ):
         msg = (
             "train_encoder=True with a pretrained model and freeze=True: its compound "
-            "encoder is part of what is frozen. Set freeze=False to train all of it, "
+            "encoder is in the frozen part. Set freeze=False to train all of it, "
             "or train_encoder=False."
         )
         raise InputError(msg)
@@ -69,7 +69,7 @@ def read_molecules(
 def keep_trained(encoder: MATEncoder, mat: MAT, net: TrainingNet) -> MATEncoder:
     """Take the trained `mat` out of `net`, and return the encoder that holds it."""
     csg2a_part(net.module_).condition.mat = None
-    net.initialize_optimizer()  # the one before holds the network's moments
+    net.initialize_optimizer()  # the old one holds the moments of the trained encoder
     weights = {
         name: tensor.detach().cpu().numpy().copy()
         for name, tensor in mat.state_dict().items()

@@ -265,7 +265,7 @@ def test_another_number_of_genes_is_refused(checkpoint, perturbation_state):
     path = checkpoint(perturbation_state)
     with pytest.raises(GeneMismatchError, match="trained on 6 genes, genes has 5"):
         load_published(path, genes=GENES[:5])
-    with pytest.raises(InputError, match="G0 stand there more than once"):
+    with pytest.raises(InputError, match="G0 occur more than once"):
         load_published(path, genes=["G0", "G0", *GENES[2:]])
 
 

@@ -175,10 +175,10 @@ def test_no_response_is_refused(numbers):
 def test_sparse_X_is_refused(numbers, container):
     X, y = numbers
     model = ResidualRegressor(Ridge(), Ridge())
-    with pytest.raises(InputError, match=r"no sparse X.*toarray"):
+    with pytest.raises(InputError, match=r"sparse X.*toarray"):
         model.fit(container(X), y)
     model.fit(X, y)
-    with pytest.raises(InputError, match=r"no sparse X.*toarray"):
+    with pytest.raises(InputError, match=r"sparse X.*toarray"):
         model.predict(container(X))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -19,8 +18,6 @@ from sklearn_csg2a._utils.choices import (
 )
 from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import (
-    HasMethods,
-    Interval,
     StrOptions,
     fit_context,
 )
@@ -36,6 +33,7 @@ from sklearn_csg2a.training.loop import (
     history_table,
     train_network,
 )
+from sklearn_csg2a.training.parameters import TRAINING_CONSTRAINTS
 from sklearn_csg2a.training.rows import split_rows
 from sklearn_csg2a.training.state import NetworkState
 from sklearn_csg2a.treatments import read_response
@@ -61,29 +59,12 @@ class DeepResponse(NetworkState, TreatmentRegressor):
     """A regressor with one network tower for cells and one for compounds."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **TRAINING_CONSTRAINTS,
         "expression": [pd.DataFrame, None],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [
-            Interval(Integral, 2, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
         "batching": [StrOptions(options(Batching))],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "patience": [Interval(Integral, 1, None, closed="left")],
-        "validation": [
-            Interval(Real, 0, 1, closed="neither"),
-            HasMethods(["split", "get_n_splits"]),
-        ],
         "columns": [dict, None],
         "missing_genes": [StrOptions(options(MissingGenes))],
         "on_invalid_smiles": [StrOptions(options(OnInvalidSmiles))],
-        "device": [str, torch.device],
-        "precision": [StrOptions(options(Precision))],
-        "callbacks": [list, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
     _network_class: ClassVar[type[nn.Module]]
     _largest_batch_size: ClassVar[int]

@@ -62,8 +62,7 @@ class Precily(DeepResponse):
     dropout : float, default=0.1
         Dropout behind the second layer and those that follow.
     max_epochs : int, default=50
-        Maximum number of epochs; over them the learning rate falls along half a cosine
-        to a hundredth of its initial value.
+        Maximum number of epochs; the learning rate falls along half a cosine.
     batch_size : int or "auto", default="auto"
         Number of rows per training step. "auto" is 128, or fewer if an epoch would have
         fewer than twelve steps, but at least 16.
@@ -87,8 +86,8 @@ class Precily(DeepResponse):
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     missing_genes : {"error", "zero"}, default="error"
-        What to do if X lacks genes of the model: raise an error, or set them to 0,
-        which is the population median of robust z-scores.
+        What to do if X lacks genes of the model: raise an error, or set them to 0, the
+        population median of robust z-scores.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
         What `predict` does with rows whose SMILES is invalid: raise an error, or return
         NaN. `fit` always raises an error.
