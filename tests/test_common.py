@@ -47,6 +47,7 @@ REQUIRED = {
     "estimator": Ridge(),
     "regressor": Ridge(),
     "responses": pd.DataFrame({"A": np.arange(6.0), "B": 1.0}, index=SMILES),
+    "table": pd.DataFrame({"target": "A|B", "moa": list("ababab")}, index=SMILES),
 }
 # What makes a fit short, by the names of parameters.
 SHORT = {

@@ -1,5 +1,6 @@
 """Transformers from a list of SMILES to a matrix, one row per compound."""
 
+from sklearn_csg2a.encoders._annotation import AnnotationEncoder
 from sklearn_csg2a.encoders._mat import MATEncoder
 from sklearn_csg2a.encoders._mat_weights import MATWeights
 from sklearn_csg2a.encoders._morgan import MorganEncoder
@@ -12,6 +13,7 @@ from sklearn_csg2a.encoders._resolve import (
 from sklearn_csg2a.encoders.pretraining import pretrain_mat
 
 __all__ = [
+    "AnnotationEncoder",
     "MATEncoder",
     "MATWeights",
     "MorganEncoder",

@@ -44,7 +44,12 @@ _ESTIMATORS = {
         "TissueDrugMean",
         "TissueMean",
     ),
-    "sklearn_csg2a.encoders": ("MATEncoder", "MorganEncoder", "PotencyEncoder"),
+    "sklearn_csg2a.encoders": (
+        "AnnotationEncoder",
+        "MATEncoder",
+        "MorganEncoder",
+        "PotencyEncoder",
+    ),
     "sklearn_csg2a.preprocessing": ("RobustZScore",),
 }
 # ... and meta-estimators of scikit-learn.

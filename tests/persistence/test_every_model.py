@@ -21,7 +21,7 @@ from sklearn_csg2a import (
     PerturbationRegressor,
     ResidualRegressor,
     baselines,
-    chem,
+    encoders,
     load_model,
     preprocessing,
     save_model,
@@ -71,7 +71,7 @@ def _same(actual, expected):
 
 def _public_estimators():
     """Return every public class with `fit`, by name."""
-    parts = (sklearn_csg2a, baselines, chem, preprocessing)
+    parts = (sklearn_csg2a, baselines, encoders, preprocessing)
     classes = (getattr(part, name) for part in parts for name in part.__all__)
     return {
         cls.__name__: cls
@@ -81,6 +81,10 @@ def _public_estimators():
 
 
 FITTED_WITH = {
+    "AnnotationEncoder": {
+        "table": pd.DataFrame({"moa": ["a", "b|a"]}, index=["CCO", "CCN"]),
+        "columns": ["moa"],
+    },
     "ResidualRegressor": {
         "base": LatentFactors(),
         "regressor": PairwiseKernelRidge(expression=EXPRESSION),
