@@ -9,6 +9,11 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from benchmarks.data.gdsc_full import (
+    load_gdsc_full_all,
+    load_gdsc_full_landmark,
+    load_gdsc_full_variable,
+)
 from benchmarks.data.nci60 import load_nci60_alone, load_nci60_transfer
 from benchmarks.models.potency import tabulate_screen
 from sklearn_csg2a.datasets import (
@@ -66,6 +71,9 @@ def with_gene_sets(
 
 LOADERS: dict[str, Callable[[str | None], Bunch]] = {
     "gdsc2": with_gene_sets(load_gdsc2_with_interactome),
+    "gdsc_full": with_gene_sets(load_gdsc_full_variable),
+    "gdsc_full_all": with_gene_sets(load_gdsc_full_all),
+    "gdsc_full_landmark": with_gene_sets(load_gdsc_full_landmark),
     "nci60": with_gene_sets(load_nci60_alone),
     "nci60_transfer": with_gene_sets(load_nci60_transfer),
     "screen": load_screen,

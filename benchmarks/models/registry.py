@@ -20,6 +20,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils import Bunch
 
+from benchmarks.data.gdsc_full import choose_genes
 from benchmarks.data.load import load_data
 from benchmarks.models.ablations import rewire, shuffle_cells, shuffled_encoder
 from benchmarks.models.deep import DEEP, PRECISION
@@ -35,7 +36,12 @@ from sklearn_csg2a.baselines import (
 )
 from sklearn_csg2a.encoders import MATEncoder, MorganEncoder, resolve_encoder
 from sklearn_csg2a.evaluation import configuration as _configuration
-from sklearn_csg2a.evaluation.folds import RANDOM_811, SPLITTERS, validation_splitter
+from sklearn_csg2a.evaluation.folds import (
+    RANDOM_811,
+    SPLITTERS,
+    Fold,
+    validation_splitter,
+)
 from sklearn_csg2a.evaluation.naive import NAIVE_MODELS
 from sklearn_csg2a.evaluation.panels import Roster
 
@@ -348,13 +354,18 @@ class Registered:
     name: str
     data_home: str | None = None
 
+    @property
+    def differs_by_fold(self) -> bool:
+        """Whether the genes depend on the rows of the fold."""
+        return "n_variable_genes" in self.load()
+
     def load(self) -> Bunch:
         """Load the data set, once in each process."""
         return load_data(self.name, self.data_home)
 
-    def make(self, model: str, scheme: str, seed: int) -> BaseEstimator:
-        """Make a model for a scheme."""
-        return MODELS[model](self.load(), scheme, seed)
+    def make(self, model: str, fold: Fold, seed: int) -> BaseEstimator:
+        """Make a model for a fold, with the genes of the fold."""
+        return MODELS[model](choose_genes(self.load(), fold), fold.scheme, seed)
 
     def hash(self, estimator: BaseEstimator) -> str:
         """Return the hash of the configuration of a model."""

@@ -36,11 +36,15 @@ class Source(Protocol):
     def name(self) -> str:
         """Name of the data set."""
 
+    @property
+    def differs_by_fold(self) -> bool:
+        """Whether the configuration of a model depends on the rows of the fold."""
+
     def load(self) -> Bunch:
         """Return X, y, row ids and a hash of these."""
 
-    def make(self, model: str, scheme: str, seed: int) -> BaseEstimator:
-        """Make a model for a scheme."""
+    def make(self, model: str, fold: Fold, seed: int) -> BaseEstimator:
+        """Make a model for a fold: its scheme and, if need be, its training rows."""
 
     def hash(self, estimator: BaseEstimator) -> str:
         """Return the hash of the configuration of a model."""
@@ -109,7 +113,7 @@ def make_estimator(
 
     Early stopping uses the validation rows of the fold, if it has any.
     """
-    estimator = source.make(model.removesuffix(TUNED), fold.scheme, seed)
+    estimator = source.make(model.removesuffix(TUNED), fold, seed)
     estimator = estimator.set_params(**(changes or {}))
     if fold.valid is not None and getattr(estimator, "early_stopping", False):
         estimator.set_params(validation=LastRows(len(fold.valid)))

@@ -110,13 +110,15 @@ def plan_search(
 ) -> Search:
     """Plan the search for a model in a fold and its inner fold (`folds`).
 
-    `known` caches the hashes of configurations, which are the same in all folds.
+    `known` caches the hashes of configurations, which are the same in all folds
+    unless the source differs by fold.
     """
     fold, inner = folds
     name = model + TUNED
     candidates = []
+    index = fold.index if source.differs_by_fold else None
     for number, changes in enumerate(source.draw_candidates(model, n_candidates)):
-        key = fold.scheme, model, seed, number
+        key = fold.scheme, index, model, seed, number
         task = make_task(source, inner, name, seed, changes, known.get(key))
         known[key] = task.hashes["config_hash"]
         candidates.append(Candidate(task, number))

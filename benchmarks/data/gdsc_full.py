@@ -1,0 +1,97 @@
+"""GDSC2 whole, with landmark genes and the most variable genes of the training cells.
+
+Genes that vary most are chosen in each fold, from the cell lines that it trains on: a
+data set of this kind has `n_variable_genes`, and `expression` holds all genes to choose
+from. Models are made from the data as `choose_genes` returns them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Bunch
+
+from benchmarks.models.potency import tabulate_screen
+from sklearn_csg2a.datasets import load_gdsc_full, load_interactome, load_nci60
+from sklearn_csg2a.evaluation.folds import Fold
+
+# Landmark genes are used by all models; of the other genes, as many as vary most.
+N_VARIABLE_GENES = 2000
+
+
+def load_gdsc_full_landmark(data_home: str | None) -> Bunch:
+    """Load GDSC2 whole, with the landmark genes of L1000 that were measured.
+
+    Genes are standardised over the training cells: by CSG2A through
+    `expression_scaler`, by the other models themselves.
+    """
+    return _load(data_home, "landmark")
+
+
+def load_gdsc_full_all(data_home: str | None) -> Bunch:
+    """Load the same with all genes that were measured."""
+    return _load(data_home, "all")
+
+
+def load_gdsc_full_variable(data_home: str | None) -> Bunch:
+    """Load the same with all genes that were measured, to choose from in each fold."""
+    data, landmark = _load(data_home, "all"), _load(data_home, "landmark").expression
+    data.n_variable_genes = N_VARIABLE_GENES
+    data.always_genes = landmark.columns
+    return data
+
+
+def _load(data_home: str | None, genes: str) -> Bunch:
+    """Load GDSC2 with the measured genes of a set, interactions and the other screen.
+
+    Genes that were not measured hold a placeholder, and are left out.
+    """
+    loaded = load_gdsc_full(data_home=data_home, genes=genes)
+    expression = loaded.expression.drop(columns=loaded.filled_genes)
+    return Bunch(
+        X=loaded.X,
+        y=loaded.y,
+        expression=expression,
+        expression_scaler=StandardScaler(),
+        interactome=load_interactome(data_home=data_home, genes=expression.columns),
+        other_screen=lru_cache(
+            lambda: tabulate_screen(load_nci60(data_home=data_home), loaded.X["smiles"])
+        ),
+    )
+
+
+def choose_genes(data: Bunch, fold: Fold) -> Bunch:
+    """Return the data with the genes of a fold: others than in `data`, if it says so.
+
+    Only the cell lines of training rows count, each once.
+    """
+    if "n_variable_genes" not in data:
+        return data
+    cells = data.X["cell_line"].iloc[fold.train].unique()
+    genes = most_variable(
+        data.expression.loc[cells], data.always_genes, data.n_variable_genes
+    )
+    edges = data.interactome
+    among = edges["source"].isin(genes) & edges["target"].isin(genes)
+    return Bunch(
+        **{
+            **data,
+            "expression": data.expression[genes],
+            "interactome": edges[among].reset_index(drop=True),
+        }
+    )
+
+
+def most_variable(
+    expression: pd.DataFrame, always: pd.Index, n_variable: int
+) -> pd.Index:
+    """Return the genes `always`, and the most variable others, in the table's order."""
+    variance = expression.to_numpy(dtype=np.float64).var(axis=0)
+    rank = np.argsort(-variance, kind="stable")
+    others = rank[~expression.columns[rank].isin(always)][:n_variable]
+    chosen = expression.columns.isin(always)
+    chosen[others] = True
+    return expression.columns[chosen]
