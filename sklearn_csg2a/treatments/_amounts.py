@@ -13,14 +13,15 @@ from sklearn_csg2a._utils.numbers import column_type_problem, parse_numbers
 from sklearn_csg2a._utils.offenders import describe_entries, name_row
 from sklearn_csg2a._utils.one_warning import warn_of_input
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.treatments._near_columns import find_near_columns, unit_of_name
+from sklearn_csg2a.treatments._columns import near_quantity
+from sklearn_csg2a.treatments._near_columns import unit_of_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sklearn_csg2a.treatments._columns import ContractTable
 
-__all__ = ["DEFAULT_DOSE", "DEFAULT_TIME", "Amounts", "near_amounts", "read_amounts"]
+__all__ = ["DEFAULT_DOSE", "DEFAULT_TIME", "Amounts", "read_amounts"]
 
 DEFAULT_DOSE = 10.0  # uM
 DEFAULT_TIME = 72.0  # h
@@ -74,23 +75,6 @@ def read_amounts(
     return Amounts(values["dose"], values["time"], given)
 
 
-def near_amounts(table: ContractTable) -> list[str]:
-    """Return the columns that may be meant as dose or time, where X has none."""
-    return [name for quantity in _UNITS for name in _near(table, quantity)]
-
-
-def _near(table: ContractTable, quantity: str) -> list[str]:
-    """Return the columns that may be meant as one quantity, if X lacks it."""
-    if quantity in table.names:
-        return []
-    frame, taken = table.frame, set(table.names.values())
-    return [
-        name
-        for name in find_near_columns(quantity, frame.columns)
-        if name not in taken and frame[name].notna().any()
-    ]
-
-
 def _note_on_default(
     table: ContractTable,
     name: str,
@@ -99,7 +83,7 @@ def _note_on_default(
 ) -> str:
     """Say what a default may replace in error; "" where nothing speaks for it."""
     frame, unit = table.frame, _UNITS[name]
-    near = _near(table, name)
+    near = near_quantity(table, name)
     differs = fitted is not None and set(fitted) != {default}
     if not near and (default != _STANDARD[name] or not differs):
         return ""

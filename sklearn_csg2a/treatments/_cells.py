@@ -11,8 +11,7 @@ import pandas as pd
 from sklearn_csg2a._utils.offenders import list_offenders, name_row, quote_names
 from sklearn_csg2a.exceptions import InputError, UnknownCellLineError
 from sklearn_csg2a.treatments._cell_names import describe_unknown_cells
-from sklearn_csg2a.treatments._columns import refuse_duplicates
-from sklearn_csg2a.treatments._compounds import factorize_objects
+from sklearn_csg2a.treatments._columns import factorize_objects, refuse_duplicates
 from sklearn_csg2a.treatments._gene_names import check_gene_names
 from sklearn_csg2a.treatments._gene_slips import describe_slip, refuse_transposed
 from sklearn_csg2a.treatments._genes import (

@@ -12,7 +12,7 @@ from sklearn_csg2a._utils.numbers import holds_numbers
 from sklearn_csg2a._utils.offenders import quote_names
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments._kinds import refuse_other_kinds
-from sklearn_csg2a.treatments._near_columns import suggest_renaming
+from sklearn_csg2a.treatments._near_columns import find_near_columns, suggest_renaming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,11 @@ __all__ = [
     "CONTRACT_COLUMNS",
     "ContractTable",
     "as_frame",
+    "factorize_objects",
     "is_plain",
+    "label_rows",
+    "near_amounts",
+    "near_quantity",
     "read_column",
     "read_contract_table",
     "refuse_duplicates",
@@ -189,6 +193,19 @@ def refuse_duplicates(names: pd.Index, what: str) -> None:
         )
 
 
+def factorize_objects(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes (n,), -1 for missing, and the distinct values as objects."""
+    values = column.to_numpy(dtype=object)
+    try:
+        codes, uniques = pd.factorize(values)
+    except TypeError:  # a list or dict among them
+        entries = np.array(
+            [v if isinstance(v, str) else repr(v) for v in values], dtype=object
+        )
+        codes, uniques = pd.factorize(entries)
+    return codes.astype(np.int64), np.asarray(uniques, dtype=object)
+
+
 def read_contract_table(
     frame: pd.DataFrame,
     columns: Mapping[str, str] | None,
@@ -238,3 +255,20 @@ def _absent_column(
         f"does not have. Columns present: {quote_names(frame.columns)}."
         + (f" {near}." if near else "")
     )
+
+
+def near_amounts(table: ContractTable) -> list[str]:
+    """Return the columns that may be meant as dose or time, where X has none."""
+    return [name for quantity in QUANTITIES for name in near_quantity(table, quantity)]
+
+
+def near_quantity(table: ContractTable, quantity: str) -> list[str]:
+    """Return the columns that may be meant as one quantity, if X lacks it."""
+    if quantity in table.names:
+        return []
+    frame, taken = table.frame, set(table.names.values())
+    return [
+        name
+        for name in find_near_columns(quantity, frame.columns)
+        if name not in taken and frame[name].notna().any()
+    ]

@@ -10,24 +10,12 @@ import pandas as pd
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a.chem import canonical_smiles, smiles_problem
 from sklearn_csg2a.exceptions import InvalidSmilesError
+from sklearn_csg2a.treatments._columns import factorize_objects
 
 if TYPE_CHECKING:
     from sklearn_csg2a.treatments._columns import ContractTable
 
-__all__ = ["factorize_objects", "read_compounds"]
-
-
-def factorize_objects(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return codes (n,), -1 for missing, and the distinct values as objects."""
-    values = column.to_numpy(dtype=object)
-    try:
-        codes, uniques = pd.factorize(values)
-    except TypeError:  # a list or dict among them
-        entries = np.array(
-            [v if isinstance(v, str) else repr(v) for v in values], dtype=object
-        )
-        codes, uniques = pd.factorize(entries)
-    return codes.astype(np.int64), np.asarray(uniques, dtype=object)
+__all__ = ["read_compounds"]
 
 
 def read_compounds(

@@ -10,8 +10,11 @@ import pandas as pd
 from sklearn_csg2a._utils.numbers import holds_numbers, parse_numbers, to_finite_float32
 from sklearn_csg2a._utils.offenders import describe_entries, quote_names
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
-from sklearn_csg2a.treatments._amounts import near_amounts
-from sklearn_csg2a.treatments._columns import CONTRACT_COLUMNS, refuse_duplicates
+from sklearn_csg2a.treatments._columns import (
+    CONTRACT_COLUMNS,
+    near_amounts,
+    refuse_duplicates,
+)
 from sklearn_csg2a.treatments._gene_slips import describe_slip
 
 if TYPE_CHECKING:
