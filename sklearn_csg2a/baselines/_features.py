@@ -14,8 +14,8 @@ from sklearn_csg2a._utils.sklearn_compat import StrOptions, fit_context
 from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
 from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.treatments import read_response
-from sklearn_csg2a.treatments._mixin import TreatmentRegressor, require_two_rows
-from sklearn_csg2a.treatments._scale import measure_scale
+from sklearn_csg2a.treatments._read import TreatmentRegressor, require_two_rows
+from sklearn_csg2a.treatments._units import measure_scale
 
 if TYPE_CHECKING:
     from typing import Self

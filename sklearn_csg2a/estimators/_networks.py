@@ -11,7 +11,7 @@ from scipy import sparse
 
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.nn import CSG2A, ResponseNetwork
-from sklearn_csg2a.treatments._interactome import read_interactome
+from sklearn_csg2a.treatments._genes import read_interactome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_csg2a._utils.names import match_names, plain_spelling
+from sklearn_csg2a._utils.offenders import list_offenders, name_row
+from sklearn_csg2a.exceptions import UnknownCellLineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-__all__ = ["describe_unknown_cells"]
+    from sklearn_csg2a.treatments._columns import ContractTable
+
+__all__ = ["raise_unknown_cells"]
 
 _KINDS = {
     "DepMap ids": re.compile(r"ACH-\d{6}"),
@@ -27,7 +31,36 @@ _CCLE_NAME = re.compile(r"([A-Z0-9]+)_[A-Z][A-Z_]+")  # A375_SKIN
 _WHOLE_NUMBER = re.compile(r"(\d+)\.0*")
 
 
-def describe_unknown_cells(
+def raise_unknown_cells(
+    table: ContractTable,
+    expression: pd.DataFrame,
+    codes: np.ndarray,
+    ids: np.ndarray,
+    known: np.ndarray,
+) -> None:
+    """Raise UnknownCellLineError naming the ids and their first rows."""
+    labels, column = table.row_labels, table.names["cell_line"]
+    unknown = np.flatnonzero(~known)
+    first_row = {int(code): int(np.argmax(codes == code)) for code in unknown[:5]}
+    shown = [ids[code] for code in first_row]
+    notes, remedy = _describe_unknown(shown, expression.index, column)
+    note_of = dict(zip(first_row, notes, strict=True))
+
+    def describe(code: np.int64) -> str:
+        where = name_row(first_row[int(code)], labels)
+        note = note_of[int(code)]
+        return f"{ids[code]!r} ({where}{f'; {note}' if note else ''})"
+
+    offenders = list_offenders(unknown, describe)
+    hint = f" {remedy}" if remedy else ""
+    raise UnknownCellLineError(
+        f"{len(unknown)} cell line(s) of column {column!r} are not "
+        f"in the index of expression: {offenders}.{hint} Add them to expression; to "
+        "predict new cells, pass wide rows with one column per gene."
+    )
+
+
+def _describe_unknown(
     unknown: Sequence[Any], known: pd.Index, column: str
 ) -> tuple[list[str], str]:
     """Say which known id each unknown one may mean, "" for none; and a remedy.

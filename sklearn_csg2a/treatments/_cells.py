@@ -1,32 +1,55 @@
-"""Cells: looked up in a table of expression, or found among wide rows."""
+"""Cells: looked up in a table of expression, or found among wide rows.
+
+Gene columns are matched by name, and their values are read, in one way for both.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._utils.offenders import list_offenders, name_row, quote_names
-from sklearn_csg2a.exceptions import InputError, UnknownCellLineError
-from sklearn_csg2a.treatments._cell_names import describe_unknown_cells
-from sklearn_csg2a.treatments._columns import factorize_objects, refuse_duplicates
-from sklearn_csg2a.treatments._gene_names import check_gene_names
-from sklearn_csg2a.treatments._gene_slips import describe_slip, refuse_transposed
-from sklearn_csg2a.treatments._genes import (
-    find_gene_columns,
-    gene_names,
-    has_enough_genes,
-    match_genes,
-    read_gene_values,
+from sklearn_csg2a._utils.numbers import holds_numbers, parse_numbers, to_finite_float32
+from sklearn_csg2a._utils.offenders import (
+    describe_entries,
+    list_offenders,
+    name_row,
+    quote_names,
 )
-from sklearn_csg2a.treatments._table_rows import TableRows
+from sklearn_csg2a.exceptions import GeneMismatchError, InputError
+from sklearn_csg2a.treatments._cell_names import raise_unknown_cells
+from sklearn_csg2a.treatments._columns import (
+    CONTRACT_COLUMNS,
+    factorize_objects,
+    near_amounts,
+    refuse_duplicates,
+)
+from sklearn_csg2a.treatments._gene_slips import describe_slip, refuse_transposed
+from sklearn_csg2a.treatments._genes import check_gene_names
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
     from sklearn_csg2a.treatments._columns import ContractTable
 
-__all__ = ["Cells", "factorize_cell_line", "read_cells", "unique_rows"]
+__all__ = [
+    "MIN_GENE_OVERLAP",
+    "Cells",
+    "TableRows",
+    "factorize_cell_line",
+    "find_gene_columns",
+    "has_enough_genes",
+    "match_genes",
+    "read_cells",
+    "read_gene_values",
+    "unique_rows",
+]
+
+MIN_GENE_OVERLAP = 0.5
+"""Smallest fraction of the genes of a model that must be there to zero-fill."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +214,7 @@ def _mixed_cells(
     if not has_enough_genes(table.frame.columns, genes, missing_genes):
         if _names_genes(table, genes):
             match_genes(table.frame.columns, genes, missing_genes, "X")
-        _raise_unknown(table, expression, codes, ids, known)
+        raise_unknown_cells(table, expression, codes, ids, known)
     wide_rows = np.flatnonzero(~known[codes])
     wide = _wide_cells(table, wide_rows, genes, missing_genes)
     n_known = int(known.sum())
@@ -222,30 +245,175 @@ def _look_up(
     return TableRows.of(expression, at, positions)
 
 
-def _raise_unknown(
-    table: ContractTable,
-    expression: pd.DataFrame,
-    codes: np.ndarray,
-    ids: np.ndarray,
-    known: np.ndarray,
+@dataclass(frozen=True, eq=False)
+class TableRows:
+    """Rows of a table of expression that others hold as well.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_known_cells, n_columns)
+        The table. It shares its memory with the caller's until that is changed.
+    rows : ndarray of shape (n_cells,)
+        Position of each cell in the table.
+    columns : ndarray of shape (n_genes,)
+        Position of each gene in the table, -1 for one that is filled with 0.
+    """
+
+    table: pd.DataFrame
+    rows: np.ndarray
+    columns: np.ndarray
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, rows: np.ndarray, columns: np.ndarray) -> Self:
+        """Refer to a table as it is now: later changes in place are not seen."""
+        return cls(table.copy(deep=False), rows, columns)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, cells: np.ndarray) -> Self:
+        """Return the cells at these positions."""
+        return replace(self, rows=self.rows[cells])
+
+    def read(self, cells: slice = slice(None)) -> np.ndarray:
+        """Return expression, (n_cells, n_genes) float32."""
+        rows = self.rows[cells]
+        return read_gene_values(
+            self.table,
+            rows,
+            self.columns,
+            name="expression",
+            where=lambda i, gene: f"cell {self.table.index[rows[i]]!r}, gene {gene!r}",
+            advice="Fill these values, or drop the cells or genes.",
+        )
+
+
+def find_gene_columns(table: ContractTable) -> list[Any]:
+    """Return the numeric columns of a wide table that the contract does not name.
+
+    A column that may be meant as dose or time is none of them, see `read_amounts`.
+    """
+    taken = {*CONTRACT_COLUMNS, *table.names.values(), *near_amounts(table)}
+    return [
+        name
+        for i, name in enumerate(table.frame.columns)
+        if name not in taken and holds_numbers(table.frame.iloc[:, i])
+    ]
+
+
+def gene_names(columns: pd.Index) -> pd.Index:
+    """Return column names as text."""
+    return pd.Index([str(name) for name in columns], dtype=object)
+
+
+def has_enough_genes(
+    columns: pd.Index, genes: Sequence[str], missing_genes: str
+) -> bool:
+    """Tell whether every gene is among the columns, or enough to fill the others."""
+    wanted = set(genes)
+    n_found = len(wanted & set(gene_names(columns)))
+    if missing_genes == "zero":
+        return n_found >= MIN_GENE_OVERLAP * len(wanted)
+    return n_found == len(wanted)
+
+
+def match_genes(
+    columns: pd.Index,
+    genes: Sequence[str],
+    missing_genes: str,
+    source: str,
+    index: pd.Index | None = None,
+) -> np.ndarray:
+    """Return the position of each gene among the columns, -1 to fill with zero.
+
+    `index` is that of the table, which holds the genes where it is transposed.
+    """
+    available = gene_names(columns)
+    refuse_duplicates(available, f"genes in {source}")
+    positions = available.get_indexer(pd.Index(genes, dtype=object))
+    n_genes, n_matched = len(genes), int((positions >= 0).sum())
+    if n_matched == n_genes:
+        return positions
+    missing = [gene for gene, at in zip(genes, positions, strict=True) if at < 0]
+    counted = f"{n_matched} of {n_genes} genes match"
+    if n_matched < MIN_GENE_OVERLAP * n_genes:
+        slip = describe_slip(available, genes, source, index)
+        if slip or n_matched == 0:
+            raise GeneMismatchError(
+                f"{counted}; {slip or 'are these Ensembl ids?'} (the model knows "
+                f"{quote_names(genes, 3)}; {source} has {quote_names(available, 3)}). "
+                "Give the genes under the names used in fit."
+            )
+    if missing_genes != "zero":
+        raise GeneMismatchError(
+            f"{counted}: {source} lacks {quote_names(missing, 5)}. Add these "
+            "columns, or set missing_genes='zero' to fill them with 0."
+        )
+    if n_matched < MIN_GENE_OVERLAP * n_genes:
+        raise GeneMismatchError(
+            f"{counted}, fewer than half: too few to fill the rest with 0. {source} "
+            f"lacks {quote_names(missing, 5)}."
+        )
+    return positions
+
+
+def read_gene_values(
+    frame: pd.DataFrame,
+    rows: np.ndarray | None,
+    positions: np.ndarray,
+    *,
+    name: str,
+    where: Callable[[int, Any], str],
+    advice: str,
+) -> np.ndarray:
+    """Return rows x positions of a table as finite float32, 0 where position is -1.
+
+    `where(row, column_name)` names a value in messages; row counts in `rows`.
+    """
+    present = positions[positions >= 0]
+    part = frame.iloc[:, present] if rows is None else frame.iloc[rows, present]
+    values = _as_numeric(part, name=name, where=where)
+    finite = to_finite_float32(
+        values,
+        name=name,
+        where=lambda row, column: where(row, part.columns[column]),
+        advice=advice,
+    )
+    if len(present) == len(positions):
+        return finite
+    filled = np.zeros((len(part), len(positions)), dtype=np.float32)
+    filled[:, positions >= 0] = finite
+    return filled
+
+
+def _as_numeric(
+    part: pd.DataFrame, *, name: str, where: Callable[[int, Any], str]
+) -> np.ndarray:
+    """Return a table as a numeric array; text that is no number is an error."""
+    dtypes = list(part.dtypes)
+    for column_name, dtype in zip(part.columns, dtypes, strict=True):
+        if pd.api.types.is_complex_dtype(dtype):
+            raise InputError(
+                f"Complex data not supported: column {column_name!r} of {name}."
+            )
+    if all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in dtypes):
+        return part.to_numpy()
+    values = np.empty(part.shape, dtype=np.float64)
+    for i in range(part.shape[1]):
+        column = part.iloc[:, i]
+        values[:, i], bad = parse_numbers(column)
+        if bad.any():
+            _raise_text(column, np.flatnonzero(bad), name, where)
+    return values
+
+
+def _raise_text(
+    column: pd.Series, rows: np.ndarray, name: str, where: Callable[[int, Any], str]
 ) -> None:
-    """Raise UnknownCellLineError naming the ids and their first rows."""
-    labels, column = table.row_labels, table.names["cell_line"]
-    unknown = np.flatnonzero(~known)
-    first_row = {int(code): int(np.argmax(codes == code)) for code in unknown[:5]}
-    shown = [ids[code] for code in first_row]
-    notes, remedy = describe_unknown_cells(shown, expression.index, column)
-    note_of = dict(zip(first_row, notes, strict=True))
-
-    def describe(code: np.int64) -> str:
-        where = name_row(first_row[int(code)], labels)
-        note = note_of[int(code)]
-        return f"{ids[code]!r} ({where}{f'; {note}' if note else ''})"
-
-    offenders = list_offenders(unknown, describe)
-    hint = f" {remedy}" if remedy else ""
-    raise UnknownCellLineError(
-        f"{len(unknown)} cell line(s) of column {column!r} are not "
-        f"in the index of expression: {offenders}.{hint} Add them to expression; to "
-        "predict new cells, pass wide rows with one column per gene."
+    """Raise InputError for the rows of a gene column that hold no number."""
+    offenders = describe_entries(column, rows, lambda row: where(row, column.name))
+    raise InputError(
+        f"Input {name}: column {column.name!r} holds what is not a number: "
+        f"{offenders}. Expected gene expression; correct these values, or drop the "
+        "column if it is not a gene."
     )

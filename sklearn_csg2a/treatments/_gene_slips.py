@@ -9,7 +9,7 @@ import pandas as pd
 
 from sklearn_csg2a._utils.offenders import quote_names
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
-from sklearn_csg2a.treatments._gene_names import check_gene_names
+from sklearn_csg2a.treatments._genes import check_gene_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_csg2a.chem import compound_identities
-from sklearn_csg2a.treatments._cells import factorize_cell_line, read_cells
+from sklearn_csg2a.treatments._cells import (
+    factorize_cell_line,
+    find_gene_columns,
+    read_cells,
+)
 from sklearn_csg2a.treatments._columns import as_frame, is_plain, read_contract_table
-from sklearn_csg2a.treatments._compounds import read_compounds
-from sklearn_csg2a.treatments._genes import find_gene_columns
 from sklearn_csg2a.treatments._read import check_kind, read_plain_values
+from sklearn_csg2a.treatments._treatments import read_compounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,9 +20,9 @@ from sklearn_csg2a.datasets import (
 )
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments import read_identifiers, read_response, read_treatments
-from sklearn_csg2a.treatments._gene_names import check_gene_names
 from sklearn_csg2a.treatments._gene_slips import check_expression_table
-from sklearn_csg2a.treatments._scale import measure_scale, warn_other_scale
+from sklearn_csg2a.treatments._genes import check_gene_names
+from sklearn_csg2a.treatments._units import measure_scale, warn_other_scale
 
 
 def load_whole_gdsc2(data_home):

@@ -37,8 +37,8 @@ from sklearn_csg2a.training.parameters import TRAINING_CONSTRAINTS
 from sklearn_csg2a.training.rows import split_rows
 from sklearn_csg2a.training.state import NetworkState
 from sklearn_csg2a.treatments import read_response
-from sklearn_csg2a.treatments._mixin import TreatmentRegressor, require_two_rows
-from sklearn_csg2a.treatments._scale import measure_scale
+from sklearn_csg2a.treatments._read import TreatmentRegressor, require_two_rows
+from sklearn_csg2a.treatments._units import measure_scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,7 @@ from sklearn_csg2a.chem.graphs.atoms import (
     atom_graph,
     pad_atom_graphs,
 )
-from sklearn_csg2a.treatments._interactome import read_interactome
+from sklearn_csg2a.treatments._genes import read_interactome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sklearn_csg2a.baselines._features import Standardizer
     from sklearn_csg2a.treatments import Treatments
-    from sklearn_csg2a.treatments._table_rows import TableRows
+    from sklearn_csg2a.treatments._cells import TableRows
 
 __all__ = ["TrainingCells", "compare_in_blocks"]
 

@@ -11,7 +11,7 @@ from sklearn_csg2a._utils.sklearn_compat import StrOptions, fit_context
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.treatments import Identifiers, read_identifiers, read_response
-from sklearn_csg2a.treatments._mixin import TreatmentRegressor
+from sklearn_csg2a.treatments._read import TreatmentRegressor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,7 @@ import pytest
 
 from sklearn_csg2a.baselines import PairwiseKernelRidge
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.treatments._dates import is_date
-from sklearn_csg2a.treatments._gene_names import check_gene_names
+from sklearn_csg2a.treatments._genes import check_gene_names, is_date
 
 # Symbols and ids that look odd and are right.
 SYMBOLS = [

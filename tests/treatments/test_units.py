@@ -18,7 +18,7 @@ from sklearn_csg2a.baselines import GraphDRP, PairwiseKernelRidge, RandomForestR
 from sklearn_csg2a.datasets import load_gdsc, load_gdsc2, load_tcga
 from sklearn_csg2a.exceptions import ExpressionScaleWarning
 from sklearn_csg2a.treatments import read_treatments
-from sklearn_csg2a.treatments._scale import measure_scale, warn_other_scale
+from sklearn_csg2a.treatments._units import measure_scale, warn_other_scale
 
 GENES = [f"G{i}" for i in range(60)]
 CELLS = [f"C{i}" for i in range(40)]
