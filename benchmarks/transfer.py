@@ -1,11 +1,14 @@
 """Evaluate pretraining on LINCS for GDSC2, on the same folds.
 
     python benchmarks/transfer.py --schemes drug disjoint
+    python benchmarks/transfer.py --screen gdsc_full --schemes cell
 
-CSG2A on the cell lines of GDSC2 that have the L1000 landmark genes, from scratch and
-from a perturbation model of the LINCS profiles, frozen or fine-tuned; "plain" uses all
-profiles, "strict" those of compounds that are not in the test fold. Finished fits are
-stored in results/transfer.csv and not run again. See benchmarks/README.md.
+CSG2A from scratch and from a perturbation model of the LINCS profiles, frozen or
+fine-tuned; "plain" uses all profiles, "strict" those of compounds that are not in the
+test fold. The screen is that of the cell lines of GDSC2 that have the L1000 landmark
+genes, or GDSC2 whole ("gdsc_full") with the half of these genes that its microarrays
+have. Finished fits are stored in results/transfer.csv or transfer_full.csv, and not run
+again. See benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -15,7 +18,6 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -28,16 +30,13 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
-from benchmarks.data.lincs import load_profiles
-from benchmarks.data.load import row_ids
+from benchmarks.data.transfer import SCREENS, load_transfer
 from benchmarks.models import registry as models
 from benchmarks.models.pretraining import Pretraining, plan_pretraining, pretrain
 from benchmarks.run import RESULTS, cache_folder
 from benchmarks.studies.transfer_summary import summarize
 from sklearn_csg2a import DrugResponseRegressor
 from sklearn_csg2a._utils.files import replacing
-from sklearn_csg2a._utils.names import plain_spelling
-from sklearn_csg2a.datasets import load_gdsc, load_gdsc2, load_interactome
 from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.evaluation.evaluate import describe_fit, measure
 from sklearn_csg2a.evaluation.folds import (
@@ -59,7 +58,8 @@ from sklearn_csg2a.evaluation.tasks import Result, describe_versions
 from sklearn_csg2a.evaluation.workers import Processes
 from sklearn_csg2a.model_selection import DrugBlindKFold, SplitAudit, audit_split
 
-DATA = "transfer"
+# The data set of a screen: the name of its result files.
+DATA = {"gdsc2": "transfer", "gdsc_full": "transfer_full"}
 
 # The epoch is chosen on compounds held out of the profiles. Dropout is that of the
 # response model: a pretrained network only differs from a new one in its
@@ -129,6 +129,7 @@ VARIANTS = {
 class TransferTask:
     """One model to fit on one fold."""
 
+    name: str  # of the data set
     fold: Fold
     model: str
     seed: int
@@ -140,7 +141,7 @@ class TransferTask:
 
     def as_row(self) -> dict[str, Any]:
         """Return the columns that are known before the model is fitted."""
-        ids = {"data": DATA, "model": self.model, "seed": self.seed}
+        ids = {"data": self.name, "model": self.model, "seed": self.seed}
         return {**ids, **self.fold.as_row(), **self.hashes}
 
     def do(self) -> Result:
@@ -152,87 +153,19 @@ class TransferTask:
         return f"{self.fold.scheme} fold {self.fold.index} {self.model} {self.seed}"
 
 
-@lru_cache(maxsize=2)
-def load_transfer(data_home: str | None = None) -> Bunch:
-    """Load the response data, with `profiles` of the same genes.
-
-    Both are z-scores over untreated cell lines, of the common genes.
-    """
-    response, merged = load_gdsc2(data_home=data_home), load_gdsc(data_home=data_home)
-    lincs = load_profiles(data_home)
-    landmark = merged.landmark_expression
-    genes = [gene for gene in landmark.columns if gene in lincs.scaled.columns]
-    interactome = load_interactome(data_home=data_home, genes=genes)
-    kept = response.X["cell_line"].isin(landmark.index)
-    names = merged.cells.set_index("cell_line")["cell_line_name"]
-    profiles = Bunch(
-        X=lincs.X.assign(cell=match_cells(lincs.X["cell"], names)),
-        expression=lincs.scaled[genes],
-        interactome=interactome,
-        compound=lincs.compound,
-        ids=lincs.ids,
-        **scale_profiles(lincs, genes),
-    )
-    return make_transfer(
-        response.X[kept].reset_index(drop=True),
-        response.y[kept].reset_index(drop=True),
-        landmark[genes],
-        interactome,
-        profiles,
-    )
-
-
-def make_transfer(
-    X: pd.DataFrame,
-    y: pd.Series,
-    expression: pd.DataFrame,
-    interactome: pd.DataFrame,
-    profiles: Bunch,
-) -> Bunch:
-    """Combine the response data and the profiles."""
-    tissue = X["tissue"].astype(object)
-    X = X.assign(tissue=tissue.where(tissue.notna(), "unknown"))
-    data = Bunch(
-        X=X, y=y, expression=expression, interactome=interactome, profiles=profiles
-    )
-    data.ids = row_ids(X)
-    data.hash = hash_parts(data.ids, X["tissue"], np.asarray(y, dtype=float))
-    return data
-
-
-def scale_profiles(lincs: Bunch, genes: Sequence[str]) -> dict[str, Any]:
-    """Return the target of pretraining, in z-scores, and its hash."""
-    at = lincs.genes.get_indexer(pd.Index(genes))
-    scale = lincs.scale[genes].to_numpy()
-    location = lincs.location[genes].to_numpy()
-    if PRETRAINING_TARGET == "change":
-        Y = lincs.change[:, at] / scale
-    else:
-        Y = (lincs.Y[:, at] - location) / scale
-    return {"Y": Y.astype(np.float32), "hash": hash_parts(lincs.hash, genes, Y)}
-
-
-def match_cells(cells: pd.Series, names: pd.Series) -> pd.Series:
-    """Replace names of cell lines by their ids, ignoring case and punctuation.
-
-    `names` contains the name of each id. A name without an id is kept.
-    """
-    known = {plain_spelling(name): cell for cell, name in names.items()}
-    return cells.map(lambda name: known.get(plain_spelling(name), name))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the requested tasks that are not stored yet; return the exit status."""
     options = parse_arguments(arguments)
-    data = load_transfer(options.data_home)
+    name = DATA[options.screen]
+    data = load_transfer(options.data_home, options.screen, PRETRAINING_TARGET)
     folds = make_folds(data, options.schemes, options.n_splits, options.folds)
     manifest = Table(
-        options.results / f"{DATA}_folds.csv",
+        options.results / f"{name}_folds.csv",
         ("scheme", "n_splits", "fold"),
         ("scheme", "n_splits", "fold", "split_hash", "n_train", "n_test"),
     )
     record_folds(manifest, folds)
-    table = Table(options.results / f"{DATA}.csv", KEY, (*COLUMNS, *FOUND))
+    table = Table(options.results / f"{name}.csv", KEY, (*COLUMNS, *FOUND))
     stored = table.read()
     tasks = [
         task
@@ -247,8 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status = Study(Processes(1, options.threads), keep).run(tasks, stored.values())
     if status == 130:
         return status
-    text = summarize(pd.DataFrame(table.read().values()))
-    with replacing(options.results / f"{DATA}.md") as part:
+    text = summarize(pd.DataFrame(table.read().values()), options.screen)
+    with replacing(options.results / f"{name}.md") as part:
         part.write_text(text, encoding="utf-8")
     print(text)
     return status
@@ -259,6 +192,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--data-home", help="folder of the data (default: $SKLEARN_CSG2A_DATA)")
+    add("--screen", choices=SCREENS, default="gdsc2", help="default gdsc2")
     add("--schemes", nargs="+", choices=SPLITTERS, default=list(SPLITTERS))
     add("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     add("--folds", type=int, default=10, help="run the first folds (default 10)")
@@ -298,7 +232,9 @@ def make_naive_task(
     estimator = models.NAIVE[name](data, fold.scheme, 0)
     hashes = _hashes(data, fold, models.config_hash(estimator))
     folder = options.cache / "pretrained"
-    return TransferTask(fold, name, 0, estimator, None, hashes, data, folder)
+    return TransferTask(
+        DATA[options.screen], fold, name, 0, estimator, None, hashes, data, folder
+    )
 
 
 def make_task(
@@ -313,6 +249,7 @@ def make_task(
     variant = VARIANTS[name]
     estimator = DrugResponseRegressor(
         expression=data.expression,
+        expression_scaler=data.expression_scaler,
         interactome=data.interactome,
         validation=validation_splitter(fold.scheme),
         random_state=seed,
@@ -339,7 +276,9 @@ def make_task(
         config = hash_parts(config, plan.hash)
     hashes = _hashes(data, fold, config)
     folder = options.cache / "pretrained"
-    return TransferTask(fold, name, seed, estimator, plan, hashes, data, folder)
+    return TransferTask(
+        DATA[options.screen], fold, name, seed, estimator, plan, hashes, data, folder
+    )
 
 
 def _hashes(data: Bunch, fold: Fold, config: str) -> dict[str, str]:

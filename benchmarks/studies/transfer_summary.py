@@ -33,24 +33,32 @@ NUMBERS = (
     "median_tanimoto",
 )
 REFERENCE = "scratch"
+SCREENS = {
+    "gdsc2": """\
+CSG2A on the cell lines of GDSC2 with L1000 landmark expression, as z-scores over these
+lines.""",
+    "gdsc_full": """\
+CSG2A on GDSC2 whole, with the 495 landmark genes of L1000 on its microarrays,
+standardised over the training cells; the 24 that were not measured are 0.""",
+}
 INTRODUCTION = """\
-CSG2A on the cell lines of GDSC2 with L1000 landmark expression: from scratch, and from
-a perturbation model of LINCS profiles, frozen or fine-tuned ("tuned"). "plain" is
-pretrained on all profiles, "strict" without those of compounds in the test fold. Mean
-and standard deviation over folds that all of these have finished; seeds are averaged
-within a fold first. Skill is 1 - MSE / MSE of the naive model of the split. Differences
-are paired over folds, with a 95 % t-interval, which is somewhat too narrow because
-folds share training rows. The profiles are from few cell lines and compounds, so the
-results do not generalise to pretraining on many.
+The network starts from scratch, or from a perturbation model of LINCS profiles, frozen
+or fine-tuned ("tuned"). "plain" is pretrained on all profiles, "strict" without those
+of compounds in the test fold. Mean and standard deviation over folds that all of these
+have finished; seeds are averaged within a fold first. Skill is 1 - MSE / MSE of the
+naive model of the split. Differences are paired over folds, with a 95 % t-interval,
+which is somewhat too narrow because folds share training rows. The profiles are from
+few cell lines and compounds, so the results do not generalise to pretraining on
+many.
 """
 
 
-def summarize(results: pd.DataFrame) -> str:
+def summarize(results: pd.DataFrame, screen: str = "gdsc2") -> str:
     """Return the summary of all schemes as Markdown."""
     results = results.copy()
     for name in NUMBERS:
         results[name] = pd.to_numeric(results[name])
-    parts = ["# Transfer from LINCS to GDSC2", INTRODUCTION]
+    parts = ["# Transfer from LINCS to GDSC2", f"{SCREENS[screen]} {INTRODUCTION}"]
     for scheme, title in TITLES.items():
         of_scheme = results[results["scheme"] == scheme]
         for n_splits, rows in of_scheme.groupby("n_splits"):

@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 transfer = pytest.importorskip(
     "benchmarks.transfer", reason="the benchmarks folder is not importable"
 )
+transfer_data = pytest.importorskip("benchmarks.data.transfer")
 data_module = pytest.importorskip("benchmarks.data.load")
 lincs_module = pytest.importorskip("benchmarks.data.lincs")
 models = pytest.importorskip("benchmarks.models.registry")
@@ -39,7 +40,7 @@ def data():
         ids=made.ids,
         hash=made.hash,
     )
-    return transfer.make_transfer(
+    return transfer_data.make_transfer(
         screen.X, screen.y, screen.expression, screen.interactome, profiles
     )
 
@@ -47,7 +48,7 @@ def data():
 @pytest.fixture
 def benchmark(tmp_path, monkeypatch, data):
     """Run the program on the simulated screen, in folders of this test."""
-    monkeypatch.setattr(transfer, "load_transfer", lambda data_home: data)
+    monkeypatch.setattr(transfer, "load_transfer", lambda *_: data)
     monkeypatch.setattr(transfer, "RESPONSE", SMALL)
     monkeypatch.setattr(transfer, "PRETRAINING", {"hidden_dim": 4, "max_epochs": 1})
 
@@ -116,7 +117,7 @@ def test_excluded_compounds_are_left_out_in_any_spelling(data):
     assert first not in set(plan.X["smiles"])
 
 
-def test_profiles_are_scaled_as_untreated_cells_are(monkeypatch):
+def test_profiles_are_scaled_as_untreated_cells_are():
     genes = pd.Index(["A", "B"])
     lincs = Bunch(
         Y=np.array([[3.0, 8.0]]),
@@ -126,17 +127,16 @@ def test_profiles_are_scaled_as_untreated_cells_are(monkeypatch):
         scale=pd.Series([2.0, 4.0], genes),
         hash="",
     )
-    found = transfer.scale_profiles(lincs, ["B", "A"])
+    found = transfer_data.scale_profiles(lincs, ["B", "A"], "perturbed")
     np.testing.assert_allclose(found["Y"], [[1.0, 1.0]])
-    monkeypatch.setattr(transfer, "PRETRAINING_TARGET", "change")
-    changed = transfer.scale_profiles(lincs, ["B", "A"])
+    changed = transfer_data.scale_profiles(lincs, ["B", "A"], "change")
     np.testing.assert_allclose(changed["Y"], [[-1.0, 0.5]])
     assert changed["hash"] != found["hash"]
 
 
 def test_cell_lines_are_matched_without_case_and_punctuation():
     names = pd.Series({"ACH-1": "MCF-7", "ACH-2": "A375"})
-    found = transfer.match_cells(pd.Series(["MCF7", "a375", "HA1E"]), names)
+    found = transfer_data.match_cells(pd.Series(["MCF7", "a375", "HA1E"]), names)
     assert list(found) == ["ACH-1", "ACH-2", "HA1E"]
 
 
