@@ -19,7 +19,7 @@ __all__ = ["SharesTables"]
 
 
 class SharesTables:
-    """Let clones share tables, arrays and sparse matrices.
+    """Let clones share tables, arrays, sparse matrices and dicts of these.
 
     scikit-learn's clone copies every parameter that is not an estimator. A search or a
     cross-validation makes hundreds of clones, and an expression table may take a tenth
@@ -32,7 +32,11 @@ class SharesTables:
     def __sklearn_clone__(self) -> Self:
         """Clone all parameters except tables, which are shared."""
         parameters = self.get_params(deep=False)  # type: ignore[attr-defined]
-        tables = {name: value for name, value in parameters.items() if _is_table(value)}
+        tables = {
+            name: value
+            for name, value in parameters.items()
+            if _is_table(value) or _holds_tables(value)
+        }
         bare = type(self).__new__(type(self))
         bare.__dict__.update(self.__dict__)
         bare.__dict__.update(dict.fromkeys(tables))
@@ -67,6 +71,8 @@ def _without_tables(value: Any) -> Any:
     """
     if _is_table(value):
         return _Size(value)
+    if _holds_tables(value):
+        return {name: _Size(table) for name, table in value.items()}
     if not isinstance(value, BaseEstimator):
         return value
     parameters = value.get_params(deep=False)
@@ -84,6 +90,13 @@ def _without_tables(value: Any) -> Any:
 def _is_table(value: object) -> bool:
     """Tell whether a parameter is a table, an array or a sparse matrix."""
     return isinstance(value, (pd.DataFrame, np.ndarray)) or sparse.issparse(value)
+
+
+def _holds_tables(value: object) -> bool:
+    """Tell whether a parameter is a dict of tables, such as screens by name."""
+    if not isinstance(value, dict) or not value:
+        return False
+    return all(_is_table(one) for one in value.values())
 
 
 print_nested_as(SharesTables.__repr__, _without_tables)

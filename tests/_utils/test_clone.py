@@ -86,6 +86,9 @@ def test_a_clone_shares_what_a_potency_encoder_learns_from():
     model = DrugResponseRegressor(compound_encoder=PotencyEncoder(responses))
     assert clone(model).compound_encoder.responses is responses
     assert clone(model).compound_encoder is not model.compound_encoder
+    screens = {"ours": responses, "theirs": responses * 2}
+    of_both = clone(PotencyEncoder(screens)).responses
+    assert all(of_both[name] is table for name, table in screens.items())
 
 
 def test_containers_hold_clones_that_share(screen):

@@ -75,6 +75,9 @@ def test_a_table_is_named_by_its_size():
     assert repr(PotencyEncoder(responses)) == (
         "PotencyEncoder(responses=<30 x 20 table>)"
     )
+    assert repr(PotencyEncoder({"ours": responses, "theirs": _table(9, 8)})) == (
+        "PotencyEncoder(responses={'ours': <30 x 20 table>, 'theirs': <9 x 8 table>})"
+    )
 
 
 def test_what_is_no_table_is_printed_as_ever():

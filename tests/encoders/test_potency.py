@@ -73,6 +73,120 @@ def test_a_screen_where_all_are_equally_potent_says_nothing():
     np.testing.assert_allclose(encode(responses, AMINES), 0, atol=1e-9)
 
 
+def make_screens(n_common=5, direction=-1.0):
+    """A second screen of alcohols and some amines, in other units."""
+    amines = [f"{'C' * n}N" for n in range(3, 12)]
+    ours = pd.DataFrame({"A": np.arange(9.0), "B": np.arange(9.0) + 1}, index=amines)
+    alcohols = [f"{'C' * n}O" for n in range(3, 12)]
+    theirs = pd.DataFrame({"U": np.arange(9.0)}, index=alcohols)
+    shared = ours.iloc[:n_common, 0].to_frame("U")
+    return {"ours": ours, "theirs": pd.concat([theirs, shared]) * direction * 0.1 + 7}
+
+
+@pytest.mark.parametrize("direction", [-1.0, 1.0])
+def test_common_compounds_give_the_direction_and_scale_of_another_screen(direction):
+    screens = make_screens(direction=direction)
+    model = PotencyEncoder(screens).fit(AMINES)
+    assert np.sign(model.loadings_["theirs"]) == direction
+    short, long = model.transform(["CCCO", "CCCCCCCCCCCO"])[:, 0]
+    assert short < 0 < long
+
+
+def test_a_screen_that_agrees_with_no_other_counts_little():
+    rng = np.random.default_rng(0)
+    amines = [f"{'C' * n}N" for n in range(2, 32)]
+    level = pd.Series(np.linspace(-3, 3, 30), index=amines)
+    tables = {
+        "good": level + rng.normal(size=30) / 10,
+        "better": -level,
+        "poor": pd.Series(rng.normal(size=30), index=amines),
+    }
+    screens = {name: one.to_frame("A") for name, one in tables.items()}
+    model = PotencyEncoder(screens, output=["measured"]).fit(amines)
+    loadings = model.loadings_
+    assert loadings["good"] > 0.9 > -0.9 > loadings["better"]
+    assert abs(loadings["poor"]) < 0.5
+    measured = model.transform(amines)[:, 0]
+    assert np.corrcoef(measured, level)[0, 1] > 0.98
+
+
+def test_one_screen_by_name_is_that_screen():
+    by_name = PotencyEncoder({"ours": make_responses()}).fit(AMINES)
+    assert by_name.loadings_ == {"ours": 1.0}
+    np.testing.assert_array_equal(
+        by_name.transform(AMINES)[:, 0], encode(make_responses(), AMINES)
+    )
+
+
+def test_screens_without_enough_common_compounds_are_refused():
+    with pytest.raises(InputError, match=r"'theirs'.*fewer than 5 .*'ours'"):
+        PotencyEncoder(make_screens(n_common=4)).fit(AMINES)
+
+
+def test_an_assay_of_few_compounds_hardly_moves_their_levels():
+    rng = np.random.default_rng(0)
+    smiles = [f"{'C' * n}N" for n in range(2, 42)]
+    values = np.full((40, 40), np.nan)
+    for row in range(40):
+        values[row, (row + np.arange(4)) % 40] = rng.normal(size=4) + row / 10
+    responses = pd.DataFrame(values, index=smiles)
+    potencies = PotencyEncoder(responses).fit(smiles).potencies_
+    plain = np.nanmean(values, axis=1)
+    assert np.corrcoef(potencies, plain)[0, 1] > 0.99
+
+
+def test_excluded_compounds_in_any_spelling_teach_nothing():
+    responses = make_responses()
+    changed = responses.copy()
+    changed.loc["CCCCN"] = 100.0
+    without = responses.drop(index="CCCCN")
+    for table in (responses, changed):
+        encoding = encode(table, AMINES + ACIDS, exclude=["NCCCC.Cl"])
+        np.testing.assert_array_equal(encoding, encode(without, AMINES + ACIDS))
+    with pytest.raises(InputError, match=r"has 0 compounds that exclude= leaves"):
+        encode(responses, AMINES, exclude=AMINES + ACIDS)
+
+
+def test_rows_of_one_compound_are_averaged():
+    twice = pd.concat([make_responses(), make_responses().rename({"CCCN": "NCCC"})])
+    model = PotencyEncoder(twice).fit(AMINES)
+    assert len(model.compounds_) == 7
+    np.testing.assert_allclose(
+        model.transform(AMINES)[:, 0], encode(make_responses(), AMINES), rtol=1e-6
+    )
+
+
+def test_measured_and_predicted_potency_are_told_apart():
+    responses = make_responses()
+    responses.loc["CCCCN"] = [3.0, 13.0]  # unlike the other amines
+    names = ["potency", "predicted", "measured", "is_measured", "distance"]
+    encoder = PotencyEncoder(responses, output=names).fit(AMINES)
+    assert list(encoder.get_feature_names_out()) == names
+    rows = encoder.transform(["CCCCN", "CCCCNC", "BrBr"])
+    known, new, unlike = (dict(zip(names, row, strict=True)) for row in rows)
+    assert known["is_measured"] == 1
+    assert known["distance"] == 0
+    assert known["predicted"] < 0 < known["measured"]
+    assert known["predicted"] < known["potency"] < known["measured"]
+    assert new["is_measured"] == new["measured"] == 0
+    assert new["predicted"] == new["potency"] < 0
+    assert 0 < new["distance"] < unlike["distance"] == 1
+
+
+def test_predicted_is_what_the_screen_says_without_the_compound():
+    responses = make_responses({"A": [0, 1, 2, 3, 8, 9, 7]})
+    responses["B"] = responses["A"] + 1
+    # The deviation is from the mean of all, and the unit that of all: compare ranks.
+    names = ["predicted"]
+    all_in = PotencyEncoder(responses, output=names).fit_transform(AMINES + ACIDS)
+    left_out = []
+    for compound in AMINES + ACIDS:
+        model = PotencyEncoder(responses, exclude=[compound]).fit(AMINES)
+        value = model.transform([compound])[0, 0]
+        left_out.append(value)
+    assert np.corrcoef(all_in[:, 0], left_out)[0, 1] > 0.95
+
+
 def test_in_a_union_beside_a_structure_encoder():
     union = FeatureUnion(
         [
@@ -116,9 +230,19 @@ def test_an_invalid_compound_is_named_with_its_row():
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"alpha": 0.0}, {"responses": [[1.0]]}, {"alpha": "0.1"}]
+    "parameters",
+    [
+        {"alpha": 0.0},
+        {"alpha": "0.1"},
+        {"responses": [[1.0]]},
+        {"responses": {}},
+        {"output": ["potency", "potency"]},
+        {"output": ["level"]},
+        {"output": []},
+        {"exclude": "CCO"},
+    ],
 )
 def test_wrong_parameters_are_refused(parameters):
     model = PotencyEncoder(make_responses()).set_params(**parameters)
-    with pytest.raises(ValueError, match=str(next(iter(parameters)))):
+    with pytest.raises(ValueError, match=next(iter(parameters))):
         model.fit(AMINES)
