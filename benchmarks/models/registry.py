@@ -322,6 +322,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
     },
     "GradientBoostingResponse": {"library": "scikit-learn"},
     "PerturbationRegressor": {"compile": False, "train_encoder": False},
+    "PotencyEncoder": {"exclude": None, "output": ["potency"]},
 }
 
 
