@@ -25,12 +25,12 @@ __all__ = [
     "adjacency_entries",
     "build_csg2a",
     "build_response",
-    "check_new_genes",
     "csg2a_config",
     "csg2a_from_state",
     "move_to_genes",
     "response_config",
     "response_from_state",
+    "start_response",
 ]
 
 
@@ -84,6 +84,24 @@ def build_response(
         parameters["bilinear_dim"],
         freeze=freeze,
     )
+
+
+def start_response(
+    estimator: Any,
+    first: BaseCSG2A | None,
+    treatments: Treatments,
+    compound_dim: int,
+) -> ResponseNetwork:
+    """Return a new head on a copy of the pretrained CSG2A, or on a new one."""
+    if first is None:
+        n_outputs = treatments.n_genes
+        csg2a = build_csg2a(estimator, treatments, compound_dim, n_outputs)
+        return build_response(estimator, csg2a, freeze=False)
+    csg2a = _copy_csg2a(first)
+    if estimator.new_genes == "add":
+        known = tuple(first.genes_)
+        csg2a = move_to_genes(csg2a, known, treatments, estimator.interactome)
+    return build_response(estimator, csg2a, freeze=estimator.freeze)
 
 
 def csg2a_config(network: CSG2A) -> dict[str, Any]:
@@ -155,17 +173,6 @@ def adjacency_entries(adjacency: sparse.coo_array) -> tuple[Tensor, Tensor, Tens
     )
 
 
-def check_new_genes(estimator: Any) -> None:
-    """Refuse to add genes to a frozen network."""
-    adds = estimator.new_genes == "add" and estimator.pretrained is not None
-    if adds and estimator.freeze:
-        msg = (
-            "new_genes='add' gives the pretrained network genes that it has not "
-            "learned; set freeze=False, so that it learns them."
-        )
-        raise InputError(msg)
-
-
 def move_to_genes(
     csg2a: CSG2A, known: Sequence[str], treatments: Treatments, interactome: Any
 ) -> CSG2A:
@@ -223,3 +230,13 @@ def _copy_genes(
 ) -> None:
     """Copy the weights of some genes."""
     target.index_copy_(axis, to, values.index_select(axis, source))
+
+
+def _copy_csg2a(first: BaseCSG2A) -> CSG2A:
+    """Return a copy of a fitted network that knows the units of its outputs."""
+    arrays = first._network_arrays()  # noqa: SLF001
+    network = csg2a_from_state(first._network_config(), arrays)  # noqa: SLF001
+    network.load_state_dict({k: torch.tensor(v) for k, v in arrays.items()})
+    network.location.copy_(torch.tensor(first._location, dtype=torch.float32))  # noqa: SLF001
+    network.scale.copy_(torch.tensor(first._scale, dtype=torch.float32))  # noqa: SLF001
+    return network

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_csg2a.estimators._networks import (
-    build_csg2a,
-    build_response,
-    check_new_genes,
-    csg2a_from_state,
-    move_to_genes,
-)
 from sklearn_csg2a.estimators._perturbation import PerturbationRegressor
-from sklearn_csg2a.estimators._trained_encoder import check_not_frozen
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.persistence import load_model
 
-if TYPE_CHECKING:
-    from sklearn_csg2a.nn import CSG2A, ResponseNetwork
-    from sklearn_csg2a.treatments import Treatments
-
-__all__ = ["encoder_of", "find_pretrained", "genes_of", "start_response"]
+__all__ = ["encoder_of", "find_pretrained", "genes_of"]
 
 
-def find_pretrained(estimator: Any) -> PerturbationRegressor | None:
+def find_pretrained(estimator: Any) -> PerturbationRegressor:
     """Return the fitted estimator inside a FrozenEstimator or a model file."""
-    check_not_frozen(estimator)
-    check_new_genes(estimator)
+    _check_not_frozen(estimator)
+    _check_new_genes(estimator)
     pretrained = estimator.pretrained
-    if pretrained is None:
-        return None
     if isinstance(pretrained, (str, os.PathLike)):
         pretrained = FrozenEstimator(load_model(pretrained))
     if not isinstance(pretrained, FrozenEstimator):
@@ -76,29 +61,22 @@ def encoder_of(first: PerturbationRegressor, *, has_compounds: bool) -> Any:
     return first.encoder_
 
 
-def start_response(
-    estimator: Any,
-    first: PerturbationRegressor | None,
-    treatments: Treatments,
-    compound_dim: int,
-) -> ResponseNetwork:
-    """Return a new head on a copy of the pretrained CSG2A, or on a new one."""
-    if first is None:
-        n_outputs = treatments.n_genes
-        csg2a = build_csg2a(estimator, treatments, compound_dim, n_outputs)
-        return build_response(estimator, csg2a, freeze=False)
-    csg2a = _copy_csg2a(first)
-    if estimator.new_genes == "add":
-        known = tuple(first.genes_)
-        csg2a = move_to_genes(csg2a, known, treatments, estimator.interactome)
-    return build_response(estimator, csg2a, freeze=estimator.freeze)
+def _check_not_frozen(estimator: Any) -> None:
+    """Refuse to train the encoder of a frozen pretrained model."""
+    if estimator.train_encoder and estimator.freeze:
+        msg = (
+            "train_encoder=True with a pretrained model and freeze=True: its compound "
+            "encoder is in the frozen part. Set freeze=False to train all of it, "
+            "or train_encoder=False."
+        )
+        raise InputError(msg)
 
 
-def _copy_csg2a(first: PerturbationRegressor) -> CSG2A:
-    """Return a copy of a fitted network that knows the units of its outputs."""
-    arrays = first._network_arrays()  # noqa: SLF001
-    network = csg2a_from_state(first._network_config(), arrays)  # noqa: SLF001
-    network.load_state_dict({k: torch.tensor(v) for k, v in arrays.items()})
-    network.location.copy_(torch.tensor(first._location, dtype=torch.float32))  # noqa: SLF001
-    network.scale.copy_(torch.tensor(first._scale, dtype=torch.float32))  # noqa: SLF001
-    return network
+def _check_new_genes(estimator: Any) -> None:
+    """Refuse to add genes to a frozen network."""
+    if estimator.new_genes == "add" and estimator.freeze:
+        msg = (
+            "new_genes='add' gives the pretrained network genes that it has not "
+            "learned; set freeze=False, so that it learns them."
+        )
+        raise InputError(msg)

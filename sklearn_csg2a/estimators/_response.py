@@ -19,13 +19,12 @@ from sklearn_csg2a._utils.choices import (
 )
 from sklearn_csg2a._utils.sklearn_compat import Interval, StrOptions
 from sklearn_csg2a.estimators._base import BaseCSG2A
-from sklearn_csg2a.estimators._networks import response_config, response_from_state
-from sklearn_csg2a.estimators._pretrained import (
-    encoder_of,
-    find_pretrained,
-    genes_of,
+from sklearn_csg2a.estimators._networks import (
+    response_config,
+    response_from_state,
     start_response,
 )
+from sklearn_csg2a.estimators._pretrained import encoder_of, find_pretrained, genes_of
 from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.training.inference import (
     dropout_spread,
@@ -361,7 +360,7 @@ class DrugResponseRegressor(BaseCSG2A):
 
     def _read_for_fit(self, X: Any) -> Treatments:
         """Find the pretrained model, then read X with its genes."""
-        self._pretrained = find_pretrained(self)
+        self._pretrained = None if self.pretrained is None else find_pretrained(self)
         return super()._read_for_fit(X)
 
     def _fit_scaler(self, treatments: Treatments, train_rows: np.ndarray) -> Treatments:

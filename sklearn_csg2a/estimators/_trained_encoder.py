@@ -20,22 +20,7 @@ if TYPE_CHECKING:
 
     from sklearn_csg2a.training.net import TrainingNet
 
-__all__ = ["check_not_frozen", "keep_trained", "network_to_train", "read_molecules"]
-
-
-def check_not_frozen(estimator: Any) -> None:
-    """Refuse to train the encoder of a frozen pretrained model."""
-    if (
-        estimator.train_encoder
-        and estimator.freeze
-        and estimator.pretrained is not None
-    ):
-        msg = (
-            "train_encoder=True with a pretrained model and freeze=True: its compound "
-            "encoder is in the frozen part. Set freeze=False to train all of it, "
-            "or train_encoder=False."
-        )
-        raise InputError(msg)
+__all__ = ["keep_trained", "network_to_train", "read_molecules"]
 
 
 def network_to_train(encoder: Any) -> MAT:

@@ -10,8 +10,8 @@ import sklearn_csg2a
 
 PACKAGE = Path(sklearn_csg2a.__file__).parent
 ROOMS = {"_utils", "chem", "encoders", "estimators", "nn", "training", "treatments"}
-MOST_FILES = {"estimators": 5, "nn": 4, "training": 5, "treatments": 6}
-MOST_IN_ALL = 31  # with compounds that no cache knows yet
+MOST_FILES = {"estimators": 3, "nn": 4, "training": 5, "treatments": 6}
+MOST_IN_ALL = 29  # with compounds that no cache knows yet
 
 
 def trace_files(function):
