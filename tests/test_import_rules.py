@@ -75,7 +75,7 @@ TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items(
 
 
 def _part(module):
-    """First name below the package: 'chem' for sklearn_csg2a.chem._smiles."""
+    """First name below the package: 'chem' for sklearn_csg2a.chem._compounds."""
     return module.split(".")[1] if "." in module else ""
 
 

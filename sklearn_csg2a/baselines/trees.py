@@ -12,8 +12,8 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegresso
 
 from sklearn_csg2a._utils.choices import CompoundEncoder, MissingGenes, OnInvalidSmiles
 from sklearn_csg2a._utils.optional import import_optional
-from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import Interval, RealNotInt, StrOptions
+from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.baselines._features import (
     AmountScaler,
     FeatureRegressor,

@@ -1,16 +1,19 @@
 """Compounds: reading, identity, similarity, graphs and conformers; no torch."""
 
 from sklearn_csg2a._utils.lazy import attach
+from sklearn_csg2a.chem._compounds import (
+    canonical_smiles,
+    compound_identities,
+    compound_identity,
+    parent_smiles,
+    parse_smiles,
+    smiles_problem,
+)
 from sklearn_csg2a.chem._conformers import (
     CONFORMER_METHODS,
     Conformer,
     embed_conformer,
     embed_conformers,
-)
-from sklearn_csg2a.chem._identity import (
-    compound_identities,
-    compound_identity,
-    parent_smiles,
 )
 from sklearn_csg2a.chem._similarity import (
     murcko_scaffold,
@@ -18,7 +21,6 @@ from sklearn_csg2a.chem._similarity import (
     tanimoto_clusters,
     tanimoto_matrix,
 )
-from sklearn_csg2a.chem._smiles import canonical_smiles, parse_smiles, smiles_problem
 from sklearn_csg2a.chem.graphs.mat import (
     N_NODE_FEATURES,
     MoleculeGraph,

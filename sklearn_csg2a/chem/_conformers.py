@@ -17,7 +17,7 @@ from rdkit.Chem import rdDepictor, rdDistGeom, rdForceFieldHelpers
 
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.chem._cache import ArrayStore, MemoryCache, content_hash
-from sklearn_csg2a.chem._smiles import canonical_smiles, parse_smiles
+from sklearn_csg2a.chem._compounds import canonical_smiles, parse_smiles
 from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:

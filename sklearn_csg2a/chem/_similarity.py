@@ -12,8 +12,12 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from sklearn_csg2a.chem._identity import compound_identity, parent_smiles
-from sklearn_csg2a.chem._smiles import canonical_smiles, parse_smiles
+from sklearn_csg2a.chem._compounds import (
+    canonical_smiles,
+    compound_identity,
+    parent_smiles,
+    parse_smiles,
+)
 from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:

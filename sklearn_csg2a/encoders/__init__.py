@@ -1,9 +1,9 @@
 """Transformers from a list of SMILES to a matrix, one row per compound."""
 
 from sklearn_csg2a.encoders._annotation import AnnotationEncoder
+from sklearn_csg2a.encoders._base import MorganEncoder
 from sklearn_csg2a.encoders._mat import MATEncoder
 from sklearn_csg2a.encoders._mat_weights import MATWeights
-from sklearn_csg2a.encoders._morgan import MorganEncoder
 from sklearn_csg2a.encoders._potency import PotencyEncoder
 from sklearn_csg2a.encoders._resolve import (
     clear_encoding_cache,

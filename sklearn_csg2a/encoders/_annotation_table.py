@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sklearn_csg2a._utils.offenders import list_offenders, quote_names
-from sklearn_csg2a.chem._identity import compound_identities
+from sklearn_csg2a.chem._compounds import compound_identities
 from sklearn_csg2a.encoders._base import read_smiles
 from sklearn_csg2a.exceptions import InputError
 

@@ -13,9 +13,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 
 from sklearn_csg2a.chem._cache import MemoryCache
-from sklearn_csg2a.encoders._base import SmilesEncoder, read_smiles
+from sklearn_csg2a.encoders._base import MorganEncoder, SmilesEncoder, read_smiles
 from sklearn_csg2a.encoders._mat import MATEncoder
-from sklearn_csg2a.encoders._morgan import MorganEncoder
 from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:

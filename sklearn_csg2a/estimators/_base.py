@@ -19,12 +19,12 @@ from sklearn_csg2a._utils.choices import (
     OnInvalidSmiles,
     options,
 )
-from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import (
     Interval,
     StrOptions,
     fit_context,
 )
+from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
 from sklearn_csg2a.estimators._inspection import (
     attention_maps,

@@ -27,7 +27,6 @@ from sklearn.utils.validation import (
 
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind
-from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import (
     HasMethods,
     Interval,
@@ -35,6 +34,7 @@ from sklearn_csg2a._utils.sklearn_compat import (
     num_samples,
     safe_indexing,
 )
+from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.training.rows import seed_splitter
 from sklearn_csg2a.treatments import read_response

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from sklearn_csg2a._utils.names import plain_spelling
 from sklearn_csg2a.chem import nearest_tanimoto
-from sklearn_csg2a.chem._identity import compound_relations
+from sklearn_csg2a.chem._compounds import compound_relations
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection._folds import pair_codes
 from sklearn_csg2a.model_selection._report import FORBIDDEN, SplitAudit

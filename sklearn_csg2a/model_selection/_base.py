@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_csg2a._utils.random import private_random_state
+from sklearn_csg2a._utils.validation import private_random_state
 from sklearn_csg2a.model_selection._folds import check_fold_params
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_csg2a._utils.random import private_random_state
+from sklearn_csg2a._utils.validation import private_random_state
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection._folds import pair_codes
 from sklearn_csg2a.treatments._ids import COMPOUND, read_cells_and_drugs, read_ids

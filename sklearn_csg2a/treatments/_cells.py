@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._utils.numbers import holds_numbers, parse_numbers, to_finite_float32
 from sklearn_csg2a._utils.offenders import (
     describe_entries,
     list_offenders,
     name_row,
     quote_names,
+)
+from sklearn_csg2a._utils.validation import (
+    holds_numbers,
+    parse_numbers,
+    to_finite_float32,
 )
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.treatments._cell_names import raise_unknown_cells

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sklearn_csg2a._utils.numbers import holds_numbers, type_problem
 from sklearn_csg2a._utils.offenders import list_offenders, name_row, quote_names
+from sklearn_csg2a._utils.validation import holds_numbers, type_problem
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments._near_columns import find_near_columns, suggest_renaming
 

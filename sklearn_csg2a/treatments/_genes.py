@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sklearn_csg2a._utils.numbers import holds_numbers
 from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a._utils.validation import holds_numbers
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 
 if TYPE_CHECKING:

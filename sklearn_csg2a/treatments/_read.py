@@ -10,15 +10,15 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from sklearn_csg2a._utils.numbers import (
+from sklearn_csg2a._utils.offenders import describe_entries, name_row
+from sklearn_csg2a._utils.sharing import SharesTables
+from sklearn_csg2a._utils.sklearn_compat import validate_plain
+from sklearn_csg2a._utils.validation import (
     column_type_problem,
     parse_numbers,
     to_finite_float32,
     type_problem,
 )
-from sklearn_csg2a._utils.offenders import describe_entries, name_row
-from sklearn_csg2a._utils.sharing import SharesTables
-from sklearn_csg2a._utils.sklearn_compat import validate_plain
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments._cells import read_cells, unique_rows
 from sklearn_csg2a.treatments._columns import (

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a._utils.numbers import column_type_problem, parse_numbers
 from sklearn_csg2a._utils.offenders import describe_entries, list_offenders, name_row
 from sklearn_csg2a._utils.one_warning import warn_of_input
+from sklearn_csg2a._utils.validation import column_type_problem, parse_numbers
 from sklearn_csg2a.chem import canonical_smiles, smiles_problem
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
 from sklearn_csg2a.treatments._columns import factorize_objects, near_quantity

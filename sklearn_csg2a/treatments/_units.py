@@ -12,9 +12,13 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, column_or_1d
 
-from sklearn_csg2a._utils.numbers import parse_numbers, to_finite_float32, type_problem
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a._utils.one_warning import warn_of_input
+from sklearn_csg2a._utils.validation import (
+    parse_numbers,
+    to_finite_float32,
+    type_problem,
+)
 from sklearn_csg2a.exceptions import ExpressionScaleWarning, InputError
 from sklearn_csg2a.treatments._columns import as_frame
 from sklearn_csg2a.treatments._gene_slips import check_outputs

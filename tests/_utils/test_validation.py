@@ -5,9 +5,13 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
-from sklearn_csg2a._utils.numbers import holds_numbers, parse_numbers, to_finite_float32
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a._utils.sklearn_compat import validate_plain
+from sklearn_csg2a._utils.validation import (
+    holds_numbers,
+    parse_numbers,
+    to_finite_float32,
+)
 from sklearn_csg2a.exceptions import InputError
 
 

@@ -7,14 +7,12 @@ from rdkit import Chem
 
 from sklearn_csg2a.chem import (
     _counterions,
+    _compounds,
     _identify,
     _tautomers,
     compound_identities,
     compound_identity,
     parent_smiles,
-)
-from sklearn_csg2a.chem import (
-    _identity as identity,
 )
 from tests.chem.drug_spellings import APART, SPELLINGS
 
@@ -81,11 +79,11 @@ def test_any_spelling_has_the_same_identity(smiles, seed, kekule):
 
 def test_identity_falls_back_to_smiles_without_stereo(monkeypatch):
     monkeypatch.setattr(_tautomers.Chem, "MolToInchi", lambda _: "")
-    for cached in (identity._read_compound, _identify._names):
+    for cached in (_compounds._read_compound, _identify._names):
         cached.cache_clear()
     assert compound_identity("C[C@H](N)C(=O)O.Cl") == "CC(N)C(=O)O"
     monkeypatch.undo()
-    for cached in (identity._read_compound, _identify._names):
+    for cached in (_compounds._read_compound, _identify._names):
         cached.cache_clear()
 
 

@@ -14,7 +14,7 @@ from sklearn.preprocessing import RobustScaler, StandardScaler
 from skorch.callbacks import Callback
 
 from sklearn_csg2a import PerturbationRegressor
-from sklearn_csg2a._utils.random import draw_seeds
+from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection import CellBlindKFold, DisjointKFold, DrugBlindKFold
 from sklearn_csg2a.training.net import TrainingNet

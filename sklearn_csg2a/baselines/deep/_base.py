@@ -16,11 +16,11 @@ from sklearn_csg2a._utils.choices import (
     Precision,
     options,
 )
-from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import (
     StrOptions,
     fit_context,
 )
+from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.baselines._features import Standardizer
 from sklearn_csg2a.baselines.deep._data import PairDataset, PairTensors
 from sklearn_csg2a.baselines.deep._network import predict_pairs

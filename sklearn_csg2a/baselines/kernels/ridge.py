@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_csg2a._utils.choices import CompoundEncoder, MissingGenes, OnInvalidSmiles
-from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import HasMethods, Interval, StrOptions
+from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.baselines._features import FeatureRegressor
 from sklearn_csg2a.baselines.kernels._kronecker import (
     solve_ridge,

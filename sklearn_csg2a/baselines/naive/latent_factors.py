@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from sklearn_csg2a._utils.choices import OnInvalidSmiles
-from sklearn_csg2a._utils.random import private_random_state
 from sklearn_csg2a._utils.sklearn_compat import Interval
+from sklearn_csg2a._utils.validation import private_random_state
 from sklearn_csg2a.baselines.naive._levels import code_levels
 from sklearn_csg2a.baselines.naive.mean_effects import MeanEffects
 

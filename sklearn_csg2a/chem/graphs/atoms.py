@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from rdkit import Chem
 
-from sklearn_csg2a.chem._smiles import parse_smiles
+from sklearn_csg2a.chem._compounds import parse_smiles
 
 __all__ = [
     "N_ATOM_FEATURES",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a.chem._compounds import canonical_smiles, parse_smiles
 from sklearn_csg2a.chem._conformers import embed_conformers
-from sklearn_csg2a.chem._smiles import canonical_smiles, parse_smiles
 from sklearn_csg2a.exceptions import InputError, UnsupportedElementWarning
 
 if TYPE_CHECKING:

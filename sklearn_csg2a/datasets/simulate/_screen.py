@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from sklearn_csg2a._utils.random import draw_seeds
 from sklearn_csg2a._utils.sklearn_compat import Interval, validate_params
+from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.datasets.simulate._library import (
     LIBRARY_SIZE,
     SCAFFOLDS,

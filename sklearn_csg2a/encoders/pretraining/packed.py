@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from sklearn_csg2a.chem._cache import ArrayStore, content_hash
+from sklearn_csg2a.chem._compounds import canonical_smiles, parse_smiles, smiles_problem
 from sklearn_csg2a.chem._conformers import embed_conformer
-from sklearn_csg2a.chem._smiles import canonical_smiles, parse_smiles, smiles_problem
 from sklearn_csg2a.chem.graphs.mat import DUMMY_DISTANCE, N_NODE_FEATURES, build_graph
 
 if TYPE_CHECKING:

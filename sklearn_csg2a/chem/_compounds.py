@@ -1,25 +1,42 @@
-"""Strict reading of SMILES: reject strings that RDKit accepts by accident."""
+"""Compounds: strict reading of SMILES, a canonical form, and one identity of each.
+
+Strings that RDKit accepts by accident are rejected. The identity is independent of salt
+form, stereochemistry and spelling.
+"""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rdkit import Chem, rdBase
 
-from sklearn_csg2a.chem._identify import identify
-from sklearn_csg2a.chem._other_identifiers import describe_other_identifier
+from sklearn_csg2a.chem._identify import Compound, identify, list_relations
+from sklearn_csg2a.chem._unreadable import (
+    describe_other_identifier,
+    describe_parse_failure,
+)
 from sklearn_csg2a.exceptions import InvalidSmilesError
 
-__all__ = ["canonical_smiles", "parse_smiles", "smiles_problem"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "canonical_smiles",
+    "compound_identities",
+    "compound_identity",
+    "compound_relations",
+    "parent_smiles",
+    "parse_smiles",
+    "smiles_problem",
+]
 
 _SHOWN_LENGTH = 80
 _MISSING_TEXTS = frozenset({"nan", "none", "null", "na", "n/a", "<na>"})
 _REACTION_ARROW = re.compile(r"(?<!-)>")
-_BRACKET_ATOM = re.compile(r"\[[^\]]*\]")
-_RING_BOND = re.compile(r"%\(\d+\)|%\d\d|\d")
 _ROUND_TRIPS = 3
 # The part of CXSMILES about drawing and stereo groups; entries about atoms, radicals,
 # bonds and repeats would change the structure.
@@ -190,7 +207,7 @@ def _read_one(text: str) -> tuple[str, Chem.Mol | None]:
     with rdBase.BlockLogs():
         mol = Chem.MolFromSmiles(text)
         if mol is None:
-            failure = _identifier_or(_parse_failure(text), text)
+            failure = _identifier_or(describe_parse_failure(text), text)
             return f"{_shorten(text)}: {failure}", None
         mol = _without_atom_maps(mol)
     problem = _problem_of_molecule(mol)
@@ -261,31 +278,6 @@ def _problem_of_molecule(mol: Chem.Mol) -> str:
     return ""
 
 
-def _parse_failure(text: str) -> str:
-    """Explain why RDKit rejects a string."""
-    raw = Chem.MolFromSmiles(text, sanitize=False)
-    if raw is not None:
-        problems = Chem.DetectChemistryProblems(raw)
-        messages = "; ".join(p.Message().strip() for p in problems[:3])
-        return f"RDKit cannot read it ({messages or 'it fails sanitization'})"
-    return f"RDKit cannot read it ({_syntax_failure(text)})"
-
-
-def _syntax_failure(text: str) -> str:
-    """Guess what is wrong with the syntax of a string."""
-    for left, right, name in (("[", "]", "bracket"), ("(", ")", "parenthesis")):
-        if text.count(left) != text.count(right):
-            side = "opened but not closed"
-            if text.count(left) < text.count(right):
-                side = "closed but not opened"
-            return f"a {name} is {side}"
-    rings = _RING_BOND.findall(_BRACKET_ATOM.sub("", text))
-    for ring in dict.fromkeys(rings):
-        if rings.count(ring) % 2:
-            return f"ring bond {ring.lstrip('%')} is opened but not closed"
-    return "syntax error"
-
-
 def _without_atom_maps(mol: Chem.Mol) -> Chem.Mol:
     """Drop atom map numbers, and stereo that exists only because of them."""
     mapped = [atom for atom in mol.GetAtoms() if atom.GetAtomMapNum()]
@@ -294,3 +286,151 @@ def _without_atom_maps(mol: Chem.Mol) -> Chem.Mol:
     for atom in mapped:
         atom.SetAtomMapNum(0)
     return Chem.MolFromSmiles(Chem.MolToSmiles(mol)) or mol
+
+
+def compound_identity(smiles: object) -> str:
+    """Return one key for all spellings, salts and stereo forms of a compound.
+
+    Parameters
+    ----------
+    smiles : str
+        One compound.
+
+    Returns
+    -------
+    identity : str
+        14 letters, the first block of the InChIKey of the drug. Complexes of metals
+        and mixtures of drugs have a second block: 14 letters, a dash and 10 letters.
+        If InChI fails, the canonical SMILES without stereo.
+
+    Raises
+    ------
+    InvalidSmilesError
+        See :func:`~sklearn_csg2a.chem.parse_smiles`.
+
+    Notes
+    -----
+    The following have the same identity:
+
+    * charged and neutral forms, isotopes and stereoisomers: thalidomide and its
+      enantiomers are one compound, and so are fumarate and maleate;
+    * salts and solvates with their drug, whatever the size of the counterion; the known
+      counterions and solvents are listed in ``chem/_counterions.py``. A compound of
+      counterions alone is itself (citric acid, zinc acetate), its base if it has one
+      (choline citrate), and lithium if it has no base but lithium;
+    * the spellings of a metal complex: ionic, dative and covalent, with any hydrogens,
+      charges and oxidation state. The metal and its ligands count, but not water, nor
+      ammonia next to ligands with carbon. Lithium to caesium and magnesium to barium
+      are counterions, other metals are not: zinc pyrithione is not pyrithione. Arsenic
+      and antimony of states III and V differ;
+    * tautomers that differ in hydrogens on hetero atoms, and enols with their ketones.
+
+    These have different identities: mixtures of two drugs and either of them, ring and
+    chain forms, imines and enamines, azo compounds and hydrazones, esters of boronic
+    acids and the acid. :func:`~sklearn_csg2a.model_selection.audit_split` reports
+    tautomers in a wider sense, and drugs within mixtures.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.chem import compound_identity
+    >>> compound_identity("CC(=O)[O-].[Na+]") == compound_identity("OC(C)=O")
+    True
+    >>> cisplatin = compound_identity("N.N.Cl[Pt]Cl")
+    >>> cisplatin == compound_identity("[NH2-].[NH2-].[Cl-].[Cl-].[Pt+4]")
+    True
+    """
+    return _read_compound(canonical_smiles(smiles)).identity
+
+
+def compound_identities(smiles: Iterable[object]) -> np.ndarray:
+    """Return the identity of each compound, computed once per distinct string.
+
+    Parameters
+    ----------
+    smiles : iterable of str of length n
+        Compounds.
+
+    Returns
+    -------
+    identities : ndarray of shape (n,), dtype object
+        See :func:`compound_identity`.
+
+    Raises
+    ------
+    InvalidSmilesError
+        See :func:`~sklearn_csg2a.chem.parse_smiles`.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.chem import compound_identities
+    >>> compound_identities(["CCO", "OCC", "CCO.Cl"]).tolist()
+    ['LFQSCWFLJHTTHZ', 'LFQSCWFLJHTTHZ', 'LFQSCWFLJHTTHZ']
+    """
+    keys = [compound_identity(text) for text in smiles]
+    identities = np.empty(len(keys), dtype=object)
+    identities[:] = keys
+    return identities
+
+
+def parent_smiles(smiles: object) -> str:
+    """Return the canonical SMILES of the fragment that identifies the compound.
+
+    Parameters
+    ----------
+    smiles : str
+        One compound.
+
+    Returns
+    -------
+    parent : str
+        The compound without its salts and solvents; charges stay as written. For a
+        mixture the largest drug; for a metal complex in an ionic spelling the largest
+        ligand.
+
+    Raises
+    ------
+    InvalidSmilesError
+        See :func:`~sklearn_csg2a.chem.parse_smiles`.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.chem import parent_smiles
+    >>> parent_smiles("Cl.CCN")
+    'CCN'
+    """
+    return canonical_smiles(_read_compound(canonical_smiles(smiles)).parent)
+
+
+def compound_relations(smiles: object) -> frozenset[str]:
+    """Return keys that related compounds of different identity share.
+
+    Parameters
+    ----------
+    smiles : str
+        One compound.
+
+    Returns
+    -------
+    relations : frozenset of str
+        Two compounds with a common key are the same compound, tautomers in a wider
+        sense than in :func:`compound_identity` (or isomers that differ in the position
+        of a hydrogen), or contain the same drug.
+
+    Raises
+    ------
+    InvalidSmilesError
+        See :func:`~sklearn_csg2a.chem.parse_smiles`.
+    """
+    return _read_relations(canonical_smiles(smiles))
+
+
+@lru_cache(maxsize=65536)
+def _read_relations(canonical: str) -> frozenset[str]:
+    """List the relations of a canonical SMILES."""
+    return list_relations(parse_smiles(canonical))
+
+
+@lru_cache(maxsize=65536)
+def _read_compound(canonical: str) -> Compound:
+    """Identify the compound of a canonical SMILES."""
+    return identify(parse_smiles(canonical))

@@ -1,10 +1,12 @@
-"""Identifiers that are not SMILES strings: InChI, accession numbers, names."""
+"""Texts that are not SMILES strings: wrong syntax, or another identifier."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["describe_other_identifier"]
+from rdkit import Chem
+
+__all__ = ["describe_other_identifier", "describe_parse_failure"]
 
 _LOOK_UP = "give the SMILES string of that compound"
 _NUMBER = "a number, such as a PubChem CID or an NSC number"
@@ -26,6 +28,7 @@ _ACCESSIONS = {
 _INCHI = re.compile(r"(?i:inchi)\s*=\s*1S?/")
 _MOLFILE = re.compile(r"M  END|V[23]000")
 _BRACKETS = re.compile(r"\[[^\]]*\]")
+_RING_BOND = re.compile(r"%\(\d+\)|%\d\d|\d")
 _ATOM = re.compile(r"Cl|Br|[BCNOPSFI]|[bcnops]")
 _NEVER_FIRST = re.compile(r"[(\d]")  # of a SMILES string
 _NEVER_IN_NAMES = re.compile(r"[=#@/\\$%*~<>|]")
@@ -63,3 +66,28 @@ def _is_name(text: str) -> bool:
     if _NEVER_FIRST.match(words[0]) or "," in words[0]:
         return any(character.isalpha() for character in words[0])
     return n_foreign >= 2 or _CODE.fullmatch(words[0]) is not None
+
+
+def describe_parse_failure(text: str) -> str:
+    """Explain why RDKit rejects a string."""
+    raw = Chem.MolFromSmiles(text, sanitize=False)
+    if raw is not None:
+        problems = Chem.DetectChemistryProblems(raw)
+        messages = "; ".join(p.Message().strip() for p in problems[:3])
+        return f"RDKit cannot read it ({messages or 'it fails sanitization'})"
+    return f"RDKit cannot read it ({_syntax_failure(text)})"
+
+
+def _syntax_failure(text: str) -> str:
+    """Guess what is wrong with the syntax of a string."""
+    for left, right, name in (("[", "]", "bracket"), ("(", ")", "parenthesis")):
+        if text.count(left) != text.count(right):
+            side = "opened but not closed"
+            if text.count(left) < text.count(right):
+                side = "closed but not opened"
+            return f"a {name} is {side}"
+    rings = _RING_BOND.findall(_BRACKETS.sub("", text))
+    for ring in dict.fromkeys(rings):
+        if rings.count(ring) % 2:
+            return f"ring bond {ring.lstrip('%')} is opened but not closed"
+    return "syntax error"

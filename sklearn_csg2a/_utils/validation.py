@@ -1,4 +1,4 @@
-"""Parsing and checking of numeric input: finite and in the range of float32."""
+"""Checks of input: numbers finite and in the range of float32, and random states."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import check_random_state
 
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.exceptions import InputError
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "column_type_problem",
+    "draw_seeds",
     "holds_numbers",
     "parse_numbers",
+    "private_random_state",
     "to_finite_float32",
     "type_problem",
 ]
@@ -131,3 +134,20 @@ def holds_numbers(values: pd.Series) -> bool:
     numbers, bad = parse_numbers(values)
     n_numbers = int(np.isfinite(numbers).sum())
     return len(values) == 0 or (n_numbers > 0 and n_numbers >= int(bad.sum()))
+
+
+def private_random_state(
+    random_state: int | np.random.RandomState | None,
+) -> np.random.RandomState:
+    """Return a RandomState; None gives a fresh one, not NumPy's global one."""
+    if random_state is None:
+        return np.random.RandomState()
+    return check_random_state(random_state)
+
+
+def draw_seeds(
+    random_state: int | np.random.RandomState | None, n_seeds: int
+) -> list[int]:
+    """Draw `n_seeds` integers; a RandomState instance is consumed by it."""
+    rng = private_random_state(random_state)
+    return [int(seed) for seed in rng.randint(2**31 - 1, size=n_seeds)]
