@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._utils.sharing import SharesTables
 from sklearn_csg2a._utils.sklearn_compat import Interval
-from sklearn_csg2a.chem._identity import compound_identities
+from sklearn_csg2a.chem._compounds import compound_identities
 from sklearn_csg2a.chem._similarity import tanimoto_matrix
 from sklearn_csg2a.encoders._base import read_smiles
 from sklearn_csg2a.encoders._screens import combine_screens

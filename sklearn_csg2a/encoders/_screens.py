@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.sparse.csgraph import breadth_first_order
 
 from sklearn_csg2a._utils.offenders import list_offenders, quote_names
-from sklearn_csg2a.chem._identity import compound_identities
+from sklearn_csg2a.chem._compounds import compound_identities
 from sklearn_csg2a.encoders._base import read_smiles
 from sklearn_csg2a.exceptions import InputError
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from rdkit import Chem
 
 from sklearn_csg2a.chem import (
-    _counterions,
     _compounds,
+    _counterions,
     _identify,
     _tautomers,
     compound_identities,
