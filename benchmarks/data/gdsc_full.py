@@ -50,7 +50,8 @@ def _load(data_home: str | None, genes: str) -> Bunch:
     Genes that were not measured hold a placeholder, and are left out.
     """
     loaded = load_gdsc_full(data_home=data_home, genes=genes)
-    expression = loaded.expression.drop(columns=loaded.filled_genes)
+    measured = ~loaded.expression.columns.isin(loaded.filled_genes)
+    expression = _take(loaded.expression, measured)
     return Bunch(
         X=loaded.X,
         y=loaded.y,
@@ -70,28 +71,40 @@ def choose_genes(data: Bunch, fold: Fold) -> Bunch:
     """
     if "n_variable_genes" not in data:
         return data
-    cells = data.X["cell_line"].iloc[fold.train].unique()
-    genes = most_variable(
-        data.expression.loc[cells], data.always_genes, data.n_variable_genes
+    trains = data.expression.index.isin(data.X["cell_line"].iloc[fold.train])
+    chosen = most_variable(
+        data.expression.to_numpy()[trains],
+        data.expression.columns.isin(data.always_genes),
+        data.n_variable_genes,
     )
-    edges = data.interactome
+    genes, edges = data.expression.columns[chosen], data.interactome
     among = edges["source"].isin(genes) & edges["target"].isin(genes)
     return Bunch(
         **{
             **data,
-            "expression": data.expression[genes],
+            "expression": _take(data.expression, chosen),
             "interactome": edges[among].reset_index(drop=True),
         }
     )
 
 
 def most_variable(
-    expression: pd.DataFrame, always: pd.Index, n_variable: int
-) -> pd.Index:
-    """Return the genes `always`, and the most variable others, in the table's order."""
-    variance = expression.to_numpy(dtype=np.float64).var(axis=0)
-    rank = np.argsort(-variance, kind="stable")
-    others = rank[~expression.columns[rank].isin(always)][:n_variable]
-    chosen = expression.columns.isin(always)
-    chosen[others] = True
-    return expression.columns[chosen]
+    expression: np.ndarray, always: np.ndarray, n_variable: int
+) -> np.ndarray:
+    """Return which genes to use: `always` and the most variable others, (n_genes,).
+
+    `expression` is (n_cells, n_genes), `always` (n_genes,) of bool.
+    """
+    rank = np.argsort(-expression.var(axis=0, dtype=np.float64), kind="stable")
+    chosen = always.copy()
+    chosen[rank[~always[rank]][:n_variable]] = True
+    return chosen
+
+
+def _take(expression: pd.DataFrame, genes: np.ndarray) -> pd.DataFrame:
+    """Return the columns of a mask, as one block; pandas would return thousands."""
+    return pd.DataFrame(
+        expression.to_numpy()[:, genes],
+        index=expression.index,
+        columns=expression.columns[genes],
+    )

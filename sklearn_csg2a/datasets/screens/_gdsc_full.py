@@ -225,7 +225,11 @@ def _read_expression(
     else:
         expression = expression[_check_genes(list(genes), expression.columns)]
     used = expression.index.isin(cell_lines)
-    return expression[used], [gene for gene in expression if gene in filled]
+    values = expression.to_numpy()[used]  # one block, faster to select from
+    expression = pd.DataFrame(
+        values, index=expression.index[used], columns=expression.columns
+    )
+    return expression, [gene for gene in expression if gene in filled]
 
 
 def _find_filled(expression: pd.DataFrame) -> list[str]:
