@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -81,7 +82,7 @@ def estimate_assay_effects(pairs: pd.DataFrame, drugs: pd.Index) -> pd.DataFrame
 def paired_measurements(
     *,
     data_home: str | os.PathLike[str] | None = None,
-    repeats: str = "screens",
+    repeats: Literal["screens", "GDSC1", "GDSC2"] = "screens",
     within: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Load the pairs of GDSC that were measured twice, for a noise ceiling.

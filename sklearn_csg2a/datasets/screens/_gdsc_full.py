@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Literal
 
 import pandas as pd
 from sklearn.utils import Bunch
@@ -64,9 +65,9 @@ holds the estimate for each compound; y is {handled}.
 def load_gdsc_full(
     *,
     data_home: str | os.PathLike[str] | None = None,
-    screen: str = "GDSC2",
-    genes: str | Iterable[str] = "landmark",
-    assay_effect: str = "adjust",
+    screen: Literal["GDSC1", "GDSC2", "both"] = "GDSC2",
+    genes: Literal["landmark", "all"] | Iterable[str] = "landmark",
+    assay_effect: Literal["adjust", "keep"] = "adjust",
 ) -> Bunch:
     """Load the drug responses of GDSC1, GDSC2 or both, whole.
 
@@ -75,7 +76,7 @@ def load_gdsc_full(
     data_home : str, path or None, default=None
         Folder that holds `gdsc_full/`, and `lincs/level3.npz` for the names of the
         landmark genes. None uses the environment variable SKLEARN_CSG2A_DATA.
-    screen : {"GDSC2", "GDSC1", "both"}, default="GDSC2"
+    screen : {"GDSC1", "GDSC2", "both"}, default="GDSC2"
         The screen. With `"both"`, a pair measured in both has two rows.
     genes : {"landmark", "all"} or iterable of str, default="landmark"
         The genes of `expression`: those that are landmarks of L1000, all of them, or
