@@ -1,4 +1,4 @@
-"""Baselines: estimators with the same input contract as the models."""
+"""Baselines: estimators that take the same X as the CSG2A models."""
 
 from sklearn_csg2a.baselines.deepcovdr import DeepCoVDR
 from sklearn_csg2a.baselines.deeptta import DeepTTA

@@ -1,4 +1,4 @@
-"""Regressors on descriptors of cells and compounds: reading X, blocks of features."""
+"""Regressors on features of cells and compounds: reading X, scaling features."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
     "find_distinct_columns",
 ]
 
-_COLUMNS_AT_ONCE = 2048
+_BLOCK_COLUMNS = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class AmountScaler:
         self.used = [k for k in range(2) if np.ptp(columns[:, k]) > 0]
         kept = columns[:, self.used]
         smallest = [column[column > 0].min() for column in kept.T]
-        self.floor = np.array(smallest) / 10  # stands for zero
+        self.floor = np.array(smallest) / 10  # replaces 0
         logs = np.log10(np.maximum(kept, self.floor))
         self.mean, spread = logs.mean(axis=0), logs.std(axis=0)
         self.spread = np.where(spread > 0, spread, 1.0)
@@ -83,7 +83,7 @@ class Standardizer:
     def __init__(self, values: np.ndarray) -> None:
         n_columns = values.shape[1]
         self.mean, self.spread = np.empty(n_columns), np.empty(n_columns)
-        starts = range(0, max(n_columns - 1, 1), _COLUMNS_AT_ONCE)  # none of the last
+        starts = range(0, max(n_columns - 1, 1), _BLOCK_COLUMNS)  # none for it alone
         edges = [*starts, n_columns]
         for columns in map(slice, edges, edges[1:]):
             exact = values[:, columns].astype(np.float64)
@@ -97,7 +97,7 @@ class Standardizer:
 
 
 class FeatureRegressor(TreatmentRegressor):
-    """A regressor that sees basal expression, encoded compounds, dose and time."""
+    """A regressor on basal expression, encoded compounds, dose and time."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "expression": [pd.DataFrame, None],
@@ -134,13 +134,15 @@ class FeatureRegressor(TreatmentRegressor):
             return self._fit_a_copy(X, y)
 
     def _fit_in_place(self, X: Any, y: Any) -> None:
-        """Read X and y, then learn."""
+        """Read X and y, then fit."""
         treatments = self._read_for_fit(X)
         response = read_response(y, treatments, estimator_name=type(self).__name__)
         require_two_rows(treatments)
         self.genes_ = np.asarray(treatments.genes, dtype=object)
-        self._fitted_ranges = {  # what never changes is not learned from
-            name: ends for name, ends in treatments.ranges.items() if len(set(ends)) > 1
+        self._fitted_ranges = {  # a constant dose or time has no effect
+            name: limits
+            for name, limits in treatments.ranges.items()
+            if len(set(limits)) > 1
         }
         self._expression_scale = measure_scale(treatments)
         self._fit(X, y, treatments, response)
@@ -171,7 +173,7 @@ class FeatureRegressor(TreatmentRegressor):
     def _fit(
         self, X: Any, y: Any, treatments: Treatments, response: np.ndarray
     ) -> None:
-        """Learn from treatments and response (n_rows,); X and y are as given."""
+        """Fit to treatments and response (n_rows,); X and y are as passed to `fit`."""
 
     @abstractmethod
     def _predict(self, treatments: Treatments) -> np.ndarray:
@@ -186,14 +188,14 @@ class FeatureRegressor(TreatmentRegressor):
         return self._encode(treatments)
 
     def _encode(self, treatments: Treatments) -> np.ndarray:
-        """Return one encoding per compound, a single empty one without any."""
+        """Return the encodings of the compounds; without any, a single empty one."""
         if self.encoder_ is None:
             return np.zeros((1, 0), dtype=np.float32)
         return encode_compounds(self.encoder_, list(treatments.smiles))
 
 
 def find_distinct_columns(values: np.ndarray) -> np.ndarray:
-    """Return positions of columns that vary and differ from every one before."""
+    """Return positions of non-constant columns that differ from all earlier ones."""
     varying = np.flatnonzero(np.ptp(values, axis=0) > 0)
     seen: dict[bytes, int] = {}
     for column in varying.tolist():

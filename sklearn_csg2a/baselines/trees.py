@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = ["GradientBoostingResponse", "RandomForestResponse"]
 
-_ROWS_AT_ONCE = 8192
-_MOST_LEAVES = 131_072  # of a tree of LightGBM
-_ROWS_OF_A_THREAD = 2000  # fewer are not shared out: the threads would wait
-_POOL_MEGABYTES = 1024  # of the histograms that LightGBM keeps
+_BLOCK_ROWS = 8192
+_MAX_LEAVES = 131_072  # of a tree of LightGBM
+_MIN_ROWS_FOR_THREADS = 2000  # with fewer, a single thread is faster
+_HISTOGRAM_MEGABYTES = 1024  # that LightGBM may keep
 
 
 @dataclass(frozen=True, eq=False)
 class _Blocks:
-    """Columns of unique cells and of unique conditions, and which a row has."""
+    """Features of unique cells and conditions, and the cell and condition of rows."""
 
     cells: np.ndarray
     conditions: np.ndarray
@@ -45,7 +45,7 @@ class _Blocks:
     condition_index: np.ndarray
 
     def rows(self, at: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
-        """Put rows together, (n_at, n_columns); one of zeros if there is no column."""
+        """Return features of rows (n_at, n_columns); a zero column if there is none."""
         n_cells, n_conditions = self.cells.shape[1], self.conditions.shape[1]
         width = n_cells + n_conditions
         rows = np.zeros((len(at), max(width, 1)), dtype=dtype)
@@ -55,15 +55,15 @@ class _Blocks:
 
 
 class _TreeResponse(FeatureRegressor):
-    """Trees on the rows that cells and conditions make together."""
+    """Trees on rows with the features of a cell and a condition."""
 
     @abstractmethod
     def _make_trees(self, seed: int, n_rows: int) -> Any:
-        """Return the unfitted model of the library for so many rows."""
+        """Return the unfitted model of the library for `n_rows` rows."""
 
     @property
     def _row_type(self) -> type[np.floating]:
-        """Numbers that the trees read without a copy of the rows."""
+        """The data type of rows that the trees do not copy."""
         histograms = isinstance(self.trees_, HistGradientBoostingRegressor)
         return np.float64 if histograms else np.float32
 
@@ -83,13 +83,13 @@ class _TreeResponse(FeatureRegressor):
     def _predict(self, treatments: Treatments) -> np.ndarray:
         blocks = self._blocks(treatments, self._encode(treatments))
         predicted = np.empty(treatments.n_rows)
-        for first in range(0, treatments.n_rows, _ROWS_AT_ONCE):
-            at = np.arange(first, min(first + _ROWS_AT_ONCE, treatments.n_rows))
+        for first in range(0, treatments.n_rows, _BLOCK_ROWS):
+            at = np.arange(first, min(first + _BLOCK_ROWS, treatments.n_rows))
             predicted[at] = self.trees_.predict(blocks.rows(at, self._row_type))
         return predicted
 
     def _blocks(self, treatments: Treatments, encodings: np.ndarray) -> _Blocks:
-        """Return the genes, and the encoded compounds with dose and time."""
+        """Return genes, and encoded compounds with dose and time."""
         conditions = self._amount_scaler.conditions(treatments)
         compounds = encodings[:, self._compound_columns]
         return _Blocks(
@@ -114,13 +114,14 @@ class RandomForestResponse(_TreeResponse):
     n_estimators : int, default=100
         Number of trees.
     max_depth : int, default=None
-        Most levels of a tree; None grows it until the leaves cannot be split.
+        Maximum depth of a tree; None grows it until the leaves cannot be split.
     min_samples_leaf : int, default=1
-        Fewest rows in a leaf.
+        Minimum number of rows in a leaf.
     max_features : float, int, {"sqrt", "log2"} or None, default=0.1
-        Columns looked at for a split, as in scikit-learn.
+        Number or fraction of columns considered for a split, as in scikit-learn.
     max_samples : float, int or None, default=0.5
-        Rows drawn, with replacement, for each tree; None draws as many as there are.
+        Number or fraction of rows drawn, with replacement, for each tree; None draws as
+        many as there are.
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     missing_genes : {"error", "zero"}, default="error"
@@ -130,9 +131,9 @@ class RandomForestResponse(_TreeResponse):
         What `predict` does with rows whose SMILES is invalid: raise an error, or return
         NaN. `fit` always raises an error.
     random_state : int, RandomState instance or None, default=None
-        Decides the rows and columns that each tree sees.
+        Controls the rows and columns drawn for each tree.
     n_jobs : int, default=None
-        Threads; -1 takes all processors.
+        Number of threads; -1 uses all processors.
 
     Attributes
     ----------
@@ -149,7 +150,7 @@ class RandomForestResponse(_TreeResponse):
 
     See Also
     --------
-    GradientBoostingResponse : Trees that correct each other.
+    GradientBoostingResponse : Trees fitted one after the other.
 
     Notes
     -----
@@ -158,12 +159,12 @@ class RandomForestResponse(_TreeResponse):
     constant over the training compounds or cells, or equal to an earlier one, cannot
     change a split and are left out.
 
-    scikit-learn's own defaults look at all columns for a split and draw as many rows
-    as there are. The time of a fit is about proportional to `max_features` times
+    The defaults of scikit-learn consider all columns for a split and draw as many
+    rows as there are. The time of a fit is about proportional to `max_features` times
     `max_samples`; the smaller defaults here are meant for tens of thousands of rows,
-    and a small table may want more of both. scikit-learn-intelex was tried and is no
-    option here: on 60,000 rows of 876 columns, with the square root of the columns for
-    a split, its forest takes 2.3 times as long on one core.
+    and a small table may want more of both. scikit-learn-intelex is not
+    used: on 60,000 rows of 876 columns, with the square root of the columns for a
+    split, its forest takes 2.3 times as long on one core.
 
     Examples
     --------
@@ -254,13 +255,13 @@ class GradientBoostingResponse(_TreeResponse):
     max_iter : int, default=200
         Number of trees.
     learning_rate : float, default=0.1
-        Share of a tree's correction that is taken.
+        Factor of the contribution of each tree.
     max_leaf_nodes : int or None, default=31
-        Most leaves of a tree; None sets no bound.
+        Maximum number of leaves of a tree; None: unlimited.
     min_samples_leaf : int, default=20
-        Fewest rows in a leaf.
+        Minimum number of rows in a leaf.
     max_features : float, default=1.0
-        Fraction of the columns looked at for a split.
+        Fraction of columns considered for a split.
     l2_regularization : float, default=0.0
         Penalty on the values of the leaves.
     columns : dict of str to str, default=None
@@ -272,16 +273,16 @@ class GradientBoostingResponse(_TreeResponse):
         What `predict` does with rows whose SMILES is invalid: raise an error, or return
         NaN. `fit` always raises an error.
     random_state : int, RandomState instance or None, default=None
-        Decides the columns that a split looks at, if not all.
+        Controls the columns considered for a split, if not all.
     library : {"scikit-learn", "lightgbm"}, default="scikit-learn"
-        Whose trees are grown. With tens of thousands of rows, LightGBM's take about a
-        quarter of the time. It is an optional package:
+        Library that fits the trees. With tens of thousands of rows, LightGBM takes
+        about a quarter of the time. It is an optional package:
         ``pip install 'sklearn_csg2a[boosting]'``.
     n_jobs : int, default=None
-        Threads of LightGBM; -1 takes all processors. None takes one thread for fewer
-        than 2,000 rows, and above leaves their number to OpenMP (all processors, or
-        `OMP_NUM_THREADS`), as scikit-learn's trees always do. Their number may change
-        the last digits of a sum.
+        Number of threads of LightGBM; -1 uses all processors. None uses one thread for
+        fewer than 2,000 rows, and otherwise as many as OpenMP would (all processors, or
+        `OMP_NUM_THREADS`), as scikit-learn's trees always do. The number may change the
+        last digits of a sum.
 
     Attributes
     ----------
@@ -301,13 +302,14 @@ class GradientBoostingResponse(_TreeResponse):
 
     See Also
     --------
-    RandomForestResponse : Trees that are grown independently of each other.
+    RandomForestResponse : Trees fitted independently.
 
     Notes
     -----
     The columns are those of :class:`RandomForestResponse`, sorted into at most 255
-    bins each. No rows are held out and all trees are grown; scikit-learn's own early
-    stopping would hold out random rows, which is the wrong measure for new compounds.
+    bins each. No rows are held out and all trees are grown: the early stopping of
+    scikit-learn holds out random rows, which does not measure the error on new
+    compounds.
 
     Examples
     --------
@@ -389,10 +391,10 @@ class GradientBoostingResponse(_TreeResponse):
         lightgbm = import_optional(
             "lightgbm", extra="boosting", purpose="library='lightgbm'"
         )
-        # LightGBM sets memory aside for all leaves: ask for no more than there can be.
-        possible = min(max(n_rows // self.min_samples_leaf, 2), _MOST_LEAVES)
+        # LightGBM allocates memory for all leaves that it is allowed.
+        possible = min(max(n_rows // self.min_samples_leaf, 2), _MAX_LEAVES)
         as_openmp_decides = 0
-        default = 1 if n_rows < _ROWS_OF_A_THREAD else as_openmp_decides
+        default = 1 if n_rows < _MIN_ROWS_FOR_THREADS else as_openmp_decides
         return lightgbm.LGBMRegressor(
             n_estimators=self.max_iter,
             learning_rate=self.learning_rate,
@@ -404,6 +406,6 @@ class GradientBoostingResponse(_TreeResponse):
             n_jobs=default if self.n_jobs is None else self.n_jobs,
             deterministic=True,
             force_row_wise=True,
-            histogram_pool_size=_POOL_MEGABYTES,
+            histogram_pool_size=_HISTOGRAM_MEGABYTES,
             verbose=-1,
         )

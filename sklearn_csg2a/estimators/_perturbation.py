@@ -276,6 +276,7 @@ class PerturbationRegressor(BaseCSG2A):
         values = self._predict_rows(X, self._predict_treatments, n_outputs)
         return values[:, 0] if self._single_output else values
 
+    @steady_threads()
     def perturbation_distance(self, X: Any) -> np.ndarray:
         """Measure how far each treatment is predicted to move its cell.
 
@@ -288,23 +289,28 @@ class PerturbationRegressor(BaseCSG2A):
         -------
         distance : ndarray of shape (n_treatments,)
             Euclidean distance between basal and predicted expression (paper,
-            Appendix C.2).
+            Appendix C.2), in their units; NaN in rows whose SMILES is invalid, if
+            `on_invalid_smiles` is "nan".
 
         Raises
         ------
         InputError
-            If the model does not predict one value per gene.
+            If the model does not predict one value per gene, or X cannot be used.
         """
-        treatments = self._read_for_predict(X)
-        perturbed = self.predict(X).reshape(treatments.n_rows, -1)
-        if perturbed.shape[1] != treatments.n_genes:
+        check_is_fitted(self)
+        n_outputs, n_genes = len(self._location), len(self.genes_)
+        if n_outputs != n_genes:
             msg = (
-                f"The model predicts {perturbed.shape[1]} outputs for "
-                f"{treatments.n_genes} genes; a distance needs one output per gene."
+                f"The model predicts {n_outputs} outputs for {n_genes} genes; a "
+                "distance needs one output per gene."
             )
             raise InputError(msg)
+        return self._predict_rows(X, self._measure_distances)
+
+    def _measure_distances(self, treatments: Treatments) -> np.ndarray:
+        """Return distances of validated treatments, (rows,)."""
         basal = treatments.basal_expression[treatments.cell_index]
-        return np.linalg.norm(perturbed - basal, axis=1)
+        return np.linalg.norm(self._predict_treatments(treatments) - basal, axis=1)
 
     def _predict_treatments(self, treatments: Treatments) -> np.ndarray:
         """Predict validated treatments, (rows, outputs)."""

@@ -1,1 +1,1 @@
-"""What the deep baselines share: reading X, pairs of towers, layers, gene sets."""
+"""Shared parts of the deep baselines: reading X, towers, layers, gene sets."""

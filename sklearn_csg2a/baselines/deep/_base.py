@@ -1,4 +1,4 @@
-"""What the deep baselines share: reading X, training, predicting."""
+"""Shared parts of the deep baselines: reading X, training, prediction."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DeepResponse"]
 
-_STEPS_OF_AN_EPOCH = 12  # at least, as long as a batch has 16 rows
-_SMALLEST_BATCH = 16
+_MIN_STEPS_PER_EPOCH = 12  # unless a batch would have fewer rows than the minimum
+_MIN_BATCH_SIZE = 16
 _SEEDS = ("network", "batches", "dropout", "validation", "features")
 
 
@@ -209,30 +209,30 @@ class DeepResponse(NetworkState, TreatmentRegressor):
         """Return the arguments of the network class; plain numbers and lists."""
 
     def _choose_batch_size(self, n_train: int) -> int:
-        """Resolve "auto": fewer rows than usual where that leaves few steps."""
+        """Resolve "auto": smaller batches if an epoch would have few steps."""
         if self.batch_size == "auto":
-            enough_steps = max(n_train // _STEPS_OF_AN_EPOCH, _SMALLEST_BATCH)
+            enough_steps = max(n_train // _MIN_STEPS_PER_EPOCH, _MIN_BATCH_SIZE)
             return min(self._largest_batch_size, enough_steps)
         return int(self.batch_size)
 
     def _fit_cells(self, training: Treatments, seed: int) -> None:
-        """Learn from the training cells; here mean and spread of each gene."""
+        """Fit the features of cells; here, mean and spread of each gene."""
         del seed
         self._standardizer = Standardizer(training.basal_expression)
 
     def _cell_inputs(self, treatments: Treatments) -> np.ndarray:
-        """Return what the tower of cells takes, (cells, ...) float32."""
+        """Return the inputs of the cell tower, (cells, ...) float32."""
         return self._standardizer(treatments.basal_expression).astype(np.float32)
 
     def _fit_compounds(self, training: Treatments, seed: int) -> None:
-        """Learn from the training compounds; here nothing."""
+        """Fit the features of compounds; here, nothing."""
 
     @abstractmethod
     def _compound_inputs(self, smiles: Sequence[str]) -> tuple[np.ndarray, ...]:
-        """Return what the tower of compounds takes, each (compounds, ...)."""
+        """Return the inputs of the compound tower, each (compounds, ...)."""
 
     def _fit_target(self, response: np.ndarray, train_rows: np.ndarray) -> np.ndarray:
-        """Return what the network learns of each row; here y, standardised."""
+        """Return the target of the network in each row; here, y standardised."""
         training = response[train_rows]
         self._location, self._scale = float(training.mean()), float(training.std())
         if np.ptp(training) == 0:
@@ -244,11 +244,11 @@ class DeepResponse(NetworkState, TreatmentRegressor):
         return self._location + self._scale * outputs
 
     def _squared_scale(self) -> float:
-        """Return what a loss is multiplied by in the history."""
+        """Return the factor from a loss to squared units of y, for the history."""
         return self._scale**2
 
     def _tensors(self, treatments: Treatments, device: torch.device) -> PairTensors:
-        """Move treatments to the device, by unique cell and compound."""
+        """Return the inputs of unique cells and compounds, on the device."""
         compounds = (
             self._compound_inputs(treatments.smiles) if self._has_compounds else ()
         )
@@ -280,7 +280,7 @@ def _dataset(
     rows_of_block: int | None,
     generator: torch.Generator | None = None,
 ) -> Any:
-    """Return a data set of some rows, in place of one of treatments."""
+    """Return a data set of some rows, in blocks of `rows_of_block` if given."""
     device = tensors.cell_index.device
     values = target[rows].astype(np.float32)[:, None]  # (rows, 1)
     return PairDataset(

@@ -1,4 +1,4 @@
-"""Transformer layers with the norm behind each part, on sequences without padding."""
+"""Post-norm transformer layers on sequences without padding."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sklearn_csg2a.baselines.deep._network import lower
+from sklearn_csg2a.baselines.deep._network import to_autocast_dtype
 from sklearn_csg2a.nn import Dropout
 from sklearn_csg2a.nn.blocks import apply_by_rows, apply_in_blocks, may_cut
 from sklearn_csg2a.nn.layers import Dense
 
-__all__ = ["BertLayer", "BertLayers", "FeedForward", "Sequences"]
+__all__ = ["BertLayer", "BertLayers", "FeedForward", "Sequences", "padding_mask"]
 
 _EPS = 1e-12
-_BLOCK = 24  # sequences that are padded to the longest of them
-_PIECE = 8  # of them that a thread takes at once
+_BLOCK = 24  # sequences that are padded together
+_PIECE = 8  # sequences for one thread
 
-Drawn = Sequence["Tensor | None"]  # what decides on each dropout of a layer, in turn
+Drawn = Sequence["Tensor | None"]  # random numbers of each dropout of a layer
 
 
 class Piece(NamedTuple):
@@ -33,40 +33,46 @@ class Piece(NamedTuple):
     tokens: Tensor  # (tokens of the piece,)
 
 
+def padding_mask(lengths: Tensor, longest: int) -> Tensor:
+    """Return a mask (sequences, longest) that is True at tokens."""
+    return torch.arange(longest, device=lengths.device) < lengths[:, None]
+
+
 class Sequences:
-    """Where the tokens of some sequences, one behind the other, have their places.
+    """Positions of the tokens of several concatenated sequences.
 
     Parameters
     ----------
     lengths : Tensor of shape (sequences,)
-        Number of tokens of each.
+        Number of tokens of each sequence.
     longest : int, default=None
-        Places of a sequence in padded arrays; None takes the largest length.
+        Positions of a sequence in padded arrays; None: the largest length.
     """
 
     def __init__(self, lengths: Tensor, longest: int | None = None) -> None:
         self.lengths = lengths
         self.starts = lengths.cumsum(0) - lengths
         n_places = int(lengths.max()) if longest is None else longest
-        self.real = self._real(lengths, n_places)  # (sequences, longest)
+        self.mask = padding_mask(lengths, n_places)  # (sequences, longest)
 
     @cached_property
     def blocks(self) -> list[tuple[Tensor, Tensor]]:
-        """Sequences of similar length: places of their tokens, and which are real.
+        """Sequences of similar length: positions of their tokens, and padding mask.
 
-        Both are (sequences of the block, longest of the block).
+        Both are (sequences of the block, longest of the block); the mask is True at
+        tokens.
         """
         blocks = []
         for chosen in self.lengths.argsort(stable=True).split(_BLOCK):
             lengths = self.lengths[chosen]
-            real = self._real(lengths, int(lengths.max()))
+            real = padding_mask(lengths, int(lengths.max()))
             places = torch.arange(real.shape[1], device=lengths.device)
             blocks.append(((self.starts[chosen, None] + places) * real, real))
         return blocks
 
     @cached_property
     def pieces(self) -> list[Piece]:
-        """Parts of the blocks, for threads that share them."""
+        """Parts of the blocks, one for each task of the threads."""
         chosen = self.lengths.argsort(stable=True).split(_BLOCK)
         return [self._piece(part) for block in chosen for part in block.split(_PIECE)]
 
@@ -74,35 +80,30 @@ class Sequences:
         lengths = self.lengths[chosen]
         longest = int(lengths.max())
         places = torch.arange(longest, device=lengths.device)
-        tokens = (self.starts[chosen, None] + places)[self._real(lengths, longest)]
+        tokens = (self.starts[chosen, None] + places)[padding_mask(lengths, longest)]
         return Piece(chosen, lengths, longest, tokens)
 
     @cached_property
     def out_of_blocks(self) -> Tensor:
-        """Where each token is found when the blocks are joined, (tokens,)."""
+        """Position of each token in the concatenated blocks, (tokens,)."""
         return torch.cat([places[real] for places, real in self.blocks]).argsort()
 
     def spread(self, x: Tensor) -> Tensor:
         """Return tokens (tokens, width) as (sequences, longest, width)."""
-        padded = x.new_zeros(*self.real.shape, x.shape[1])
-        return padded.masked_scatter(self.real.unsqueeze(2), x)
+        padded = x.new_zeros(*self.mask.shape, x.shape[1])
+        return padded.masked_scatter(self.mask.unsqueeze(2), x)
 
     def gather(self, x: Tensor) -> Tensor:
         """Return (sequences, longest, width) as tokens (tokens, width)."""
-        return x[self.real]
+        return x[self.mask]
 
     def first(self, x: Tensor) -> Tensor:
         """Return the first token of each sequence, (sequences, width)."""
         return x.index_select(0, self.starts)
 
-    @staticmethod
-    def _real(lengths: Tensor, longest: int) -> Tensor:
-        """Return which places are taken, (sequences, longest)."""
-        return torch.arange(longest, device=lengths.device) < lengths[:, None]
-
 
 class FeedForward(nn.Module):
-    """What ends a layer: project, add, normalise, feed forward, add, normalise."""
+    """Second half of a layer: project, add, norm, feed forward, add, norm."""
 
     def __init__(self, width: int, inner_width: int, dropout: float) -> None:
         super().__init__()
@@ -116,11 +117,11 @@ class FeedForward(nn.Module):
     def forward(
         self, x: Tensor, attended: Tensor, drawn: Drawn = (None, None)
     ) -> Tensor:
-        """Return the layer's output; both are (..., width)."""
-        return self.finish(x, self.project(lower(attended)), drawn)
+        """Return the output of the layer; both inputs are (..., width)."""
+        return self.finish(x, self.project(to_autocast_dtype(attended)), drawn)
 
     def finish_by_rows(self, x: Tensor, projected: Tensor) -> Tensor:
-        """Do what follows the projection for many rows, which threads share."""
+        """Apply what follows the projection, in blocks of rows for the threads."""
         drawn = [self.dropout.draw(x.shape, x.device) for _ in range(2)]
         layers = self.first_norm, self.inner, self.outer, self.second_norm
         return apply_by_rows(
@@ -128,15 +129,15 @@ class FeedForward(nn.Module):
             x,
             projected,
             *drawn,
-            shared=(one for layer in layers for one in layer.parameters()),
+            shared=(weight for layer in layers for weight in layer.parameters()),
         )
 
     def finish(
         self, x: Tensor, projected: Tensor, drawn: Drawn = (None, None)
     ) -> Tensor:
-        """Do what follows the projection; both are (..., width)."""
+        """Apply what follows the projection; both inputs are (..., width)."""
         x = self.first_norm(x + self.dropout(projected, drawn[0]))
-        inner = self.outer(torch.relu(self.inner(lower(x))))
+        inner = self.outer(torch.relu(self.inner(to_autocast_dtype(x))))
         return self.second_norm(x + self.dropout(inner, drawn[1]))
 
 
@@ -161,65 +162,65 @@ class BertLayer(nn.Module):
         sequences: Sequences,
         drawn: Drawn = (None, None, None),
         *,
-        first_alone: bool = False,
+        first_only: bool = False,
     ) -> Tensor:
         """Map tokens (tokens, width) to the same shape.
 
-        With `first_alone`, return the first of each sequence, (sequences, width), in
-        the last layer, whose other tokens nobody reads. `drawn` decides on dropout of
-        one block of sequences; without it, it is drawn.
+        With `first_only`, return the first token of each sequence, (sequences, width);
+        the other outputs of the last layer are unused. `drawn` are the random numbers
+        of dropout, for one block of sequences; None draws them.
         """
-        of_weights, *of_tokens = drawn
-        low, scale = lower(x), self.scale
+        for_weights, *for_tokens = drawn
+        low, scale = to_autocast_dtype(x), self.scale
         key, value = self.key(low).to(x.dtype), self.value(low).to(x.dtype)
-        if first_alone:
+        if first_only:
             x = sequences.first(x)
             low = sequences.first(low)
         query = self.query(low).to(x.dtype) / scale
-        # small products, for which lower precision is not worth its conversions
+        # small products: conversions would cost more than lower precision saves
         with torch.autocast(x.device.type, enabled=False):
-            if first_alone:
+            if first_only:
                 key, value = sequences.spread(key), sequences.spread(value)
-                asked = self._attend(
-                    query[:, None], key, value, sequences.real, of_weights
+                attended = self._attend(
+                    query[:, None], key, value, sequences.mask, for_weights
                 )
-                attended = asked.squeeze(1)
+                attended = attended.squeeze(1)
             else:
                 blocks = [
-                    self._attend(query[at], key[at], value[at], real, of_weights)[real]
+                    self._attend(query[at], key[at], value[at], real, for_weights)[real]
                     for at, real in sequences.blocks
                 ]
                 attended = torch.cat(blocks).index_select(0, sequences.out_of_blocks)
-        return self.feed_forward(x, attended, of_tokens)
+        return self.feed_forward(x, attended, for_tokens)
 
     def draw(
-        self, x: Tensor, sequences: Sequences, *, first_alone: bool
+        self, x: Tensor, sequences: Sequences, *, first_only: bool
     ) -> Iterator[Drawn]:
-        """Draw what `forward` would, and yield the part of each piece."""
-        n_rows, n_places = sequences.real.shape
+        """Draw the random numbers that `forward` would; yield those of each piece."""
+        n_rows, n_places = sequences.mask.shape
         device, n_heads = x.device, self.n_heads
-        if first_alone:
+        if first_only:
             whole = self.dropout.draw((n_rows, n_heads, 1, n_places), device)
-            of_weights = [
+            for_weights = [
                 whole[piece.chosen][..., : piece.longest] for piece in sequences.pieces
             ]
             rows = [piece.chosen for piece in sequences.pieces]
         else:
             n_rows = len(x)
-            of_weights = []
+            for_weights = []
             for _, real in sequences.blocks:
                 n, longest = real.shape
-                of_block = self.dropout.draw((n, n_heads, longest, longest), device)
-                of_weights += of_block.split(_PIECE)
-            of_weights = [
-                one[..., : piece.longest, : piece.longest] if one.numel() else one
-                for one, piece in zip(of_weights, sequences.pieces, strict=True)
+                drawn = self.dropout.draw((n, n_heads, longest, longest), device)
+                for_weights += drawn.split(_PIECE)
+            for_weights = [
+                drawn[..., : piece.longest, : piece.longest] if drawn.numel() else drawn
+                for drawn, piece in zip(for_weights, sequences.pieces, strict=True)
             ]
             rows = [piece.tokens for piece in sequences.pieces]
         dropout = self.feed_forward.dropout
         first, second = (dropout.draw((n_rows, x.shape[1]), device) for _ in range(2))
-        for one, at in zip(of_weights, rows, strict=True):
-            yield one, first[at], second[at]
+        for drawn, at in zip(for_weights, rows, strict=True):
+            yield drawn, first[at], second[at]
 
     def _attend(
         self,
@@ -229,7 +230,7 @@ class BertLayer(nn.Module):
         real: Tensor,
         drawn: Tensor | None = None,
     ) -> Tensor:
-        """Return what queries (sequences, queries, width) gather, of the same shape."""
+        """Return the attention output of queries (sequences, queries, width)."""
         query, key, value = (
             part.unflatten(2, (self.n_heads, -1)).transpose(1, 2)
             for part in (query, key, value)
@@ -241,7 +242,7 @@ class BertLayer(nn.Module):
 
 
 class BertLayers(nn.ModuleList):
-    """Layers one after the other, after which the first token speaks for all."""
+    """Stacked layers, of which the output is that of the first token."""
 
     def forward(self, x: Tensor, sequences: Sequences) -> Tensor:
         """Return the first token of each sequence, (sequences, width)."""
@@ -249,7 +250,7 @@ class BertLayers(nn.ModuleList):
             return self._run(x, sequences, repeat((None, None, None)))
         pieces = sequences.pieces[::-1]  # long ones first
         drawn = [
-            [*layer.draw(x, sequences, first_alone=layer is self[-1])][::-1]
+            [*layer.draw(x, sequences, first_only=layer is self[-1])][::-1]
             for layer in self
             if isinstance(layer, BertLayer)
         ]  # of each layer, of each piece
@@ -262,19 +263,21 @@ class BertLayers(nn.ModuleList):
             )
 
         tokens = torch.cat([piece.tokens for piece in pieces])
-        of_pieces = x.index_select(0, tokens).split([len(one.tokens) for one in pieces])
+        token_pieces = x.index_select(0, tokens).split(
+            [len(piece.tokens) for piece in pieces]
+        )
         first = apply_in_blocks(
             apply,
             [piece.lengths for piece in pieces],
-            of_pieces,
-            *(one for layer in drawn for one in zip(*layer, strict=True)),
+            token_pieces,
+            *(part for layer in drawn for part in zip(*layer, strict=True)),
             shared=self.parameters(),
         )
         order = torch.cat([piece.chosen for piece in pieces])
         return torch.cat(first).index_select(0, order.argsort())
 
     def _run(self, x: Tensor, sequences: Sequences, drawn: Iterable[Drawn]) -> Tensor:
-        """Do so at once."""
-        for layer, of_layer in zip(self, drawn, strict=False):
-            x = layer(x, sequences, of_layer, first_alone=layer is self[-1])
+        """Apply the layers to all sequences at once."""
+        for layer, layer_drawn in zip(self, drawn, strict=False):
+            x = layer(x, sequences, layer_drawn, first_only=layer is self[-1])
         return x

@@ -1,4 +1,4 @@
-"""Pairs of a cell and a compound, in batches that hold each of them once."""
+"""Pairs of a cell and a compound, in batches with each cell and compound once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["PairBatch", "PairDataset", "PairTensors"]
 
 @dataclass
 class PairBatch:
-    """Some pairs, with each of their cells and compounds once."""
+    """A batch of pairs, with each of their cells and compounds once."""
 
     cells: Tensor  # (cells, ...)
     compounds: tuple[Tensor, ...]  # each (compounds, ...); empty without compounds
@@ -61,15 +61,16 @@ class PairTensors:
 
     @property
     def n_compounds(self) -> int:
-        """Number of compounds; one that stands for none where there are none."""
+        """Number of compounds; 1 if there are none, as if all rows had the same."""
         return len(self.compounds[0]) if self.compounds else 1
 
 
 @dataclass
 class PairDataset(Dataset):
-    """Rows of PairTensors with their targets; shuffled if it has a generator.
+    """Rows of PairTensors with their targets; shuffled if there is a generator.
 
-    With `rows_of_block`, rows come in blocks of about that many, see `block_order`.
+    With `rows_of_block`, rows are shuffled in blocks of about that many; see
+    `block_order`.
     """
 
     tensors: PairTensors

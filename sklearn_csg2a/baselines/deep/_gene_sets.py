@@ -12,23 +12,23 @@ from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 
 __all__ = ["find_gene_sets", "group_genes", "membership", "nest_modules"]
 
-_GENES_PER_MODULE = 5  # at least, on average
-_FEW_MODULES = 20  # up to so many may be smaller
+_MIN_GENES_PER_MODULE = 5  # on average, if there are many modules
+_FEW_MODULES = 20
 
 
 def find_gene_sets(
     gene_sets: Mapping[str, Iterable[str]], genes: Iterable[str], min_genes: int
 ) -> dict[str, list[int]]:
-    """Return the positions of each set's genes; sets that are too small are left out.
+    """Return the positions of the genes of each set, without sets that are too small.
 
-    No set of the size asked for is an error that shows a gene of either side.
+    If all of them are, the error shows a gene of the model and one of a set.
     """
     position = {gene: i for i, gene in enumerate(genes)}
     found: dict[str, list[int]] = {}
     for name, members in gene_sets.items():
         if isinstance(members, str):
             msg = (
-                f"gene_sets[{name!r}] is the single text {members!r}; give a list of "
+                f"gene_sets[{name!r}] is the string {members!r}; give a list of "
                 "gene symbols."
             )
             raise InputError(msg)
@@ -50,39 +50,39 @@ def find_gene_sets(
 def group_genes(
     expression: np.ndarray, n_modules: int, seed: int
 ) -> dict[str, list[int]]:
-    """Group genes that rise and fall together; `expression` is (cells, genes)."""
+    """Group genes of similar expression (cells, genes) by k-means."""
     profiles = expression.T.astype(np.float64)  # (genes, cells)
     profiles = profiles - profiles.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(profiles, axis=1, keepdims=True)
     profiles = profiles / np.where(norms > 0, norms, 1.0)
     n_distinct = len(np.unique(profiles, axis=0))
-    most = max(_FEW_MODULES, n_distinct // _GENES_PER_MODULE)
-    n_modules = min(n_modules, most, n_distinct)
+    n_most = max(_FEW_MODULES, n_distinct // _MIN_GENES_PER_MODULE)
+    n_modules = min(n_modules, n_most, n_distinct)
     kmeans: Any = KMeans(n_modules, n_init=1, random_state=seed)
     labels = kmeans.fit_predict(profiles)
     modules = [np.flatnonzero(labels == k).tolist() for k in range(n_modules)]
-    return {f"module{k}": one for k, one in enumerate(modules) if one}
+    return {f"module{k}": genes for k, genes in enumerate(modules) if genes}
 
 
 def nest_modules(
     expression: np.ndarray, n_modules: int, seed: int
 ) -> dict[str, list[int]]:
-    """Group genes, and where that gives few modules, into half as many, and so on.
+    """Group genes; if there are few modules, add half as many larger ones, and so on.
 
-    A node that rectifies its only gene loses half of it, so that a gene has to be in
-    several pathways, as it is in published ones.
+    ReLU discards half of the values of a pathway with one gene, so a gene should be in
+    several pathways, as in published collections.
     """
     modules = group_genes(expression, n_modules, seed)
     n_larger = len(modules) if len(modules) <= _FEW_MODULES else 0
     while n_larger := n_larger // 2:
         larger = group_genes(expression, n_larger, seed)
-        for one in larger.values():
-            modules[f"module{len(modules)}"] = one
+        for genes in larger.values():
+            modules[f"module{len(modules)}"] = genes
     return modules
 
 
 def membership(gene_sets: Mapping[str, list[int]], n_genes: int) -> np.ndarray:
-    """Return which set holds which gene, (sets, genes) of zeros and ones."""
+    """Return a table (sets, genes) that is 1 if the set holds the gene, else 0."""
     table = np.zeros((len(gene_sets), n_genes), dtype=np.float32)
     for row, members in zip(table, gene_sets.values(), strict=True):
         row[members] = 1.0

@@ -1,4 +1,4 @@
-"""Graph layers on the atoms of many compounds, one below the other."""
+"""Graph layers on the concatenated atoms of several compounds."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = [
 
 
 class PackedAtoms(NamedTuple):
-    """The atoms of some compounds; no padding but in the lists of neighbors."""
+    """The atoms of several compounds; only the lists of neighbors are padded."""
 
     features: Tensor  # (atoms, features)
-    neighbors: Tensor  # (atoms, degree) into the atoms; their number where none
+    neighbors: Tensor  # (atoms, degree) into the atoms; padded with n_atoms
     compound: Tensor  # (atoms,)
     n_compounds: int
 
@@ -36,7 +36,7 @@ class PackedAtoms(NamedTuple):
         return (self.neighbors < len(self.features)).sum(1)
 
     def with_loops(self) -> Tensor:
-        """Return the lists of neighbors with the atom itself first."""
+        """Return the lists of neighbors, each with the atom itself first."""
         own = torch.arange(len(self.features), device=self.features.device)
         return torch.cat([own[:, None], self.neighbors], dim=1)
 
@@ -54,9 +54,9 @@ def pack_atoms(features: Tensor, neighbors: Tensor, n_atoms: Tensor) -> PackedAt
 
 
 def sum_neighbors(x: Tensor, neighbors: Tensor) -> Tensor:
-    """Add the rows of `x` (atoms, features) named by each list of neighbors.
+    """Sum the rows of `x` (atoms, features) over each list of neighbors.
 
-    One by one, so that empty places at the end of a list change nothing.
+    They are added one at a time, so that padding does not change the rounding.
     """
     padded = torch.cat([x, x.new_zeros(1, x.shape[1])])
     total = padded.index_select(0, neighbors[:, 0])
@@ -66,7 +66,7 @@ def sum_neighbors(x: Tensor, neighbors: Tensor) -> Tensor:
 
 
 def sum_pool(x: Tensor, atoms: PackedAtoms) -> Tensor:
-    """Add the atoms (atoms, features) of each compound: (compounds, features)."""
+    """Sum the atoms (atoms, features) of each compound: (compounds, features)."""
     pooled = x.new_zeros(atoms.n_compounds, x.shape[1])
     return pooled.index_add(0, atoms.compound, x)
 
@@ -87,8 +87,8 @@ def max_pool(x: Tensor, atoms: PackedAtoms) -> Tensor:
 class GINLayer(nn.Module):
     """Graph isomorphism layer: an MLP of an atom's vector plus its neighbors'.
 
-    ReLU and batch norm follow. Its statistics weigh each atom by the rows of its
-    compound, and so are those of a network that repeats the compound in each row.
+    ReLU and batch norm follow. The statistics of batch norm weight each atom by the
+    rows of its compound, as if the compound were encoded in each row.
     """
 
     def __init__(self, n_inputs: int, width: int) -> None:
@@ -98,7 +98,7 @@ class GINLayer(nn.Module):
         self.norm = EntityBatchNorm(width)
 
     def forward(self, x: Tensor, atoms: PackedAtoms, counts: Tensor | None) -> Tensor:
-        """Return (atoms, width); `counts` (compounds,) are rows of each."""
+        """Return (atoms, width); `counts` (compounds,): rows of each compound."""
         x = x + sum_neighbors(x, atoms.neighbors)
         x = torch.relu(self.second(torch.relu(self.first(x))))
         return self.norm(x, None if counts is None else counts[atoms.compound])
@@ -121,7 +121,7 @@ class GCNLayer(nn.Module):
 
 
 class GATLayer(nn.Module):
-    """Graph attention over an atom and its neighbors, heads side by side."""
+    """Graph attention over an atom and its neighbors, heads concatenated."""
 
     def __init__(
         self, n_inputs: int, width: int, n_heads: int = 1, dropout: float = 0.0

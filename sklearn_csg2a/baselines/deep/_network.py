@@ -23,21 +23,21 @@ __all__ = [
     "InputTower",
     "PairDense",
     "PairNetwork",
-    "lower",
     "predict_pairs",
+    "to_autocast_dtype",
 ]
 
-# What a tower returns: tensors, all with the entities along the first axis.
+# Output of a tower: tensors, all with cells or compounds along the first axis.
 Codes = tuple[Tensor, ...]
 
-_CELLS = 64  # cells in a block
+_BLOCK_CELLS = 64
 
 
-def lower(x: Tensor) -> Tensor:
-    """Return `x` in the precision of products, which is lower under autocast.
+def to_autocast_dtype(x: Tensor) -> Tensor:
+    """Return `x` in the data type of matrix products, which is lower under autocast.
 
-    A product of such a tensor needs no conversion, and has the same type. Parts of a
-    network that only rectify or drop between two products lose nothing by it.
+    A product of such a tensor needs no conversion, and has the same type. If only ReLU
+    or dropout come between two products, no precision is lost.
     """
     kind = x.device.type
     if not torch.is_autocast_enabled(kind):
@@ -48,17 +48,17 @@ def lower(x: Tensor) -> Tensor:
 class PairNetwork(nn.Module):
     """Predict rows from codes that are computed once per cell and per compound."""
 
-    rows_at_once: ClassVar[int] = 256  # in a block of a prediction
+    block_rows: ClassVar[int] = 256  # of a prediction
 
     @abstractmethod
     def encode_cells(self, cells: Tensor, counts: Tensor | None = None) -> Codes:
-        """Run the tower of cells; `counts` (cells,) are rows of each in the batch."""
+        """Apply the cell tower; `counts` (cells,): rows of each cell in the batch."""
 
     @abstractmethod
     def encode_compounds(
         self, compounds: tuple[Tensor, ...], counts: Tensor | None = None
     ) -> Codes:
-        """Run the tower of compounds; the tuple is empty where there are none."""
+        """Apply the compound tower; the tuple is empty if there are no compounds."""
 
     @abstractmethod
     def combine(
@@ -71,9 +71,9 @@ class PairNetwork(nn.Module):
         """Return the response of rows, (rows, 1)."""
 
     def sizes(self, compounds: Codes) -> Tensor | None:
-        """Return on what the shapes in `combine` depend, (compounds,); None: nothing.
+        """Return what shapes in `combine` depend on, (compounds,); None: on nothing.
 
-        In a prediction only rows of one size meet.
+        `predict_pairs` combines rows of one size at a time.
         """
         del compounds
         return None
@@ -91,25 +91,25 @@ class PairNetwork(nn.Module):
 class PairDense(Dense):
     """A dense layer on a cell's vector and a compound's, concatenated.
 
-    Its two blocks are applied once per cell and once per compound; their sum, once
-    gathered for the rows, equals the layer on the concatenation.
+    Its two blocks of weights are applied once per cell and once per compound; the sum
+    of both results in a row equals the layer on the concatenation.
     """
 
     def __init__(self, cell_width: int, compound_width: int, width: int) -> None:
         super().__init__(cell_width + compound_width, width)
         self.cell_width = cell_width
 
-    def of_cells(self, x: Tensor) -> Tensor:
+    def cell_terms(self, x: Tensor) -> Tensor:
         """Return the terms of cells, bias included: (cells, width)."""
         return dense(x, self.weight[:, : self.cell_width], self.bias)
 
-    def of_compounds(self, x: Tensor) -> Tensor:
+    def compound_terms(self, x: Tensor) -> Tensor:
         """Return the terms of compounds (compounds, width)."""
         return dense(x, self.weight[:, self.cell_width :])
 
 
 class AbsentCompound(nn.Module):
-    """Stands for a tower of compounds where there are none: one learned vector."""
+    """The compound tower if there are no compounds: one learned vector."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -121,12 +121,12 @@ class AbsentCompound(nn.Module):
 
 
 class InputTower(nn.Module):
-    """A tower that passes on the vectors it is given."""
+    """A tower that returns its input."""
 
     def forward(
         self, x: Tensor | tuple[Tensor, ...], counts: Tensor | None = None
     ) -> Tensor:
-        """Return the vectors, (entities, width)."""
+        """Return the vectors of cells or compounds, (n, width)."""
         del counts
         return x[0] if isinstance(x, tuple) else x
 
@@ -137,11 +137,11 @@ class ConcatenationNetwork(PairNetwork):
     Parameters
     ----------
     cell_tower, compound_tower : nn.Module
-        From inputs and counts to (entities, width).
+        From inputs and counts to (cells or compounds, width).
     first : PairDense
         First layer of the head.
     rest : nn.Module
-        What follows it, from (rows, width) to (rows, 1).
+        The other layers, from (rows, width) to (rows, 1).
     """
 
     def __init__(
@@ -159,13 +159,13 @@ class ConcatenationNetwork(PairNetwork):
 
     def encode_cells(self, cells: Tensor, counts: Tensor | None = None) -> Codes:
         """Return the cells' terms of the first layer, (cells, width)."""
-        return (self.first.of_cells(self.cell_tower(cells, counts)),)
+        return (self.first.cell_terms(self.cell_tower(cells, counts)),)
 
     def encode_compounds(
         self, compounds: tuple[Tensor, ...], counts: Tensor | None = None
     ) -> Codes:
         """Return the compounds' terms of the first layer, (compounds, width)."""
-        return (self.first.of_compounds(self.compound_tower(compounds, counts)),)
+        return (self.first.compound_terms(self.compound_tower(compounds, counts)),)
 
     def combine(
         self,
@@ -175,39 +175,41 @@ class ConcatenationNetwork(PairNetwork):
         compound_index: Tensor,
     ) -> Tensor:
         """Return the response of rows, (rows, 1)."""
-        of_cell = cells[0].index_select(0, cell_index)
-        x = of_cell + compounds[0].index_select(0, compound_index)
-        return self.rest(lower(x))
+        x = cells[0].index_select(0, cell_index)
+        x = x + compounds[0].index_select(0, compound_index)
+        return self.rest(to_autocast_dtype(x))
 
 
 @torch.no_grad()
 def predict_pairs(network: PairNetwork, data: PairTensors) -> Tensor:
     """Return the response of all rows, (rows, 1).
 
-    A row's result must not depend on the rows beside it, and matrix products of
-    different shapes may round differently. So cells and rows come in blocks of one
-    shape, and compounds, whose inputs differ in size, come one by one: as copies, for
-    a view may start at an address from which the processor adds up in another order.
+    The result of a row must not depend on the other rows, but matrix products of
+    different shapes may round differently. So cells and rows are processed in blocks of
+    one shape, and compounds, whose inputs differ in size, one at a time. They are
+    copied, because sums over a view with another alignment may round differently.
     """
-    of_cells = list(padded_blocks(len(data.cells), _CELLS, data.cells.device))
+    cell_blocks = list(padded_blocks(len(data.cells), _BLOCK_CELLS, data.cells.device))
 
     def encode_cells(block: int) -> Codes:
-        index, kept = of_cells[block]
+        index, kept = cell_blocks[block]
         return tuple(part[:kept] for part in network.encode_cells(data.cells[index]))
 
-    cells = _join(map_blocks(encode_cells, len(of_cells)))
+    cells = _join(map_blocks(encode_cells, len(cell_blocks)))
 
-    def encode(compound: int) -> Codes:
-        alone = slice(compound, compound + 1)
+    def encode_compound(position: int) -> Codes:
+        one = slice(position, position + 1)
         return network.encode_compounds(
-            tuple(part[alone].clone() for part in data.compounds)
+            tuple(part[one].clone() for part in data.compounds)
         )
 
-    compounds = _join(encode(k) for k in range(data.n_compounds))  # small operations
+    compounds = _join(
+        encode_compound(k) for k in range(data.n_compounds)
+    )  # small operations
     blocks = [
-        (alike[index], kept)
-        for alike in _rows_by_size(network.sizes(compounds), data.compound_index)
-        for index, kept in padded_blocks(len(alike), network.rows_at_once, alike.device)
+        (rows[index], kept)
+        for rows in _rows_by_size(network.sizes(compounds), data.compound_index)
+        for index, kept in padded_blocks(len(rows), network.block_rows, rows.device)
     ]
 
     def predict(block: int) -> Tensor:
@@ -227,11 +229,11 @@ def _rows_by_size(sizes: Tensor | None, compound_index: Tensor) -> Iterator[Tens
     if sizes is None:
         yield torch.arange(len(compound_index), device=compound_index.device)
         return
-    of_row = sizes[compound_index]
-    for size in of_row.unique():
-        yield torch.nonzero(of_row == size)[:, 0]
+    row_sizes = sizes[compound_index]
+    for size in row_sizes.unique():
+        yield torch.nonzero(row_sizes == size)[:, 0]
 
 
 def _join(blocks: Iterable[Codes]) -> Codes:
-    """Join the codes of blocks along the entities."""
+    """Concatenate the codes of blocks."""
     return tuple(torch.cat(parts) for parts in zip(*blocks, strict=True))

@@ -1,6 +1,6 @@
-"""DeepCoVDR (Huang et al., 2023), written anew.
+"""DeepCoVDR (Huang et al., 2023), re-implemented.
 
-What differs from the published model stands in the Notes of :class:`DeepCoVDR`.
+The Notes of :class:`DeepCoVDR` list the differences from the published model.
 """
 
 from sklearn_csg2a.baselines.deepcovdr.estimator import DeepCoVDR

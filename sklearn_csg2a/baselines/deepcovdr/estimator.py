@@ -42,7 +42,7 @@ class DeepCoVDR(DeepResponse):
         Basal expression, with cell ids as index and gene symbols as columns. Rows of X
         are looked up in it by ``cell_line``. None: X has one column per gene.
     n_layers : int, default=8
-        Layers of either transformer.
+        Number of layers of each of the two transformers.
     dropout : float, default=0.1
         Dropout of the transformers and the head.
     max_epochs : int, default=10
@@ -55,7 +55,7 @@ class DeepCoVDR(DeepResponse):
         random cells and random compounds, for which each encoder runs on far fewer
         inputs.
     learning_rate : float, default=1e-4
-        First learning rate of AdamW.
+        Initial learning rate of AdamW.
     weight_decay : float, default=0.0
         Weight decay of AdamW.
     early_stopping : bool, default=True
@@ -83,7 +83,7 @@ class DeepCoVDR(DeepResponse):
     callbacks : list of skorch callbacks, default=None
         Called during training.
     random_state : int, RandomState instance or None, default=None
-        Decides first weights, batches, dropout and validation rows.
+        Controls the initial weights, batches, dropout and validation rows.
     verbose : int, default=0
         If 1, show one progress line.
 
@@ -119,12 +119,12 @@ class DeepCoVDR(DeepResponse):
     -----
     This is the stage on cancer cells; the published transfer to SARS-CoV-2 is left
     out, and so is the filter by genes of Vero cells. Expression is standardised in
-    each cell, over its genes, as published. The first atom of the canonical SMILES
-    speaks for the compound. As published, the cell's state never sees the compound,
-    only the reverse; parts of the published network that change nothing are left out.
-    The second transformer runs on the atoms of every row, which no unique compound
-    can save: on a CPU, an epoch of 80,000 rows takes minutes. Rows of a compound in a
-    batch share the dropout of the first. Dose and time are ignored. The published
+    each cell, over its genes, as published. The output at the first atom of
+    the canonical SMILES represents the compound. As published, the state of a cell does
+    not depend on the compound; parts of the published network without any effect are
+    left out. The second transformer runs on the atoms of every row, not once per unique
+    compound: on a CPU, an epoch of 80,000 rows takes minutes. Rows of a compound in a
+    batch share the dropout of the first one. Dose and time are ignored. The published
     learning rate is constant.
 
     References
@@ -135,11 +135,18 @@ class DeepCoVDR(DeepResponse):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_csg2a.baselines import DeepCoVDR
     >>> from sklearn_csg2a.datasets import make_screen
     >>> screen = make_screen(n_cells=10, n_compounds=8, random_state=0)
-    >>> model = DeepCoVDR(expression=screen.expression, max_epochs=1, random_state=0)
-    >>> model.fit(screen.X, screen.y).predict(screen.X).shape == screen.y.shape
+    >>> model = DeepCoVDR(
+    ...     expression=screen.expression, n_layers=1, max_epochs=1, random_state=0)
+    >>> predicted = model.fit(screen.X, screen.y).predict(screen.X)
+
+    Each cell is standardised by itself, so that the scale of its values has no effect.
+
+    >>> model = model.set_params(expression=1.1 * screen.expression)
+    >>> np.allclose(predicted, model.predict(screen.X), atol=1e-4)
     True
     """
 
@@ -195,7 +202,7 @@ class DeepCoVDR(DeepResponse):
         self.verbose = verbose
 
     def _fit_cells(self, training: Treatments, seed: int) -> None:
-        """Learn nothing: each cell is standardised by itself."""
+        """Fit nothing: each cell is standardised by itself."""
 
     def _cell_inputs(self, treatments: Treatments) -> np.ndarray:
         values = treatments.basal_expression.astype(np.float64)
@@ -213,4 +220,4 @@ class DeepCoVDR(DeepResponse):
         }
 
     def _compound_inputs(self, smiles: Sequence[str]) -> tuple[np.ndarray, ...]:
-        return pad_bond_graphs([bond_graph(one) for one in smiles])
+        return pad_bond_graphs([bond_graph(text) for text in smiles])

@@ -10,9 +10,10 @@ from sklearn_csg2a.baselines.deep._bert_layers import (
     BertLayers,
     FeedForward,
     Sequences,
+    padding_mask,
 )
 from sklearn_csg2a.baselines.deep._graph_layers import sum_neighbors
-from sklearn_csg2a.baselines.deep._network import Codes, PairNetwork, lower
+from sklearn_csg2a.baselines.deep._network import Codes, PairNetwork, to_autocast_dtype
 from sklearn_csg2a.nn import Dropout
 from sklearn_csg2a.nn.layers import Dense
 
@@ -20,8 +21,8 @@ __all__ = ["DeepCoVDRNetwork"]
 
 _WIDTH, _HEADS, _INNER = 128, 8, 512
 _HIDDEN = 300  # of the message passing
-_DEGREES = 300  # rows of the table of degrees
-_BLOCK = 64  # rows that are padded to the longest of them
+_DEGREES = 300  # rows of the table of atom degrees
+_BLOCK = 64  # rows that are padded together
 _CELL_WIDTHS = (1024, 512, 256, _WIDTH)
 
 
@@ -35,12 +36,12 @@ class DeepCoVDRNetwork(PairNetwork):
     n_features : (int, int)
         Widths of the atoms' and the bonds' vectors; zeros without compounds.
     n_layers : int
-        Layers of either transformer.
+        Number of layers of each of the two transformers.
     dropout : float
         Dropout of the transformers and the head.
     """
 
-    rows_at_once = 32
+    block_rows = 32
 
     def __init__(
         self,
@@ -74,42 +75,44 @@ class DeepCoVDRNetwork(PairNetwork):
         self.dropout = Dropout(dropout)
 
     def encode_cells(self, cells: Tensor, counts: Tensor | None = None) -> Codes:
-        """Return the vector of each cell, and its queries of each cross layer."""
+        """Return the vector of each cell, and its queries in each cross layer."""
         del counts
         x = cells
         for layer in self.cell_tower:
             x = torch.relu(layer(x))
         state, queries = x, []
         for layer in self._cross():
-            queries.append(layer.ask(state))
-            state = layer.of_cells(state)
+            queries.append(layer.cell_queries(state))
+            state = layer.next_state(state)
         return (x + state) / 2, torch.stack(queries, dim=1)
 
     def encode_compounds(
         self, compounds: tuple[Tensor, ...], counts: Tensor | None = None
     ) -> Codes:
-        """Return what the graph transformer says, atoms and their number."""
+        """Return the output of the graph transformer, the atoms and their number."""
         del counts
         if self.has_compounds:
             atoms, incoming, n_atoms, bonds, begin, n_bonds = compounds
             longest = atoms.shape[1]
             sequences = Sequences(n_atoms, longest)
             x = self.messages(atoms, incoming, n_atoms, bonds, begin, n_bonds)
-            degree = (incoming >= 0).sum(2)[sequences.real]  # (atoms,)
+            degree = (incoming >= 0).sum(2)[sequences.mask]  # (atoms,)
             inputs = [
-                self.outer(torch.relu(self.inner(lower(x + table(degree))))).to(x.dtype)
-                for table in self.degrees
+                self._embed(x + table(degree)).to(x.dtype) for table in self.degrees
             ]
         else:
             n_atoms = torch.ones(1, dtype=torch.int64, device=self.atoms.device)
             sequences = Sequences(n_atoms)
             inputs = [*self.atoms]
-        tight = Sequences(n_atoms)
-        x = self.graph_layers(inputs[0], tight)
+        x = self.graph_layers(inputs[0], Sequences(n_atoms))
         return x, sequences.spread(inputs[1]), n_atoms
 
+    def _embed(self, x: Tensor) -> Tensor:
+        """Return the inputs of a transformer, from atoms (atoms, hidden)."""
+        return self.outer(torch.relu(self.inner(to_autocast_dtype(x))))
+
     def sizes(self, compounds: Codes) -> Tensor | None:
-        """Return the number of atoms, (compounds,)."""
+        """Return the numbers of atoms, (compounds,)."""
         return compounds[2]
 
     def combine(
@@ -120,17 +123,17 @@ class DeepCoVDRNetwork(PairNetwork):
         compound_index: Tensor,
     ) -> Tensor:
         """Return the response of rows, (rows, 1)."""
-        of_graph, atoms, n_atoms = compounds
-        lengths, order = n_atoms[compound_index].sort(stable=True)  # little padding
-        asking, asked = cell_index[order], compound_index[order]
-        cell, queries = (part.index_select(0, asking) for part in cells)
+        graph, atoms, n_atoms = compounds
+        lengths, order = n_atoms[compound_index].sort(stable=True)  # less padding
+        compound = compound_index[order]
+        cell, queries = (part.index_select(0, cell_index[order]) for part in cells)
         sequences = Sequences(lengths)
-        atoms = atoms[:, : sequences.real.shape[1]].index_select(0, asked)
+        atoms = atoms[:, : sequences.mask.shape[1]].index_select(0, compound)
         x = sequences.gather(atoms)  # (atoms of all rows, width)
         for i, layer in enumerate(self._cross(), start=1):
             last = i == len(self.cross_layers)
-            x = layer(x, sequences, queries[:, i - 1], first_alone=last)
-        drug = (x + of_graph.index_select(0, asked)) / 2  # (rows, width)
+            x = layer(x, sequences, queries[:, i - 1], first_only=last)
+        drug = (x + graph.index_select(0, compound)) / 2  # (rows, width)
         x = self.first(torch.cat([drug, cell], dim=1))
         x = self.output(torch.relu(self.dropout(x)))
         return x.index_select(0, order.argsort())
@@ -141,7 +144,7 @@ class DeepCoVDRNetwork(PairNetwork):
 
 
 class _MessagePassing(nn.Module):
-    """Messages along directed bonds, three steps, then a vector of each atom."""
+    """Three steps of messages along directed bonds, then a vector for each atom."""
 
     def __init__(self, atom_width: int, bond_width: int) -> None:
         super().__init__()
@@ -158,17 +161,17 @@ class _MessagePassing(nn.Module):
         begin: Tensor,
         n_bonds: Tensor,
     ) -> Tensor:
-        """Return atoms (atoms, hidden); inputs as of `pad_bond_graphs`."""
-        real = _real(n_atoms, atoms.shape[1])
-        real_bonds = _real(n_bonds, bonds.shape[1])
+        """Return atoms (atoms, hidden); inputs as from `pad_bond_graphs`."""
+        is_atom = padding_mask(n_atoms, atoms.shape[1])
+        is_bond = padding_mask(n_bonds, bonds.shape[1])
         first_bond = (n_bonds.cumsum(0) - n_bonds)[:, None]
         first_atom = (n_atoms.cumsum(0) - n_atoms)[:, None]
         total = int(n_bonds.sum())
         lists = torch.where(incoming < 0, total, incoming + first_bond.unsqueeze(2))
-        lists = lists[real]  # (atoms, degree)
-        source = (begin + first_atom)[real_bonds]  # (bonds,)
-        x = atoms[real]
-        start = self.enter(torch.cat([x[source], bonds[real_bonds]], dim=1))
+        lists = lists[is_atom]  # (atoms, degree)
+        source = (begin + first_atom)[is_bond]  # (bonds,)
+        x = atoms[is_atom]
+        start = self.enter(torch.cat([x[source], bonds[is_bond]], dim=1))
         hidden = torch.relu(start)
         backwards = torch.arange(total, device=x.device) ^ 1
         for _ in range(2):
@@ -179,11 +182,11 @@ class _MessagePassing(nn.Module):
 
 
 class _CrossLayer(nn.Module):
-    """A cell asks the atoms of a compound.
+    """Attention of a cell over the atoms of a compound.
 
-    The published layer lets the atoms ask the cell as well. It repeats the cell's
-    vector at all positions, so that the answer is the same whatever is asked. The
-    queries of atoms and the keys of cells, which change nothing, are left out.
+    In the published layer the atoms also attend to the cell. Its vector is repeated at
+    all positions, so that the output is the same for all queries. The queries of atoms
+    and the keys of cells, which have no effect, are left out.
     """
 
     def __init__(self, dropout: float) -> None:
@@ -195,18 +198,18 @@ class _CrossLayer(nn.Module):
         self.feed_forward = FeedForward(_WIDTH, _INNER, dropout)
         self.dropout = Dropout(dropout)
 
-    def ask(self, cells: Tensor) -> Tensor:
-        """Return queries as products with an atom's vector: (cells, heads, width).
+    def cell_queries(self, cells: Tensor) -> Tensor:
+        """Return queries in the space of atoms, (cells, heads, width).
 
-        The bias of the keys adds the same to all atoms and is left out.
+        The bias of the keys adds the same to all scores and is left out.
         """
         split = (_HEADS, _WIDTH // _HEADS)
         query = self.query(cells).unflatten(1, split)  # (cells, heads, head width)
-        of_key = self.key.weight.unflatten(0, split)  # (heads, head width, width)
-        asked = torch.einsum("chk,hkw->chw", query, of_key).to(cells.dtype)
-        return asked / split[1] ** 0.5
+        key = self.key.weight.unflatten(0, split)  # (heads, head width, width)
+        query = torch.einsum("chk,hkw->chw", query, key).to(cells.dtype)
+        return query / split[1] ** 0.5
 
-    def of_cells(self, cells: Tensor) -> Tensor:
+    def next_state(self, cells: Tensor) -> Tensor:
         """Return the next state of cells (cells, width)."""
         return self.feed_forward(cells, self.cell_value(cells))
 
@@ -216,41 +219,38 @@ class _CrossLayer(nn.Module):
         sequences: Sequences,
         query: Tensor,
         *,
-        first_alone: bool = False,
+        first_only: bool = False,
     ) -> Tensor:
-        """Return the next state of atoms (atoms, width), of rows one by one.
+        """Return the next state of the atoms of all rows, (atoms, width).
 
-        With `first_alone`, return the first of each row, (rows, width), in the last
-        layer, whose other atoms nobody reads.
+        With `first_only`, return the first atom of each row, (rows, width); the other
+        outputs of the last layer are unused.
         """
         lengths = sequences.lengths
-        # small products, for which lower precision is not worth its conversions
+        # small products: conversions would cost more than lower precision saves
         with torch.autocast(x.device.type, enabled=False):
             blocks = lengths.split(_BLOCK)
-            of_blocks = x.split([int(block.sum()) for block in blocks])
-            parts = zip(of_blocks, blocks, query.split(_BLOCK), strict=True)
-            answers = [self._ask(*part) for part in parts]
-            average, total = (torch.cat(part) for part in zip(*answers, strict=True))
-        of_value = self.value.weight.unflatten(0, (_HEADS, -1))
-        attended = torch.einsum("rhw,hkw->rhk", average, of_value).to(x.dtype)
-        attended = attended + total * self.value.bias.view(_HEADS, -1)
-        # of all atoms of a row at once, which is the same as of each
-        projected = self.feed_forward.project(attended.flatten(1))  # (rows, width)
-        if first_alone:
+            atom_blocks = x.split([int(block.sum()) for block in blocks])
+            parts = zip(atom_blocks, blocks, query.split(_BLOCK), strict=True)
+            attended = [self._attend(*part) for part in parts]
+            average, total = (torch.cat(part) for part in zip(*attended, strict=True))
+        weight = self.value.weight.unflatten(0, (_HEADS, -1))
+        values = torch.einsum("rhw,hkw->rhk", average, weight).to(x.dtype)
+        values = values + total * self.value.bias.view(_HEADS, -1)
+        # once per row, because it is the same for all atoms of a row
+        projected = self.feed_forward.project(values.flatten(1))  # (rows, width)
+        if first_only:
             return self.feed_forward.finish(sequences.first(x), projected)
         row = torch.arange(len(query), device=x.device).repeat_interleave(lengths)
         return self.feed_forward.finish_by_rows(x, projected.index_select(0, row))
 
-    def _ask(self, x: Tensor, lengths: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
-        """Average the atoms of some rows, (rows, heads, width), and add the weights."""
+    def _attend(
+        self, x: Tensor, lengths: Tensor, query: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return weighted means of atoms (rows, heads, width), and sums of weights."""
         sequences = Sequences(lengths)
         padded = sequences.spread(x)  # (rows, longest, width)
         scores = query @ padded.transpose(1, 2)  # (rows, heads, longest)
-        scores = scores.masked_fill(~sequences.real[:, None], -torch.inf)
+        scores = scores.masked_fill(~sequences.mask[:, None], -torch.inf)
         weights = self.dropout(torch.softmax(scores, dim=2))
         return weights @ padded, weights.sum(2, keepdim=True)
-
-
-def _real(lengths: Tensor, longest: int) -> Tensor:
-    """Return which places of padded sequences are taken, (sequences, longest)."""
-    return torch.arange(longest, device=lengths.device) < lengths[:, None]

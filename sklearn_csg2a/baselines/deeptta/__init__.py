@@ -1,6 +1,6 @@
-"""DeepTTA (Jiang et al., 2022), written anew.
+"""DeepTTA (Jiang et al., 2022), re-implemented.
 
-What differs from the published model stands in the Notes of :class:`DeepTTA`.
+The Notes of :class:`DeepTTA` list the differences from the published model.
 """
 
 from sklearn_csg2a.baselines.deeptta.estimator import DeepTTA

@@ -40,18 +40,18 @@ class DeepTTA(DeepResponse):
         Basal expression, with cell ids as index and gene symbols as columns. Rows of X
         are looked up in it by ``cell_line``. None: X has one column per gene.
     corpus : list of str, default=None
-        SMILES strings of many compounds, from which the vocabulary of substructures
-        is learned. None takes the training compounds.
+        SMILES of many compounds, from which the vocabulary of substructures is learned.
+        None: the training compounds.
     min_frequency : int, default=5
-        A substructure is two shorter ones that occur side by side at least so often
-        in the corpus; published is 1,500 in two million compounds.
+        Two substructures are merged into a longer one if they occur side by side at
+        least this often in the corpus; as published, 1,500 in two million compounds.
     vocabulary : (path, path), default=None
-        Files of a vocabulary that is there already, in the form of the published
-        ESPF: the list of merges, and the table of tokens. Then none is learned.
+        Files of an existing vocabulary, in the format of the published ESPF: the list
+        of merges, and the table of tokens. None: the vocabulary is learned.
     max_tokens : int, default=50
-        Substructures of a compound beyond these are left out.
+        Maximum number of substructures of a compound; the others are left out.
     n_layers : int, default=8
-        Layers of the transformer.
+        Number of layers of the transformer.
     dropout : float, default=0.1
         Dropout of the transformer and the head.
     max_epochs : int, default=100
@@ -64,7 +64,7 @@ class DeepTTA(DeepResponse):
         random cells and random compounds, for which each encoder runs on far fewer
         inputs.
     learning_rate : float, default=1e-4
-        First learning rate of AdamW.
+        Initial learning rate of AdamW.
     weight_decay : float, default=0.0
         Weight decay of AdamW.
     early_stopping : bool, default=True
@@ -92,7 +92,7 @@ class DeepTTA(DeepResponse):
     callbacks : list of skorch callbacks, default=None
         Called during training.
     random_state : int, RandomState instance or None, default=None
-        Decides first weights, batches, dropout and validation rows.
+        Controls the initial weights, batches, dropout and validation rows.
     verbose : int, default=0
         If 1, show one progress line.
 
@@ -123,14 +123,14 @@ class DeepTTA(DeepResponse):
 
     See Also
     --------
-    Precily : A mean of word vectors in place of the transformer.
-    GraphDRP : A graph network in place of the transformer.
+    Precily : A mean of word vectors instead of the transformer.
+    GraphDRP : A graph network instead of the transformer.
 
     Notes
     -----
     What differs from the published model: the vocabulary is learned from `corpus` by
     the published procedure, byte pair encoding, unless `vocabulary` is given;
-    compounds are spelled as RDKit's canonical SMILES; a string with a character
+    compounds are written as RDKit's canonical SMILES; a string with a character
     outside the vocabulary is an error, where the published code replaces the whole
     compound by a single token; expression is standardised over the training cells.
     Dose and time are ignored. Rows of a compound in a batch share the dropout of its
@@ -146,8 +146,10 @@ class DeepTTA(DeepResponse):
     >>> from sklearn_csg2a.baselines import DeepTTA
     >>> from sklearn_csg2a.datasets import make_screen
     >>> screen = make_screen(n_cells=10, n_compounds=8, random_state=0)
-    >>> model = DeepTTA(expression=screen.expression, max_epochs=1, random_state=0)
-    >>> model.fit(screen.X, screen.y).predict(screen.X).shape == screen.y.shape
+    >>> model = DeepTTA(
+    ...     expression=screen.expression, n_layers=1, max_epochs=10,
+    ...     learning_rate=1e-3, random_state=0)
+    >>> model.fit(screen.X, screen.y).score(screen.X, screen.y) > 0.4
     True
     """
 
@@ -223,7 +225,7 @@ class DeepTTA(DeepResponse):
         else:
             corpus = training.smiles
             if self.corpus is not None:
-                corpus = tuple(canonical_smiles(one) for one in self.corpus)
+                corpus = tuple(canonical_smiles(text) for text in self.corpus)
             self._subwords = Subwords.learn(corpus, self.min_frequency)
         self.tokens_ = self._subwords.tokens
 

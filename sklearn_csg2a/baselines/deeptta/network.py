@@ -30,9 +30,9 @@ class DeepTTANetwork(ConcatenationNetwork):
     n_tokens : int
         Size of the vocabulary of substructures, 0 without compounds.
     max_tokens : int
-        Most substructures of a compound.
+        Maximum number of substructures of a compound.
     n_layers : int
-        Layers of the transformer.
+        Number of layers of the transformer.
     dropout : float
         Dropout of the transformer and the head.
     """
@@ -75,7 +75,7 @@ class _GeneTower(nn.Module):
 
 
 class _TokenTower(nn.Module):
-    """A transformer on the substructures of a compound; the first one speaks for it."""
+    """A transformer on the substructures of a compound; its first output is taken."""
 
     def __init__(
         self, n_tokens: int, max_tokens: int, n_layers: int, dropout: float
@@ -93,15 +93,15 @@ class _TokenTower(nn.Module):
         del counts
         numbers, lengths = inputs
         sequences = Sequences(lengths)
-        longest = sequences.real.shape[1]
-        places = torch.arange(longest, device=numbers.device).expand_as(sequences.real)
+        longest = sequences.mask.shape[1]
+        places = torch.arange(longest, device=numbers.device).expand_as(sequences.mask)
         tokens = self.token(sequences.gather(numbers[:, :longest]))
         x = self.dropout(self.norm(tokens + self.place(sequences.gather(places))))
         return self.layers(x, sequences)  # (compounds, width)
 
 
 class _Head(nn.Module):
-    """The head behind its first layer."""
+    """The head after its first layer."""
 
     def __init__(self, dropout: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Frequent parts of SMILES strings: byte pair encoding, learned and applied."""
+"""Frequent parts of SMILES strings, by byte pair encoding."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Subwords"]
 
-_END = "</w>"  # behind the last character of a string
+_END = "</w>"  # after the last character of a string
 _CHARACTERS = tuple(map(chr, range(33, 127)))
 
 Pair = tuple[str, str]
 
 
 class Subwords:
-    """A vocabulary of tokens and the merges that lead to them.
+    """A vocabulary of tokens and the merges that produce them.
 
     Parameters
     ----------
     merges : sequence of pairs of str
-        Pairs of symbols that are joined, the first ones first.
+        Pairs of symbols that are merged, in this order.
     tokens : sequence of str
         The vocabulary; a token's position is its number.
     """
@@ -43,7 +43,7 @@ class Subwords:
 
     @classmethod
     def learn(cls, corpus: Iterable[str], min_frequency: int) -> Subwords:
-        """Join the most frequent pair of symbols until it is too rare.
+        """Merge the most frequent pair of symbols until it is too rare.
 
         All printable characters are tokens, so that every string has an encoding.
         """
@@ -54,7 +54,7 @@ class Subwords:
             _count(word, i, 1, counts, users)
         merges: list[Pair] = []
         while counts:
-            # among equals the first in alphabetical order: no matter which came first
+            # ties are broken alphabetically: the order of the corpus does not matter
             best = min(counts, key=lambda pair: (-counts[pair], pair))
             if counts[best] < min_frequency:
                 break
@@ -73,7 +73,7 @@ class Subwords:
     ) -> Subwords:
         """Read a list of merges, and a table whose column `index` holds the tokens."""
         lines = Path(codes).read_text("utf-8").splitlines()
-        # the first line is a header; others that open with # are triple bonds
+        # only the first line is a header; in others, # is a triple bond
         pairs = [tuple(line.split(" ")) for line in lines[1:] if line]
         if not pairs or any(len(pair) != 2 for pair in pairs):
             msg = f"{codes}: expected a header, then two symbols in each line."
@@ -101,22 +101,22 @@ class Subwords:
     def encode(
         self, texts: Sequence[str], max_tokens: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return token numbers (texts, longest), 0 behind the last, and lengths."""
+        """Return token numbers (texts, longest), padded with 0, and lengths."""
         encoded = [self._encode_one(text)[:max_tokens] for text in texts]
-        lengths = np.array([len(one) for one in encoded], dtype=np.int64)
+        lengths = np.array([len(tokens) for tokens in encoded], dtype=np.int64)
         numbers = np.zeros((len(texts), int(lengths.max())), dtype=np.int64)
-        for row, one in zip(numbers, encoded, strict=True):
-            row[: len(one)] = one
+        for row, tokens in zip(numbers, encoded, strict=True):
+            row[: len(tokens)] = tokens
         return numbers, lengths
 
     def _encode_one(self, text: str) -> list[int]:
-        """Return the token numbers of a string, refusing what is no token."""
+        """Return the token numbers of a string; refuse unknown tokens."""
         tokens = self.split(text)
         unknown = [token for token in tokens if token not in self._number]
         if unknown:
             msg = (
                 f"SMILES {text!r}: the vocabulary lacks {unknown[0]!r}. Use a "
-                "vocabulary with all characters, such as one that is learned."
+                "vocabulary with all characters, such as a learned one."
             )
             raise InputError(msg)
         return [self._number[token] for token in tokens]
@@ -128,7 +128,7 @@ def _split(text: str) -> list[str]:
 
 
 def _strip(symbol: str) -> str:
-    """Return a symbol without the mark of the end."""
+    """Return a symbol without the end mark."""
     return symbol.removesuffix(_END)
 
 
@@ -136,7 +136,7 @@ def _join(word: list[str], pair: Pair) -> list[str]:
     """Join each occurrence of a pair in a list of symbols, from the left."""
     joined: list[str] = []
     for symbol in word:
-        # a symbol that was joined just now is longer than the first of the pair
+        # a symbol that was just merged is longer than the first of the pair
         if joined and joined[-1] == pair[0] and symbol == pair[1]:
             joined[-1] += symbol
         else:
@@ -151,7 +151,7 @@ def _count(
     counts: Counter[Pair],
     users: defaultdict[Pair, set[int]],
 ) -> None:
-    """Add a word's pairs to the counts, or take them away."""
+    """Add the pairs of a word to the counts, or subtract them."""
     for pair in pairwise(word):
         counts[pair] += sign
         if sign > 0:

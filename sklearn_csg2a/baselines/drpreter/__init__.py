@@ -1,6 +1,6 @@
-"""DRPreter (Shin et al., 2022), written anew.
+"""DRPreter (Shin et al., 2022), re-implemented.
 
-What differs from the published model stands in the Notes of :class:`DRPreter`.
+The Notes of :class:`DRPreter` list the differences from the published model.
 """
 
 from sklearn_csg2a.baselines.drpreter.estimator import DRPreter

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DRPreter"]
 
-_N_MODULES = 34  # as many as the published pathways
-_GENES_OF_A_MODULE = 20  # at least, on average
+_N_MODULES = 34  # the number of published pathways
+_MIN_GENES_PER_MODULE = 20  # on average
 
 
 class DRPreter(DeepResponse):
@@ -71,7 +71,7 @@ class DRPreter(DeepResponse):
         random cells and random compounds, for which each encoder runs on far fewer
         inputs.
     learning_rate : float, default=1e-4
-        First learning rate of AdamW.
+        Initial learning rate of AdamW.
     weight_decay : float, default=0.0
         Weight decay of AdamW.
     early_stopping : bool, default=True
@@ -99,7 +99,7 @@ class DRPreter(DeepResponse):
     callbacks : list of skorch callbacks, default=None
         Called during training.
     random_state : int, RandomState instance or None, default=None
-        Decides first weights, batches, dropout and validation rows.
+        Controls the initial weights, batches, dropout and validation rows.
     verbose : int, default=0
         If 1, show one progress line.
 
@@ -135,13 +135,13 @@ class DRPreter(DeepResponse):
 
     Notes
     -----
-    What differs from the published model: pathways are those given, in place of 34
-    cancer pathways of KEGG, whose terms do not allow to pass them on; expression is
+    What differs from the published model: pathways are those given, instead of 34
+    cancer pathways of KEGG, which may not be redistributed; expression is
     standardised over the training cells, not over all; the edges of a pathway join its
-    own genes, and no token is masked, both of which the published code intends but
-    misses; compounds keep their stereo. The optional stage on similarity graphs, which
-    sees the test set, is left out. The attention is the published one, but what
-    pathways gather from each other is computed once per cell. Dose and time are
+    own genes, and no token is masked, as the published code intends but does not do;
+    compounds keep their stereochemistry. The optional stage on similarity graphs, which
+    uses the test set, is left out. The attention is the published one, but that
+    among pathways is computed once per cell. Dose and time are
     ignored. Rows of a compound in a batch share its dropout; batch norm weighs
     compounds by their rows. The published learning rate is constant, and so is the
     published patience of 100.
@@ -158,8 +158,12 @@ class DRPreter(DeepResponse):
     >>> from sklearn_csg2a.datasets import make_screen
     >>> screen = make_screen(n_cells=10, n_compounds=8, random_state=0)
     >>> model = DRPreter(expression=screen.expression, max_epochs=1, random_state=0)
-    >>> model.fit(screen.X, screen.y).predict(screen.X).shape == screen.y.shape
-    True
+    >>> model = model.fit(screen.X, screen.y)
+
+    Without `gene_sets`, 20 genes make a module on average.
+
+    >>> len(model.genes_), len(model.gene_sets_)
+    (120, 6)
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -223,7 +227,7 @@ class DRPreter(DeepResponse):
         super()._fit_cells(training, seed)
         if self.gene_sets is None:
             inputs = self._cell_inputs(training)
-            n_modules = max(training.n_genes // _GENES_OF_A_MODULE, 1)
+            n_modules = max(training.n_genes // _MIN_GENES_PER_MODULE, 1)
             pathways = group_genes(inputs, min(n_modules, _N_MODULES), seed)
         else:
             pathways = find_gene_sets(self.gene_sets, training.genes, self.min_genes)
@@ -249,20 +253,20 @@ class DRPreter(DeepResponse):
         }
 
     def _compound_inputs(self, smiles: Sequence[str]) -> tuple[np.ndarray, ...]:
-        return pad_atom_graphs([atom_graph(one, "drpreter") for one in smiles])
+        return pad_atom_graphs([atom_graph(text, "drpreter") for text in smiles])
 
 
 def _edges_inside(
     pathways: Sequence[Sequence[int]], adjacency: sparse.coo_array
 ) -> list[tuple[int, int]]:
-    """Return the edges inside pathways, between nodes numbered one after the other."""
+    """Return the edges inside pathways, as numbers of nodes over all pathways."""
     table = adjacency.tocsr()
     edges: list[tuple[int, int]] = []
     first = 0
     for members in pathways:
         block = table[members][:, members].tocoo()
-        apart = block.row != block.col
-        source, target = block.row[apart] + first, block.col[apart] + first
+        is_edge = block.row != block.col
+        source, target = block.row[is_edge] + first, block.col[is_edge] + first
         edges += zip(source.tolist(), target.tolist(), strict=True)
         first += len(members)
     return edges

@@ -1,4 +1,4 @@
-"""The network of DRPreter: pathway graphs as tokens, a transformer with the drug."""
+"""The network of DRPreter: a transformer on tokens of pathways and the drug."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn_csg2a.baselines.deep._network import (
     Codes,
     PairDense,
     PairNetwork,
-    lower,
+    to_autocast_dtype,
 )
 from sklearn_csg2a.nn import Dropout
 from sklearn_csg2a.nn.layers import Dense, dense
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["DRPreterNetwork"]
 
 _WIDTH = 256  # of a token
-_NODE = 8  # width of a gene's vector
+_NODE = 8  # width of the vector of a gene
 _HEADS, _HEAD_WIDTH = 8, 64
-_BLOCK = 8  # pathways that are padded to the longest of them
+_BLOCK = 8  # pathways that are padded together
 
 
 class DRPreterNetwork(PairNetwork):
@@ -66,17 +66,17 @@ class DRPreterNetwork(PairNetwork):
         self.dropout = Dropout(dropout)
 
     def encode_cells(self, cells: Tensor, counts: Tensor | None = None) -> Codes:
-        """Return tokens of pathways and what they gather from each other."""
+        """Return tokens of pathways and the attention among them."""
         del counts
         tokens = self.pathway_tower(cells)  # (cells, pathways, width)
-        return (tokens, *self.fusion.of_cells(tokens))
+        return (tokens, *self.fusion.cell_terms(tokens))
 
     def encode_compounds(
         self, compounds: tuple[Tensor, ...], counts: Tensor | None = None
     ) -> Codes:
         """Return the token of each compound and its parts of the attention."""
         token = self.compound_tower(compounds, counts)  # (compounds, width)
-        return (token, *self.fusion.of_compounds(token))
+        return (token, *self.fusion.compound_terms(token))
 
     def combine(
         self,
@@ -86,17 +86,17 @@ class DRPreterNetwork(PairNetwork):
         compound_index: Tensor,
     ) -> Tensor:
         """Return the response of rows, (rows, 1)."""
-        of_cell = tuple(part.index_select(0, cell_index) for part in cells)
-        of_compound = tuple(part.index_select(0, compound_index) for part in compounds)
-        pathways, drug = self.fusion(of_cell, of_compound)
-        x = self.first.of_cells(pathways) + self.first.of_compounds(drug)
+        cell_rows = tuple(part.index_select(0, cell_index) for part in cells)
+        drug_rows = tuple(part.index_select(0, compound_index) for part in compounds)
+        pathways, drug = self.fusion(cell_rows, drug_rows)
+        x = self.first.cell_terms(pathways) + self.first.compound_terms(drug)
         x = self.dropout(nn.functional.elu(x))
         x = self.dropout(nn.functional.elu(self.second(x)))
         return self.output(x)  # (rows, 1)
 
 
 class _CompoundTower(nn.Module):
-    """Three GIN layers, all of them kept, maximum over atoms, dense."""
+    """Three GIN layers, the maximum over atoms of all their outputs, dense."""
 
     def __init__(self, n_features: int, dropout: float, width: int = 128) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class _CompoundTower(nn.Module):
 
 
 class _PathwayTower(nn.Module):
-    """Graph attention among the genes of a pathway, then a dense token of each."""
+    """Graph attention among the genes of a pathway, then dense layers to a token."""
 
     def __init__(
         self,
@@ -125,29 +125,29 @@ class _PathwayTower(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        genes = torch.tensor([gene for one in pathways for gene in one])
+        genes = torch.tensor([gene for pathway in pathways for gene in pathway])
         n_nodes, longest = len(genes), max(map(len, pathways))
         loops = torch.arange(n_nodes).repeat(2, 1)
         ends = torch.tensor(list(edges), dtype=torch.int64).reshape(-1, 2).T
         places = torch.full((len(pathways), longest), n_nodes)
         start = 0
-        for row, one in zip(places, pathways, strict=True):
-            row[: len(one)] = torch.arange(start, start + len(one))
-            start += len(one)
-        sizes = torch.tensor([len(one) for one in pathways])
+        for row, pathway in zip(places, pathways, strict=True):
+            row[: len(pathway)] = torch.arange(start, start + len(pathway))
+            start += len(pathway)
+        sizes = torch.tensor([len(pathway) for pathway in pathways])
         by_size = sizes.argsort(stable=True)
         for name, table in (
             ("genes", genes),  # (nodes,)
             ("edges", torch.cat([loops, ends], dim=1)),  # (2, edges)
-            ("places", places[by_size]),  # (pathways, longest), n_nodes where none
-            ("order", by_size.argsort()),  # (pathways,) from those by size
+            ("places", places[by_size]),  # (pathways, longest), padded with n_nodes
+            ("order", by_size.argsort()),  # (pathways,) back from the order of sizes
         ):
             self.register_buffer(name, table, persistent=False)
         self.genes: Tensor
         self.edges: Tensor
         self.places: Tensor
         self.order: Tensor
-        self.longest = [int(sizes[one].max()) for one in by_size.split(_BLOCK)]
+        self.longest = [int(sizes[block].max()) for block in by_size.split(_BLOCK)]
         self.layers = nn.ModuleList(
             _NodeAttention(1 if i == 0 else _NODE, _NODE) for i in range(3)
         )
@@ -159,7 +159,7 @@ class _PathwayTower(nn.Module):
         x = cells.T[self.genes].unsqueeze(0)  # (1, nodes, cells)
         for layer in self.layers:
             x = torch.relu(layer(x, self.edges))  # (8, nodes, cells)
-        x = lower(x)
+        x = to_autocast_dtype(x)
         x = torch.cat([x, x.new_zeros(_NODE, 1, len(cells))], dim=1)
         blocks = []
         for places, longest in zip(
@@ -167,7 +167,7 @@ class _PathwayTower(nn.Module):
         ):
             block = x.index_select(1, places[:, :longest].flatten())
             block = block.permute(2, 1, 0).reshape(len(cells), len(places), -1)
-            # the weights of places that none of these pathways has are left out
+            # only the weights of positions that pathways of this block have
             weight = self.first.weight[:, : block.shape[2]]
             block = torch.relu(dense(block, weight, self.first.bias))
             block = self.second(self.dropout(block))
@@ -179,8 +179,8 @@ class _PathwayTower(nn.Module):
 class _NodeAttention(nn.Module):
     """Graph attention with one head on a graph that all cells share.
 
-    The dense layer is linear, and comes behind the average that attention makes; of
-    the first layer's inputs, one number of each node, there is less to gather.
+    The dense layer is linear, so it is applied after the weighted average; the input of
+    the first layer, one number per node, is smaller than its output.
     """
 
     def __init__(self, n_inputs: int, width: int) -> None:
@@ -194,12 +194,12 @@ class _NodeAttention(nn.Module):
 
     def forward(self, x: Tensor, edges: Tensor) -> Tensor:
         """Map `x` (inputs, nodes, cells) to (width, nodes, cells)."""
-        # few channels, for which lower precision is not worth its conversions
+        # few channels: conversions would cost more than lower precision saves
         with torch.autocast(x.device.type, enabled=False):
             return self._attend(x, *edges)
 
     def _attend(self, x: Tensor, source: Tensor, target: Tensor) -> Tensor:
-        """Do what `forward` does, along edges from `source` to `target` (edges,)."""
+        """Apply attention along edges from `source` to `target`, both (edges,)."""
         shape = x.shape[1:]  # (nodes, cells)
         weight = self.dense.weight
         of_ends = torch.cat([self.of_source, self.of_target]) @ weight  # (2, inputs)
@@ -221,9 +221,9 @@ class _NodeAttention(nn.Module):
 class _Fusion(nn.Module):
     """One transformer layer over the tokens of the pathways and of the drug.
 
-    Of the attention, what pathways gather from each other depends on the cell alone.
-    It is computed once per cell, and mixed in each row with the drug's value by the
-    weight that the softmax over all tokens gives the drug.
+    The attention among pathways only depends on the cell. It is computed once per cell,
+    and mixed in each row with the value of the drug, by the weight of the drug in the
+    softmax over all tokens.
     """
 
     def __init__(self) -> None:
@@ -238,9 +238,9 @@ class _Fusion(nn.Module):
         self.outer = Dense(_WIDTH, _WIDTH)
         self.second_norm = nn.LayerNorm(_WIDTH)
 
-    def of_cells(self, tokens: Tensor) -> Codes:
-        """Return what pathways gather among themselves, and its total weight."""
-        low = lower(tokens)
+    def cell_terms(self, tokens: Tensor) -> Codes:
+        """Return the attention output among pathways, and its logarithmic weight."""
+        low = to_autocast_dtype(tokens)
         query, key, value = (
             layer(low).unflatten(2, (_HEADS, _HEAD_WIDTH)).transpose(1, 2)
             for layer in (self.query, self.key, self.value)
@@ -250,14 +250,14 @@ class _Fusion(nn.Module):
         total = torch.logsumexp(scores, dim=3)  # (cells, heads, pathways)
         return gathered.transpose(1, 2).contiguous(), total.transpose(1, 2)
 
-    def of_compounds(self, token: Tensor) -> Codes:
-        """Return a drug's scorers of tokens, its value and its score of itself."""
+    def compound_terms(self, token: Tensor) -> Codes:
+        """Return key and query on tokens, value, and score with itself, of drugs."""
         split = (_HEADS, _HEAD_WIDTH)
         query, key, value = (
             layer(token).unflatten(1, split)
             for layer in (self.query, self.key, self.value)
         )  # (compounds, heads, head width)
-        # A product with a token's query or key, written as one with the token.
+        # products with the query or key of a token, as products with the token
         of_query = self.query.weight.unflatten(0, split)  # (heads, head width, width)
         of_key = self.key.weight.unflatten(0, split)
         as_key = torch.einsum("chk,hkw->chw", key, of_query).float()
@@ -266,16 +266,19 @@ class _Fusion(nn.Module):
         scale = _HEAD_WIDTH**-0.5
         return as_key * scale, as_query * scale, value, itself * scale
 
-    def forward(self, of_cell: Codes, of_compound: Codes) -> tuple[Tensor, Tensor]:
-        """Return the sum of the pathways' outputs, and the drug's: (rows, width)."""
-        tokens, gathered, total = of_cell
-        token, as_key, as_query, value, itself = of_compound
-        low = lower(tokens)
-        toward_drug = (low @ lower(as_key).transpose(1, 2)).float()
-        kept = torch.sigmoid(total - toward_drug)  # (rows, pathways, heads)
-        kept = lower(kept).unsqueeze(3)  # left to pathways
-        of_drug = lower(value).unsqueeze(1)  # (rows, 1, heads, head width)
-        mixed = torch.lerp(of_drug, gathered, kept).flatten(2)
+    def forward(self, cells: Codes, drugs: Codes) -> tuple[Tensor, Tensor]:
+        """Return the summed output of pathways, and that of the drug: (rows, width)."""
+        tokens, gathered, total = cells
+        token, as_key, as_query, value, itself = drugs
+        low = to_autocast_dtype(tokens)
+        toward_drug = (low @ to_autocast_dtype(as_key).transpose(1, 2)).float()
+        # weight of the pathways, (rows, pathways, heads)
+        share = torch.sigmoid(total - toward_drug)
+        share = to_autocast_dtype(share).unsqueeze(3)
+        drug_value = to_autocast_dtype(value).unsqueeze(
+            1
+        )  # (rows, 1, heads, head width)
+        mixed = torch.lerp(drug_value, gathered, share).flatten(2)
         pathways = self._transform(tokens, self.project(mixed)).sum(1)
 
         scores = (as_query @ low.transpose(1, 2)).float()  # (rows, heads, pathways)
@@ -288,6 +291,8 @@ class _Fusion(nn.Module):
         return pathways, token + drug
 
     def _transform(self, x: Tensor, attended: Tensor) -> Tensor:
-        """Add, normalise, feed forward, add, normalise."""
+        """Add, norm, feed forward, add, norm."""
         x = self.first_norm(x + attended)
-        return self.second_norm(x + self.outer(torch.relu(self.inner(lower(x)))))
+        return self.second_norm(
+            x + self.outer(torch.relu(self.inner(to_autocast_dtype(x))))
+        )

@@ -1,6 +1,6 @@
-"""GraphDRP (Nguyen et al., 2022), written anew.
+"""GraphDRP (Nguyen et al., 2022), re-implemented.
 
-What differs from the published model stands in the Notes of :class:`GraphDRP`.
+The Notes of :class:`GraphDRP` list the differences from the published model.
 """
 
 from sklearn_csg2a.baselines.graphdrp.estimator import GraphDRP

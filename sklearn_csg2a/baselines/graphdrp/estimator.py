@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GraphDRP"]
 
-_SLOPE = 0.1  # of the sigmoid that squashes ln IC50
+_SLOPE = 0.1  # of the sigmoid of ln IC50
 _MARGIN = 1e-6
 
 
@@ -49,9 +49,9 @@ class GraphDRP(DeepResponse):
         Graph layers of the compound: isomorphism, convolution, attention, or
         attention and then convolution.
     target_transform : {"sigmoid0.1", "none"}, default="sigmoid0.1"
-        "sigmoid0.1" learns ``1 / (1 + exp(-0.1 * y))`` behind a sigmoid, as
+        "sigmoid0.1" predicts ``1 / (1 + exp(-0.1 * y))`` with a sigmoid output, as
         published, and transforms predictions back. It is meant for ln IC50 in ln uM.
-        "none" learns the standardised y, without the sigmoid.
+        "none" predicts the standardised y, without the sigmoid.
     dropout : float, default=0.5
         Dropout of the head.
     max_epochs : int, default=300
@@ -64,7 +64,7 @@ class GraphDRP(DeepResponse):
         random cells and random compounds, for which each encoder runs on far fewer
         inputs.
     learning_rate : float, default=1e-4
-        First learning rate of AdamW.
+        Initial learning rate of AdamW.
     weight_decay : float, default=0.0
         Weight decay of AdamW.
     early_stopping : bool, default=True
@@ -92,7 +92,7 @@ class GraphDRP(DeepResponse):
     callbacks : list of skorch callbacks, default=None
         Called during training.
     random_state : int, RandomState instance or None, default=None
-        Decides first weights, batches, dropout and validation rows.
+        Controls the initial weights, batches, dropout and validation rows.
     verbose : int, default=0
         If 1, show one progress line.
 
@@ -127,11 +127,11 @@ class GraphDRP(DeepResponse):
     Notes
     -----
     What differs from the published model: cells are described by expression,
-    standardised over the training cells, in place of mutations and copy numbers; pass
+    standardised over the training cells, instead of mutations and copy numbers; pass
     such a table as `expression` to use it. The convolutions run along the order of
     the columns, which has no meaning in either case. Fewer than 118 genes are padded
     with zeros. Dose and time are ignored. Towers run once per cell and compound of a
-    batch, so rows of a compound share its dropout; batch norm weighs compounds by
+    batch, so rows of a compound share its dropout; batch norm weights compounds by
     their rows. The published learning rate is constant.
 
     References
@@ -142,11 +142,19 @@ class GraphDRP(DeepResponse):
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from sklearn_csg2a.baselines import GraphDRP
     >>> from sklearn_csg2a.datasets import make_screen
     >>> screen = make_screen(n_cells=10, n_compounds=8, random_state=0)
     >>> model = GraphDRP(expression=screen.expression, max_epochs=1, random_state=0)
-    >>> model.fit(screen.X, screen.y).predict(screen.X).shape == screen.y.shape
+    >>> model = model.fit(screen.X, screen.y)
+
+    The graph of a compound, and so the prediction, is the same for all its spellings.
+
+    >>> cell_line = screen.expression.index[0]
+    >>> X = pd.DataFrame({"cell_line": cell_line, "smiles": ["CCO", "OCC"]})
+    >>> first, second = model.predict(X)
+    >>> bool(first == second)
     True
     """
 
@@ -216,7 +224,7 @@ class GraphDRP(DeepResponse):
         }
 
     def _compound_inputs(self, smiles: Sequence[str]) -> tuple[np.ndarray, ...]:
-        return pad_atom_graphs([atom_graph(one, "graphdrp") for one in smiles])
+        return pad_atom_graphs([atom_graph(text, "graphdrp") for text in smiles])
 
     def _fit_target(self, response: np.ndarray, train_rows: np.ndarray) -> np.ndarray:
         self._squashes = self.target_transform == "sigmoid0.1"

@@ -29,7 +29,7 @@ __all__ = ["GraphDRPNetwork"]
 _CODE = 128  # width of either tower's output
 _KERNEL, _POOL = 8, 3
 _CHANNELS = (32, 64, 128)
-_SHORTEST = 118  # genes that leave one position after three stages
+_SHORTEST = 118  # genes that give one position after three stages
 
 
 class GraphDRPNetwork(ConcatenationNetwork):
@@ -46,7 +46,7 @@ class GraphDRPNetwork(ConcatenationNetwork):
     dropout : float
         Dropout of the head.
     squash : bool
-        Whether a sigmoid ends the network.
+        Whether the output is a sigmoid.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class GraphDRPNetwork(ConcatenationNetwork):
 
 
 class _Head(nn.Module):
-    """The head behind its first layer."""
+    """The head after its first layer."""
 
     def __init__(self, dropout: float, *, squash: bool) -> None:
         super().__init__()
@@ -106,25 +106,25 @@ class _ConvolutionTower(nn.Module):
         return self.dense(x).to(cells.dtype)
 
     def _convolve(self, cells: Tensor) -> Tensor:
-        """Return what the layers make of cells (cells, genes), (cells, features)."""
+        """Apply the layers to cells (cells, genes): (cells, features)."""
         x = nn.functional.pad(cells, (0, self.n_padded))  # (cells, genes)
         weights = [
             (layer.get_parameter("weight"), layer.get_parameter("bias"))
             for layer in self.layers
         ]
-        # One input channel: a product over windows, with channels last in memory,
-        # which the convolutions that follow are fastest on.
+        # One input channel: a product over windows, with channels last in memory, which
+        # is the fastest layout for the next convolutions.
         windows = x.unfold(1, _KERNEL, 1)  # (cells, length, kernel)
         weight, bias = weights[0]
         x = nn.functional.linear(windows, weight.squeeze(1), bias)
-        x = _shrink(x.transpose(1, 2).unsqueeze(2))  # (cells, channels, 1, length)
+        x = _pool(x.transpose(1, 2).unsqueeze(2))  # (cells, channels, 1, length)
         for weight, bias in weights[1:]:
-            x = _shrink(nn.functional.conv2d(x, weight.unsqueeze(2), bias))
+            x = _pool(nn.functional.conv2d(x, weight.unsqueeze(2), bias))
         return x.flatten(1)
 
 
-def _shrink(x: Tensor) -> Tensor:
-    """Pool and rectify; in this order, which gives the same, there is less to do."""
+def _pool(x: Tensor) -> Tensor:
+    """Apply max pooling and ReLU, which is less work than in reverse order."""
     return torch.relu(nn.functional.max_pool2d(x, (1, _POOL)))
 
 

@@ -1,1 +1,1 @@
-"""Kernels of compounds times kernels of cells, solved without a matrix of all rows."""
+"""Models with a product of kernels, solved without the matrix of all rows."""

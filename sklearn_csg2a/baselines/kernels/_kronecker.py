@@ -1,8 +1,9 @@
-"""Linear systems in a Kronecker product kernel, without the product.
+"""Linear systems in a Kronecker product kernel, without forming the product.
 
-The kernel of row (d, c) and row (d', c') is K_d[d, d'] K_c[c, c']. Functions live on
-the grid of all conditions (D) and all cells (C); with eigenvectors U and eigenvalues L
-of K_d x K_c, a function is ``U (sqrt(L) * g)`` with spectral coefficients g (D, C).
+The kernel of row (d, c) and row (d', c') is K_d[d, d'] K_c[c, c']. Functions are
+defined on the grid of all conditions (D) and all cells (C); with eigenvectors U and
+eigenvalues L of K_d x K_c, a function is ``U (sqrt(L) * g)`` with spectral coefficients
+g (D, C).
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ __all__ = [
     "tanimoto_kernel",
 ]
 
-_CELLS_AT_ONCE = 2048
-_ROWS_AT_ONCE = 4096
+_BLOCK_CELLS = 2048
+_BLOCK_ROWS = 4096
 
 
 def rbf_kernel(left: np.ndarray, right: np.ndarray, gamma: float) -> np.ndarray:
@@ -42,8 +43,9 @@ def rbf_kernel(left: np.ndarray, right: np.ndarray, gamma: float) -> np.ndarray:
 def tanimoto_kernel(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return ``x.y / (|x|^2 + |y|^2 - x.y)``, (n_left, n_right); 1 for zero x and y.
 
-    For bits it is their shared over their joint number. It is positive
-    semi-definite for real numbers too: a power series in x.y / (|x|^2 + |y|^2).
+    For bits, it is the number of shared bits over the number of bits in either. It is
+    positive semi-definite for real numbers, too: a power series in
+    x.y / (|x|^2 + |y|^2).
     """
     left, right = left.astype(np.float64), right.astype(np.float64)
     product = multiply_rows(left, right.T)
@@ -63,10 +65,10 @@ class SpectralGrid:
 
     def __init__(self, condition_kernel: np.ndarray, cell_kernel: np.ndarray) -> None:
         kernels = condition_kernel, cell_kernel
-        of_both = map_blocks(lambda k: linalg.eigh(kernels[k]), len(kernels))
-        of_conditions, self.condition_vectors = of_both[0]
-        of_cells, self.cell_vectors = of_both[1]
-        self.eigenvalues = np.outer(of_conditions.clip(0), of_cells.clip(0))
+        solved = map_blocks(lambda k: linalg.eigh(kernels[k]), len(kernels))
+        condition_values, self.condition_vectors = solved[0]
+        cell_values, self.cell_vectors = solved[1]
+        self.eigenvalues = np.outer(condition_values.clip(0), cell_values.clip(0))
         self.root = np.sqrt(self.eigenvalues)
 
     def to_function(self, spectral: np.ndarray) -> np.ndarray:
@@ -78,20 +80,21 @@ class SpectralGrid:
         """Apply the transpose of `to_function`, (D, C)."""
         return self.root * _multiply(self.condition_vectors.T, grid, self.cell_vectors)
 
-    def curve(self, spectral: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def apply_weighted(self, spectral: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Apply sqrt(L) U' diag(weights) U sqrt(L), (D, C)."""
         return self.to_spectral(weights * self.to_function(spectral))
 
     def to_dual(
-        self, spectral: np.ndarray, force: np.ndarray, threshold: float
+        self, spectral: np.ndarray, exact_dual: np.ndarray, threshold: float
     ) -> np.ndarray:
         """Return dual coefficients (D, C): the function is K_d @ dual @ K_c.
 
-        At the solution ``spectral = to_spectral(force)`` and the dual coefficients
-        are `force`. Before it, directions with eigenvalues above the threshold are
-        taken from `spectral` instead, which there is the more exact of the two.
+        At the exact solution they are `exact_dual`, and ``spectral`` is
+        ``to_spectral(exact_dual)``. After finitely many iterations, directions with
+        eigenvalues above the threshold are taken from `spectral`, which is more
+        accurate there.
         """
-        dual = _multiply(self.condition_vectors.T, force, self.cell_vectors)
+        dual = _multiply(self.condition_vectors.T, exact_dual, self.cell_vectors)
         large = self.eigenvalues > threshold
         dual[large] = spectral[large] / self.root[large]
         return _multiply(self.condition_vectors, dual, self.cell_vectors.T)
@@ -108,12 +111,12 @@ def conjugate_gradients(
 ) -> tuple[np.ndarray, int, bool]:
     """Solve ``apply(x) = right_side``, preconditioned with a diagonal.
 
-    Stops when the residual is `tol` times the right side, both in the norm of the
-    inverse diagonal. Returns x, the number of steps, and whether it stopped so.
+    Converged if the residual is `tol` times the right side, both in the norm of the
+    inverse diagonal. Returns x, the number of steps, and whether it converged.
 
-    SciPy's `cg` of the scaled system rounds otherwise: the kernel ridge is the same
-    to 1e-5, but the support vector model takes other Newton steps and its predictions
-    differ by 1e-4.
+    SciPy's `cg` on the scaled system rounds differently: kernel ridge agrees to 1e-5,
+    but the support vector model takes other Newton steps and its predictions differ by
+    1e-4.
     """
     solution = start.copy()
     residual = right_side - apply(solution)
@@ -146,28 +149,28 @@ def solve_ridge(
 ) -> tuple[np.ndarray, np.ndarray, int, bool]:
     """Minimise ``sum(weights (target - f)^2) + alpha |f|^2`` over functions (D, C).
 
-    The preconditioner is the system with all weights equal to their mean, which
-    the spectrum solves; where they are equal, that is the solution. Returns dual and
-    spectral coefficients, the number of steps, and whether they were enough.
+    The preconditioner is the system with the mean of the weights, which the spectrum
+    solves exactly. Returns dual and spectral coefficients, the number of steps, and
+    whether they converged.
     """
     mean_weight = float(weights.mean())
     diagonal = mean_weight * grid.eigenvalues + alpha
     right_side = grid.to_spectral(weights * target)
     spectral, n_steps, converged = conjugate_gradients(
-        lambda spectral: grid.curve(spectral, weights) + alpha * spectral,
+        lambda spectral: grid.apply_weighted(spectral, weights) + alpha * spectral,
         right_side,
         diagonal,
         start=right_side / diagonal if start is None else start,
         tol=tol,
         max_iter=max_iter,
     )
-    force = weights * (target - grid.to_function(spectral)) / alpha
-    dual = grid.to_dual(spectral, force, alpha / mean_weight)
+    exact_dual = weights * (target - grid.to_function(spectral)) / alpha
+    dual = grid.to_dual(spectral, exact_dual, alpha / mean_weight)
     return dual, spectral, n_steps, converged
 
 
 def predict_pairs(
-    through_conditions: np.ndarray,
+    condition_part: np.ndarray,
     cell_kernel: Callable[[slice], np.ndarray],
     condition: np.ndarray,
     cell: np.ndarray,
@@ -175,21 +178,21 @@ def predict_pairs(
 ) -> np.ndarray:
     """Return the function at pairs, (n_rows,).
 
-    `through_conditions` (n_new_conditions, C) is K_d(new, known) @ dual, and
-    `cell_kernel(at)` gives K_c(new cells at these positions, known), (n_at, C).
+    `condition_part` (n_new_conditions, C) is K_d(new, known) @ dual, and
+    `cell_kernel(positions)` returns K_c(new cells at these positions, known).
     """
     predicted = np.empty(len(cell))
     order = np.argsort(cell, kind="stable")
-    starts = np.arange(0, n_cells, _CELLS_AT_ONCE)
+    starts = np.arange(0, n_cells, _BLOCK_CELLS)
     for first in starts.tolist():
-        last = min(first + _CELLS_AT_ONCE, n_cells)
+        last = min(first + _BLOCK_CELLS, n_cells)
         kernel = cell_kernel(slice(first, last))
         low, high = np.searchsorted(cell[order], [first, last])
-        for at in range(int(low), int(high), _ROWS_AT_ONCE):
-            rows = order[at : min(at + _ROWS_AT_ONCE, int(high))]
+        for at in range(int(low), int(high), _BLOCK_ROWS):
+            rows = order[at : min(at + _BLOCK_ROWS, int(high))]
             predicted[rows] = np.einsum(
                 "ij,ij->i",
-                through_conditions[condition[rows]],
+                condition_part[condition[rows]],
                 kernel[cell[rows] - first],
             )
     return predicted

@@ -1,4 +1,4 @@
-"""What regressors on a kernel of conditions times a kernel of cells share."""
+"""Shared parts of regressors on a kernel of conditions times a kernel of cells."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ __all__ = ["PairKernelRegressor", "PairSide", "mean_square_kernel"]
 
 @dataclass(frozen=True, eq=False)
 class PairSide:
-    """Unique conditions: their compounds (n, dim) and scaled dose and time (n, 0-2)."""
+    """Unique conditions: encoded compounds (n, dim), scaled dose and time (n, 0-2)."""
 
     compounds: np.ndarray
     amounts: np.ndarray
 
 
 class PairKernelRegressor(FeatureRegressor):
-    """A regressor whose functions are ``K_condition @ dual @ K_cell``."""
+    """A regressor that predicts ``K_condition @ dual @ K_cell``."""
 
     @abstractmethod
     def _compare_compounds(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -57,17 +57,17 @@ class PairKernelRegressor(FeatureRegressor):
         """Return the kernel of standardised expression, (n_left, n_right)."""
 
     def _scale_compounds(self, encodings: np.ndarray) -> None:
-        """Learn the scale of encoded compounds, where the kernel needs one."""
+        """Fit the scale of encoded compounds, if the kernel needs one."""
 
     def _compare_conditions(self, left: PairSide, right: PairSide) -> np.ndarray:
         """Return the kernel of conditions, (n_left, n_right)."""
-        of_compounds = self._compare_compounds(left.compounds, right.compounds)
+        kernel = self._compare_compounds(left.compounds, right.compounds)
         if left.amounts.shape[1] == 0:
-            return of_compounds
-        return of_compounds * self._compare_amounts(left.amounts, right.amounts)
+            return kernel
+        return kernel * self._compare_amounts(left.amounts, right.amounts)
 
     def _learn_kernels(self, treatments: Treatments) -> tuple[SpectralGrid, Conditions]:
-        """Keep the training conditions and cells; return their spectrum."""
+        """Store training conditions and cells; return the spectrum of their kernel."""
         encodings = self._fit_encoder(treatments)
         self._scale_compounds(encodings)
         self._amount_scaler = AmountScaler(treatments)
@@ -88,18 +88,18 @@ class PairKernelRegressor(FeatureRegressor):
         conditions = self._amount_scaler.conditions(treatments)
         encodings = self._encode(treatments)
         new = PairSide(encodings[conditions.compound], conditions.amounts)
-        through_conditions = multiply_rows(
+        condition_part = multiply_rows(
             self._compare_conditions(new, self._known_conditions), dual
         )
 
-        def cell_kernel(at: slice) -> np.ndarray:
-            cells = treatments.basal_expression[at]
+        def cell_kernel(positions: slice) -> np.ndarray:
+            cells = treatments.basal_expression[positions]
             return self._compare_with_known(
-                lambda some: self._known_cells.scaler(cells[some]), len(cells)
+                lambda block: self._known_cells.scaler(cells[block]), len(cells)
             )
 
         return predict_pairs(
-            through_conditions,
+            condition_part,
             cell_kernel,
             conditions.index,
             treatments.cell_index,

@@ -12,16 +12,16 @@ from sklearn_csg2a.baselines.kernels._kronecker import SpectralGrid, conjugate_g
 
 __all__ = ["solve_svr"]
 
-_SHRINK = 5.0  # how much narrower the smoothed corner of the loss gets per stage
-_STEPS_OF_CG = 500
+_SHRINK = 5.0  # factor between the smoothing of two stages
+_MAX_CG_STEPS = 500
 
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
     """Minimise |g|^2 / 2 + C sum(loss(y - f)), f = function(g) + intercept at pairs.
 
-    The loss of a residual r is |r| - epsilon above 0, its corner rounded off by a
-    parabola of width `smoothing` around epsilon. Coefficients and intercept are one
+    The loss of a residual r is max(|r| - epsilon, 0), smoothed by a parabola of width
+    `smoothing` around epsilon. Coefficients and intercept are one
     vector (D * C + 1,).
     """
 
@@ -36,44 +36,44 @@ class _Problem:
         """Return the function plus the intercept at the rows, (n_rows,)."""
         return self._function(vector).ravel()[self.pair] + vector[-1]
 
-    def pull(self, residual: np.ndarray) -> np.ndarray:
-        """Return C times the slope of the loss, (n_rows,): the dual coefficients."""
+    def row_dual(self, residual: np.ndarray) -> np.ndarray:
+        """Return dual coefficients (n_rows,): C times the slope of the loss."""
         return self.C * np.clip(self._excess(residual), 0, 1) * np.sign(residual)
 
-    def force(self, residual: np.ndarray) -> np.ndarray:
-        """Return the pull summed over the rows of each pair, (D, C)."""
-        return self._sum_pairs(self.pull(residual))
+    def pair_dual(self, residual: np.ndarray) -> np.ndarray:
+        """Return dual coefficients of pairs, (D, C): summed over their rows."""
+        return self._sum_pairs(self.row_dual(residual))
 
     def gradient(self, vector: np.ndarray, residual: np.ndarray) -> np.ndarray:
         """Return the gradient of the objective, (D * C + 1,)."""
-        force = self.force(residual)
-        spectral = vector[:-1] - self.grid.to_spectral(force).ravel()
-        return np.append(spectral, -force.sum())
+        dual = self.pair_dual(residual)
+        spectral = vector[:-1] - self.grid.to_spectral(dual).ravel()
+        return np.append(spectral, -dual.sum())
 
     def curvature(self, residual: np.ndarray) -> np.ndarray:
         """Return the second derivative of the loss summed over each pair, (D, C)."""
         excess = self._excess(residual)
-        free = (excess > 0) & (excess < 1)
-        return self._sum_pairs(free * (self.C / self.smoothing))
+        is_smoothed = (excess > 0) & (excess < 1)
+        return self._sum_pairs(is_smoothed * (self.C / self.smoothing))
 
-    def curve(self, vector: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Apply the Hessian, (D * C + 1,)."""
-        bent = weights * (self._function(vector) + vector[-1])
-        spectral = vector[:-1] + self.grid.to_spectral(bent).ravel()
-        return np.append(spectral, bent.sum() + self._damping * vector[-1])
+    def apply_hessian(self, vector: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return the product of the Hessian and `vector`, (D * C + 1,)."""
+        weighted = weights * (self._function(vector) + vector[-1])
+        spectral = vector[:-1] + self.grid.to_spectral(weighted).ravel()
+        return np.append(spectral, weighted.sum() + self._damping * vector[-1])
 
     def diagonal(self, weights: np.ndarray) -> np.ndarray:
-        """Return the preconditioner: the Hessian if all weights were their mean."""
+        """Return the preconditioner: the Hessian for the mean of the weights."""
         spectral = 1 + weights.mean() * self.grid.eigenvalues.ravel()
         return np.append(spectral, weights.sum() + self._damping)
 
     @property
     def _damping(self) -> float:
-        """What keeps the intercept's step finite where no row bends the loss."""
+        """Second derivative added for the intercept, so that its step stays finite."""
         return 1e-3 * self.C / self.smoothing
 
     def _excess(self, residual: np.ndarray) -> np.ndarray:
-        """Return where residuals are in the parabola, from 0 to 1, (n_rows,)."""
+        """Return the position of residuals in the parabola, from 0 to 1, (n_rows,)."""
         begin = max(self.epsilon - self.smoothing / 2, 0.0)
         return (np.abs(residual) - begin) / self.smoothing
 
@@ -98,11 +98,11 @@ def solve_svr(
     tol: float,
     max_iter: int,
 ) -> tuple[np.ndarray, float, int, bool]:
-    """Fit by Newton's method, with a loss whose corner gets narrower in stages.
+    """Fit by Newton's method, with less and less smoothing of the loss.
 
     `pair` (n_rows,) is the position of each row on the grid, flattened. Returns dual
     coefficients (D, C), the intercept, the number of Newton steps, and whether the
-    gradient fell to `tol` of the size of the spectral coefficients.
+    gradient fell to `tol` times the size of the spectral coefficients.
     """
     vector = np.zeros(grid.eigenvalues.size + 1)
     vector[-1] = np.median(response)
@@ -118,17 +118,17 @@ def solve_svr(
             break
         width = max(width / _SHRINK, smoothing)
     residual = response - problem.at_rows(vector)
-    force = problem.force(residual)
+    exact_dual = problem.pair_dual(residual)
     spectral = vector[:-1].reshape(grid.eigenvalues.shape)
-    stiffness = float(problem.curvature(residual).mean())
-    dual = grid.to_dual(spectral, force, 1 / stiffness if stiffness else 0.0)
+    curvature = float(problem.curvature(residual).mean())
+    dual = grid.to_dual(spectral, exact_dual, 1 / curvature if curvature else 0.0)
     return dual, float(vector[-1]), n_steps, converged
 
 
 def _minimise(
     problem: _Problem, vector: np.ndarray, tol: float, max_iter: int
 ) -> tuple[np.ndarray, int, bool]:
-    """Take Newton steps of the length that is best along each."""
+    """Take Newton steps with an exact line search."""
     for step in range(max_iter):
         residual = problem.response - problem.at_rows(vector)
         gradient = problem.gradient(vector, residual)
@@ -139,15 +139,15 @@ def _minimise(
         if size <= goal:
             return vector, step, True
         direction, _, _ = conjugate_gradients(
-            partial(problem.curve, weights=weights),
+            partial(problem.apply_hessian, weights=weights),
             -gradient,
             diagonal,
             start=np.zeros_like(gradient),
             tol=0.1,
-            max_iter=_STEPS_OF_CG,
+            max_iter=_MAX_CG_STEPS,
         )
         length = _best_length(problem, vector, residual, direction)
-        if length == 0:  # nothing is better within rounding
+        if length == 0:  # no improvement beyond rounding
             return vector, step, True
         vector = vector + length * direction
     return vector, max_iter, False
@@ -162,14 +162,14 @@ def _best_length(
     second = float(direction[:-1] @ direction[:-1])
 
     def slope(length: float) -> float:
-        pull = problem.pull(residual - length * change)
-        return first + length * second - float(pull @ change)
+        dual = problem.row_dual(residual - length * change)
+        return first + length * second - float(dual @ change)
 
-    at_zero, longest = slope(0.0), 1.0
+    at_zero, upper = slope(0.0), 1.0
     if at_zero >= 0:
         return 0.0
     if abs(slope(1.0)) <= 0.1 * abs(at_zero):
         return 1.0
-    while slope(longest) < 0:
-        longest *= 2
-    return float(optimize.brentq(slope, 0.0, longest, rtol=1e-3))
+    while slope(upper) < 0:
+        upper *= 2
+    return float(optimize.brentq(slope, 0.0, upper, rtol=1e-3))

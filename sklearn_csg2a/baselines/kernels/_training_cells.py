@@ -1,4 +1,4 @@
-"""Training cells that a kernel model compares new ones with."""
+"""Training cells of a kernel model, which new ones are compared with."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingCells", "compare_in_blocks"]
 
-_NUMBERS_AT_ONCE = 2**23  # of standardised expression: 64 MB
+_BLOCK_VALUES = 2**23  # of standardised expression: 64 MB
 
 
 class TrainingCells:
-    """Expression of the training cells, standardised whenever it is asked for.
+    """Expression of the training cells, standardised on access.
 
-    Cells of a table `expression` stay there, so that the models of a cross-validation
-    hold them once. A copy of the object, in a pickle or a model file, has them itself.
+    Cells of a table `expression` are not copied, so that the models of a
+    cross-validation share them. A pickle or model file contains them.
 
     Parameters
     ----------
     treatments : Treatments
-        What the model is fitted on.
+        Training data of the model.
     scaler : Standardizer
         The scaler of its genes.
     """
@@ -57,7 +57,7 @@ class TrainingCells:
         return self._cells.read(cells)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Take the cells along: the table may not be where the copy goes."""
+        """Include the cells: the table may not exist where the state is loaded."""
         return {"scaler": self.scaler, "_cells": self._read(slice(None))}
 
 
@@ -67,9 +67,9 @@ def compare_in_blocks(
     n_left: int,
     right: TrainingCells,
 ) -> np.ndarray:
-    """Return the kernel of cells, (n_left, n_right), from blocks of both."""
+    """Return the kernel of cells (n_left, n_right), computed in blocks of both."""
     compared = np.empty((n_left, len(right)))
-    size = max(_NUMBERS_AT_ONCE // max(right.n_genes, 1), 1)
+    size = max(_BLOCK_VALUES // max(right.n_genes, 1), 1)
     for column in range(0, len(right), size):
         columns = slice(column, column + size)
         known = right(columns)

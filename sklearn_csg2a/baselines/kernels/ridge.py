@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_csg2a._utils.caller import find_stacklevel
 from sklearn_csg2a._utils.choices import CompoundEncoder, MissingGenes, OnInvalidSmiles
 from sklearn_csg2a._utils.sklearn_compat import HasMethods, Interval, StrOptions
 from sklearn_csg2a._utils.validation import draw_seeds
@@ -39,9 +40,9 @@ class PairwiseKernelRidge(PairKernelRegressor):
     """Kernel ridge regression on pairs of a compound and a cell line.
 
     The kernel of two pairs is ``(k_compound + cell_weight) * (k_cell +
-    compound_weight)``: a product for what is special to the pair, and a term for the
-    effects of compounds and one for those of cell lines. It is never written out: one
-    small matrix for compounds and one for cells are all that is computed.
+    compound_weight)``: a product for the interaction, and a term each for the effects
+    of compounds and of cell lines. The matrix of all pairs is never formed, only a
+    small one of compounds and one of cells.
 
     Parameters
     ----------
@@ -63,17 +64,17 @@ class PairwiseKernelRidge(PairKernelRegressor):
     cell_weight : float, default=1.0
         Weight of the effects of cell lines, ``k_cell`` alone.
     alpha : float or list of float, default=0.3
-        Ridge penalty. Of a list, the value with the smallest squared error on the
-        held-out rows is taken, and the model is then fitted to all rows.
+        Ridge penalty. From a list, the value with the smallest squared error on
+        held-out rows is chosen, and the model is then fitted to all rows.
     validation : float or splitter, default=0.1
         Fraction of rows held out at random, keeping the rows of a pair of cell and
         compound together, or a splitter whose first split is used. A splitter that
         shuffles with ``random_state=None`` follows `random_state`. Only used if `alpha`
         is a list; the splitter should hold out what the test will.
     tol : float, default=1e-6
-        Conjugate gradients stop at this residual, relative to the right side.
+        Conjugate gradients stop at this residual, relative to the right-hand side.
     max_iter : int, default=1000
-        Most steps of conjugate gradients.
+        Maximum number of steps of conjugate gradients.
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     missing_genes : {"error", "zero"}, default="error"
@@ -83,8 +84,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
         What `predict` does with rows whose SMILES is invalid: raise an error, or return
         NaN. `fit` always raises an error.
     random_state : int, RandomState instance or None, default=None
-        Decides the rows held out to choose `alpha`, by a fraction or by a splitter with
-        ``random_state=None``, and nothing else.
+        Controls the rows held out to choose `alpha`, and nothing else.
 
     Attributes
     ----------
@@ -95,13 +95,13 @@ class PairwiseKernelRidge(PairKernelRegressor):
     alpha_ : float
         Penalty of the fitted model.
     validation_errors_ : ndarray of shape (n_alphas,) or None
-        Mean squared error on the held-out rows for each `alpha`, None without a list.
+        Mean squared error on the held-out rows for each `alpha`; None without a list.
     dual_coef_ : ndarray of shape (n_conditions, n_cells)
-        Dual coefficients of the pairs, 0 where a pair was not measured.
+        Dual coefficients of the pairs; 0 for pairs that were not measured.
     intercept_ : float
         Mean of y.
     n_iter_ : int
-        Steps of conjugate gradients of the final fit; 0 on a complete grid.
+        Number of steps of conjugate gradients in the final fit; 0 on a complete grid.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -113,21 +113,21 @@ class PairwiseKernelRidge(PairKernelRegressor):
 
     Notes
     -----
-    y is centered by its mean alone, not by mean effects: the two effect terms do
-    that, and carry it over to unseen compounds and cell lines. The weights leave the
-    kernel as general as one weight for each of the terms would, up to a constant,
-    which the intercept stands for.
+    y is only centered by its mean, not by mean effects: the two effect terms do that,
+    and generalise to unseen compounds and cell lines. The two weights make the kernel
+    as general as one weight for each term, up to a constant, which the intercept
+    covers.
 
-    Where training rows differ in dose or time, a condition is a compound at a dose
-    for a time, and its kernel the one of the compound times
-    ``exp(-|z - z'|^2 / 2)`` of the standardised logarithms.
+    If training rows differ in dose or time, a condition is a compound at a dose for a
+    time, and its kernel is that of the compound times ``exp(-|z - z'|^2 / 2)`` of the
+    standardised logarithms.
 
-    Measurements of one pair count as their mean, weighted by their number, which is
-    the same as one row for each. On a grid of all pairs the two eigendecompositions
-    solve the system. On others they precondition conjugate gradients, of which a step
-    takes ``n_conditions * n_cells * (n_conditions + n_cells)`` multiplications,
-    whatever the number of rows. Memory grows with the square of the number of unique
-    cells, so a plain table of 10,000 different rows is about as much as fits.
+    Replicates of a pair are replaced by their mean, weighted by their number, which
+    gives the same solution. If all pairs were measured, two eigendecompositions solve
+    the system. Otherwise they precondition conjugate gradients, of which a step takes
+    ``n_conditions * n_cells * (n_conditions + n_cells)`` multiplications, whatever the
+    number of rows. Memory grows with the square of the number of unique cells, so a
+    plain table can have about 10,000 different rows.
 
     References
     ----------
@@ -246,7 +246,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
                     f"without reaching tol={self.tol:g} at alpha={alpha:g}. Increase "
                     "max_iter, tol or alpha.",
                     ConvergenceWarning,
-                    stacklevel=2,
+                    stacklevel=find_stacklevel(),
                 )
             solved[alpha] = (dual, intercept, n_steps)
         return [solved[alpha] for alpha in alphas]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_csg2a._utils.caller import find_stacklevel
 from sklearn_csg2a._utils.choices import CompoundEncoder, MissingGenes, OnInvalidSmiles
 from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines._features import FeatureRegressor
@@ -28,16 +29,16 @@ if TYPE_CHECKING:
 
 __all__ = ["SVMResponse"]
 
-_SMOOTHING = 0.1  # of epsilon, or of a hundredth of the spread of y
-_SMALLEST = 1e-30  # where both are zero
+_SMOOTHING = 0.1  # of epsilon, or of a hundredth of the standard deviation of y
+_MIN_WIDTH = 1e-30  # if both are 0
 
 
 class SVMResponse(PairKernelRegressor):
     """Support vector regression on Morgan fingerprints and basal expression.
 
-    The kernel is the RBF of both together, ``exp(-gamma * (d_compound + d_cell))``.
-    It is a product of two small matrices, so that all rows are fitted, with no
-    approximation of the kernel, where a general solver has to stop at some thousands.
+    The kernel is the RBF of both, ``exp(-gamma * (d_compound + d_cell))``. It is a
+    product of two small matrices, so that all rows can be fitted without approximating
+    the kernel, whereas a general solver is limited to some thousands.
 
     Parameters
     ----------
@@ -48,16 +49,17 @@ class SVMResponse(PairKernelRegressor):
         Turns a list of SMILES into a 2-D array. "morgan" and "auto" are Morgan
         fingerprints, "mat" is the pretrained Molecule Attention Transformer.
     C : float, default=3.0
-        Largest pull of a row: smaller is smoother.
+        Upper bound of the dual coefficient of a row; smaller values give a smoother
+        function.
     epsilon : float, default=0.1
-        Error that costs nothing, in the unit of y.
+        Errors up to this size have no loss, in the unit of y.
     gamma : float, default=0.3
-        Inverse squared width of the kernel. Distances are scaled: see Notes.
+        Inverse squared width of the kernel; distances are scaled, see Notes.
     tol : float, default=1e-4
-        Newton's method stops when the gradient is as small as this, relative to the
-        coefficients.
+        Newton's method stops when the gradient, relative to the coefficients, is below
+        this.
     max_iter : int, default=200
-        Most Newton steps at each width of the loss.
+        Maximum number of Newton steps for each smoothing of the loss.
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     missing_genes : {"error", "zero"}, default="error"
@@ -78,7 +80,7 @@ class SVMResponse(PairKernelRegressor):
     intercept_ : float
         Intercept.
     n_iter_ : int
-        Newton steps.
+        Number of Newton steps.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -86,21 +88,21 @@ class SVMResponse(PairKernelRegressor):
 
     See Also
     --------
-    PairwiseKernelRidge : Squared loss, another kernel, and no support vectors.
+    PairwiseKernelRidge : Squared loss and another kernel.
 
     Notes
     -----
     Each gene is standardised over the training cells and divided by the square root
     of the number of genes; encoded compounds are divided by the square root of their
     total variance over the training compounds. Both blocks then have a mean squared
-    distance of 2, and neither drowns the other. Where training rows differ in dose or
-    time, their standardised logarithms are a third block, scaled alike.
+    distance of 2, and neither dominates. If training rows differ in dose or time, their
+    standardised logarithms are a third block, scaled in the same way.
 
-    The objective is that of :class:`sklearn.svm.SVR`, which this model equals but for
-    the corner of the loss at `epsilon`: it is rounded off over a tenth of epsilon, or
-    a thousandth of the standard deviation of y if that is more. Newton's method finds
-    the minimum, with conjugate gradients for each step that never write out the kernel
-    of rows. Memory grows with the square of the number of unique cells.
+    The objective is that of :class:`sklearn.svm.SVR`, except that the loss is smoothed
+    at `epsilon`, over a tenth of epsilon, or a thousandth of the standard deviation of
+    y if that is more. It is minimised by Newton's method, with conjugate gradients for
+    each step, which do not need the kernel matrix of rows. Memory grows with the square
+    of the number of unique cells.
 
     Examples
     --------
@@ -151,14 +153,14 @@ class SVMResponse(PairKernelRegressor):
     ) -> None:
         grid, conditions = self._learn_kernels(treatments)
         pair = conditions.index * grid.eigenvalues.shape[1] + treatments.cell_index
-        corner = max(self.epsilon, float(response.std()) / 100, _SMALLEST)
+        width = max(self.epsilon, float(response.std()) / 100, _MIN_WIDTH)
         self.dual_coef_, self.intercept_, self.n_iter_, converged = solve_svr(
             grid,
             pair,
             response,
             C=self.C,
             epsilon=self.epsilon,
-            smoothing=_SMOOTHING * corner,
+            smoothing=_SMOOTHING * width,
             tol=self.tol,
             max_iter=self.max_iter,
         )
@@ -167,7 +169,7 @@ class SVMResponse(PairKernelRegressor):
                 f"Newton's method stopped after max_iter={self.max_iter} steps without "
                 f"reaching tol={self.tol:g}. Increase max_iter or tol, or decrease C.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=find_stacklevel(),
             )
 
     def _predict(self, treatments: Treatments) -> np.ndarray:

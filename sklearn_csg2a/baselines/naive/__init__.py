@@ -1,1 +1,1 @@
-"""Naive models, which know the ids of a row alone, and matrix factorisation."""
+"""Naive models, which only use the ids of a row, and matrix factorisation."""

@@ -1,4 +1,4 @@
-"""What the naive models share: reading X and y, and the shape of predictions."""
+"""Shared parts of the naive models: reading X and y, shape of predictions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHARED_CONSTRAINTS: dict[str, list] = {
 
 
 class NaiveRegressor(TreatmentRegressor):
-    """A regressor that sees only which drug, cell line and tissue a row has."""
+    """A regressor that only uses the drug, cell line and tissue of a row."""
 
     _parameter_constraints: ClassVar[dict] = SHARED_CONSTRAINTS
     _uses_cells: ClassVar[bool] = False
@@ -63,7 +63,7 @@ class NaiveRegressor(TreatmentRegressor):
             return self._fit_a_copy(X, y)
 
     def _fit_in_place(self, X: Any, y: Any) -> None:
-        """Read X and y, then learn."""
+        """Read X and y, then fit."""
         name = type(self).__name__
         identifiers = self._record(
             X,
@@ -118,7 +118,7 @@ class NaiveRegressor(TreatmentRegressor):
         return table[:, 0] if self._n_dims == 1 else table
 
     def _fit(self, X: Any, identifiers: Identifiers, response: np.ndarray) -> None:
-        """Learn from response (n_rows, n_outputs)."""
+        """Fit to the response (n_rows, n_outputs)."""
         self.mean_ = response.mean(axis=0)
 
     def _predict(self, X: Any, identifiers: Identifiers) -> np.ndarray:
@@ -126,7 +126,7 @@ class NaiveRegressor(TreatmentRegressor):
         return np.tile(self.mean_, (identifiers.n_rows, 1))
 
     def __sklearn_tags__(self) -> Tags:
-        """Return the tags: several outputs; a mean explains little of plain data."""
+        """Return the tags: several outputs; means fit plain data poorly."""
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = True

@@ -1,4 +1,4 @@
-"""LatentFactors: factors of drugs and cell lines, without their descriptors."""
+"""LatentFactors: latent factors of drugs and cell lines, without descriptors."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LatentFactors"]
 
-_START_SCALE = 0.1  # standard deviation of the first factors
-_BLOCK_SIZE = 2**18  # most numbers in an array of a block, unless a level has more
+_INITIAL_SCALE = 0.1  # standard deviation of the initial factors
+_BLOCK_SIZE = 2**18  # maximum size of an array of a block, unless a level has more
 
 
 class _Block(NamedTuple):
-    """Some drugs or cells, each with its rows, filled up with -1 to equal width."""
+    """Several drugs or cells, each with its rows, padded with -1 to equal width."""
 
     levels: np.ndarray  # (n_levels,)
     others: np.ndarray  # (n_levels, width), codes of the other side
@@ -35,10 +35,10 @@ class _Block(NamedTuple):
 class LatentFactors(MeanEffects):
     """Predict effects of drug and cell line, and a product of their latent factors.
 
-    Collaborative filtering: what is special to a pair is filled in from the other
-    measurements of the drug and of the cell line alone, without any descriptor of
-    either. An unseen drug or cell line has no factors: its pairs are predicted by the
-    effects, as :class:`MeanEffects` does.
+    Collaborative filtering: the interaction of a pair is predicted from the other
+    measurements of the drug and of the cell line, without any descriptors. An unseen
+    drug or cell line has no factors: its pairs are predicted from the effects, as by
+    :class:`MeanEffects`.
 
     Parameters
     ----------
@@ -49,17 +49,18 @@ class LatentFactors(MeanEffects):
     shrinkage : float, default=1.0
         Weight of the penalty on an effect, in rows.
     max_iter : int, default=30
-        Most iterations; each solves for all cell lines, and then for all drugs.
+        Maximum number of iterations; each solves for all cell lines, then for all
+        drugs.
     tol : float, default=1e-3
         Stop when an iteration changes the products of the training rows by less than
-        this, as a share of their norm.
+        this, relative to their norm.
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
     on_invalid_smiles : {"raise", "nan"}, default="raise"
         What `predict` does with rows whose SMILES is invalid: raise an error, or return
         NaN. `fit` always raises an error.
     random_state : int, RandomState instance or None, default=None
-        Decides the factors of drugs that the iterations start from.
+        Controls the initial factors of the drugs.
 
     Attributes
     ----------
@@ -67,7 +68,7 @@ class LatentFactors(MeanEffects):
         Intercept.
     drugs_, cells_ : ndarray of shape (n_drugs,), (n_cells,)
         Identities of the drugs; ids of the cell lines, or the bytes of their
-        expression where X had no column ``cell_line``.
+        expression if X had no column ``cell_line``.
     drug_effects_, cell_effects_ : ndarray of shape (n_drugs or n_cells, n_outputs)
         Effects, in the unit of y.
     drug_factors_ : ndarray of shape (n_outputs, n_drugs, n_factors)
@@ -75,25 +76,25 @@ class LatentFactors(MeanEffects):
     cell_factors_ : ndarray of shape (n_outputs, n_cells, n_factors)
         Factors of the cell lines; products with those of drugs are in the unit of y.
     n_iter_ : int
-        Iterations that were done; of several outputs, the most.
+        Number of iterations; the maximum over outputs.
 
     See Also
     --------
     MeanEffects : The effects alone.
-    PairwiseKernelRidge : What is special to a pair, from descriptors.
+    PairwiseKernelRidge : Interactions from descriptors.
 
     Notes
     -----
-    The effects are fitted first. To the residuals r that they leave, the factors u of
-    cell lines and v of drugs are fitted by the objective ::
+    The effects are fitted first. The factors u of cell lines and v of drugs are fitted
+    to their residuals r by minimising ::
 
         sum over rows (r - u_cell . v_drug)^2
         + alpha * (sum over cells |u|^2 + sum over drugs |v|^2)
 
-    which is a ridge regression for either side where the other is given; the two
-    alternate. Pairs without a row have no part in it, and replicates count as rows. The
-    objective is not convex, so that the result depends a little on the start. Several
-    outputs are fitted one by one, from the same start.
+    which is a ridge regression for one side if the other is given; the two alternate.
+    Only pairs with rows are included, and replicates are separate rows. The objective
+    is not convex, so the result depends a little on the initial factors. Several
+    outputs are fitted separately, from the same initial factors.
 
     References
     ----------
@@ -103,7 +104,7 @@ class LatentFactors(MeanEffects):
     Examples
     --------
     Each drug acts on every other cell line. One pair, with a response of 1, is left
-    out; the effects cannot know of it.
+    out; mean effects cannot predict it.
 
     >>> import numpy as np
     >>> import pandas as pd
@@ -154,11 +155,11 @@ class LatentFactors(MeanEffects):
         residuals = response - super()._predict(X, identifiers)
         drug = code_levels(identifiers.compound, self.drugs_)
         cell = code_levels(identifiers.cell, self.cells_)
-        start = self._draw_start()
+        initial = self._draw_initial()
         found = [
             _fit_factors(
                 residuals[:, output],
-                (drug, start),
+                (drug, initial),
                 (cell, len(self.cells_)),
                 alpha=self.alpha,
                 max_iter=self.max_iter,
@@ -182,13 +183,13 @@ class LatentFactors(MeanEffects):
             table[known, output] += products
         return table
 
-    def _draw_start(self) -> np.ndarray:
-        """Draw first factors of the drugs, which do not depend on their order."""
+    def _draw_initial(self) -> np.ndarray:
+        """Draw initial factors of the drugs, regardless of their order."""
         rng = private_random_state(self.random_state)
         shape = len(self.drugs_), self.n_factors
-        start = np.empty(shape)
-        start[np.argsort(self.drugs_)] = rng.normal(scale=_START_SCALE, size=shape)
-        return start
+        initial = np.empty(shape)
+        initial[np.argsort(self.drugs_)] = rng.normal(scale=_INITIAL_SCALE, size=shape)
+        return initial
 
 
 def _fit_factors(
@@ -228,7 +229,7 @@ def _make_blocks(
     residuals: np.ndarray,
     n_factors: int,
 ) -> Iterator[_Block]:
-    """Gather the rows of each level; levels with about as many rows share a block."""
+    """Collect the rows of each level; levels of similar size share a block."""
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes, minlength=n_levels)
     starts = np.cumsum(counts) - counts
@@ -253,20 +254,20 @@ def _solve_side(
 ) -> None:
     """Write the ridge solution of each level to out, given the other side.
 
-    Where a level has fewer rows than factors, the system of its rows is solved.
+    If a level has fewer rows than factors, the dual system is solved.
     """
     n_factors = others.shape[1]
-    padded = np.vstack([others, np.zeros(n_factors)])  # what is no row adds nothing
+    padded = np.vstack([others, np.zeros(n_factors)])  # padding adds nothing
     for levels, codes, residuals in blocks:
         seen = padded[codes]  # (levels, width, n_factors)
-        turned = seen.transpose(0, 2, 1)
+        transposed = seen.transpose(0, 2, 1)
         target = residuals[:, :, None]
         width = codes.shape[1]
         penalty = alpha * np.eye(min(width, n_factors))
         if width < n_factors:
-            solved = turned @ np.linalg.solve(seen @ turned + penalty, target)
+            solved = transposed @ np.linalg.solve(seen @ transposed + penalty, target)
         else:
-            solved = np.linalg.solve(turned @ seen + penalty, turned @ target)
+            solved = np.linalg.solve(transposed @ seen + penalty, transposed @ target)
         out[levels] = solved[:, :, 0]
 
 

@@ -24,9 +24,9 @@ __all__ = ["MeanEffects"]
 class MeanEffects(NaiveRegressor):
     """Predict intercept + effect of the drug + effect of the cell line.
 
-    The effects are fitted jointly by least squares with a ridge penalty on each
-    effect, none on the intercept, so that an unbalanced screen is taken apart
-    correctly. An unseen drug or cell line has no effect.
+    The effects are fitted jointly by least squares, with a ridge penalty on each effect
+    and none on the intercept, so that effects in an unbalanced screen are separated
+    correctly. The effect of an unseen drug or cell line is 0.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class MeanEffects(NaiveRegressor):
         Intercept.
     drugs_, cells_ : ndarray of shape (n_drugs,), (n_cells,)
         Identities of the drugs; ids of the cell lines, or the bytes of their
-        expression where X had no column ``cell_line``.
+        expression if X had no column ``cell_line``.
     drug_effects_, cell_effects_ : ndarray of shape (n_drugs or n_cells, n_outputs)
         Effects, in the unit of y.
 
@@ -104,7 +104,7 @@ def _fit_two_factors(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Solve the ridge normal equations exactly, eliminating the longer factor.
 
-    What is left to solve is dense in the shorter factor and the intercept. Unlike
+    The remaining system is dense in the shorter factor and the intercept. Unlike
     `metrics.fit_mean_effects`, it fits the intercept together with the shrunken
     effects, and many outputs at once, such as the genes of a profile.
     """

@@ -44,7 +44,7 @@ class GlobalMean(NaiveRegressor):
 
 
 class DrugMean(NaiveRegressor):
-    """Predict the mean of the drug; of all rows for an unseen drug.
+    """Predict the mean of the drug, or the overall mean if it is unseen.
 
     All spellings of a compound, and its salts, are one drug.
 
@@ -86,10 +86,10 @@ class DrugMean(NaiveRegressor):
 
 
 class CellMean(NaiveRegressor):
-    """Predict the mean of the cell line; of all rows for an unseen one.
+    """Predict the mean of the cell line, or the overall mean if it is unseen.
 
-    A cell line is known by its id, or by its expression where X had no column
-    ``cell_line`` in fit.
+    A cell line is identified by its id, or by its expression if X had no column
+    ``cell_line`` in `fit`.
 
     Parameters
     ----------
@@ -130,9 +130,9 @@ class CellMean(NaiveRegressor):
 
 
 class TissueMean(NaiveRegressor):
-    """Predict the mean of the tissue; of all rows for an unseen or missing one.
+    """Predict the mean of the tissue, or the overall mean if unseen or missing.
 
-    A plain array has no tissues: all rows get the mean of y.
+    A plain array has no tissues: the prediction is the mean of y.
 
     Parameters
     ----------
@@ -196,8 +196,8 @@ class TissueMean(NaiveRegressor):
 class TissueDrugMean(TissueMean):
     """Predict the mean of the drug in the tissue.
 
-    Where the pair is unseen: the mean of the drug, for an unseen drug the mean of
-    the tissue, and for an unseen tissue too the mean of all rows.
+    For an unseen pair, predict the mean of the drug; for an unseen drug, the mean of
+    the tissue; if both are unseen, the overall mean.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""PathDNN (Deng et al., 2020), written anew.
+"""PathDNN (Deng et al., 2020), re-implemented.
 
-What differs from the published model stands in the Notes of :class:`PathDNN`.
+The Notes of :class:`PathDNN` list the differences from the published model.
 """
 
 from sklearn_csg2a.baselines.pathdnn.estimator import PathDNN

@@ -40,7 +40,7 @@ _N_MODULES = 100
 
 
 class PathDNN(DeepResponse):
-    """Dense network whose first layer joins pathways to their genes alone.
+    """Dense network whose first layer connects pathways only to their genes.
 
     Parameters
     ----------
@@ -55,13 +55,13 @@ class PathDNN(DeepResponse):
     targets : dict of str to list of str, default=None
         Target genes of each compound, by SMILES in any spelling; needs `gene_sets`.
         Compounds that are not in it have no target. None: compounds are described by
-        Morgan fingerprints (radius 2, 2048 bits), which skip the pathways.
+        Morgan fingerprints (radius 2, 2048 bits), which enter after the pathways.
     min_genes : int, default=5
         Pathways with fewer genes of the model are left out.
     hidden : tuple of int, default=(256, 256)
-        Hidden widths behind the pathways.
+        Widths of the hidden layers after the pathways.
     dropout : float, default=0.2
-        Dropout of the hidden layers behind the pathways.
+        Dropout of the hidden layers after the pathways.
     max_epochs : int, default=60
         Maximum number of epochs; the learning rate falls along half a cosine.
     batch_size : int or "auto", default="auto"
@@ -72,7 +72,7 @@ class PathDNN(DeepResponse):
         random cells and random compounds, for which each encoder runs on far fewer
         inputs.
     learning_rate : float, default=2e-4
-        First learning rate of AdamW.
+        Initial learning rate of AdamW.
     weight_decay : float, default=0.0
         Weight decay of AdamW.
     early_stopping : bool, default=True
@@ -100,7 +100,7 @@ class PathDNN(DeepResponse):
     callbacks : list of skorch callbacks, default=None
         Called during training.
     random_state : int, RandomState instance or None, default=None
-        Decides first weights, batches, dropout and validation rows.
+        Controls the initial weights, batches, dropout and validation rows.
     verbose : int, default=0
         If 1, show one progress line.
 
@@ -138,13 +138,13 @@ class PathDNN(DeepResponse):
 
     Notes
     -----
-    What differs from the published model: pathways and targets are those given, in
-    place of KEGG's and of a table without gene names; expression is standardised over
-    the training cells; the first weights of a pathway are as large as the number of
-    its own genes asks for. Settings and early stopping are those of an independent
+    What differs from the published model: pathways and targets are those given,
+    instead of those of KEGG and of a table without gene names; expression is
+    standardised over the training cells; the initial weights of a pathway are scaled by
+    the number of its genes. Settings and early stopping are those of an independent
     re-implementation for ln IC50; the published ones are 549 epochs of 512 rows, a
-    learning rate of 1e-4 and a weight decay of 1e-4. With `targets`, a compound
-    without any is told apart from others by nothing. Dose and time are ignored.
+    learning rate of 1e-4 and a weight decay of 1e-4. With `targets`, compounds
+    without any cannot be distinguished. Dose and time are ignored.
 
     References
     ----------
@@ -157,8 +157,10 @@ class PathDNN(DeepResponse):
     >>> from sklearn_csg2a.baselines import PathDNN
     >>> from sklearn_csg2a.datasets import make_screen
     >>> screen = make_screen(n_cells=10, n_compounds=8, random_state=0)
-    >>> model = PathDNN(expression=screen.expression, max_epochs=1, random_state=0)
-    >>> model.fit(screen.X, screen.y).predict(screen.X).shape == screen.y.shape
+    >>> model = PathDNN(
+    ...     expression=screen.expression, max_epochs=10, learning_rate=1e-3,
+    ...     random_state=0)
+    >>> model.fit(screen.X, screen.y).score(screen.X, screen.y) > 0.2
     True
     """
 
@@ -240,7 +242,7 @@ class PathDNN(DeepResponse):
         if self.targets is None or not self._has_compounds:
             return
         if self.gene_sets is None:
-            msg = "targets needs gene_sets, which say what pathways they are in."
+            msg = "targets needs gene_sets, which tell the pathways of a target."
             raise InputError(msg)
         self._targets_of = {
             canonical_smiles(smiles): set(genes)
@@ -255,8 +257,10 @@ class PathDNN(DeepResponse):
                 "Use the same gene symbols in targets and gene_sets, or targets=None."
             )
             raise InputError(msg)
-        of_targets = [[gene in one for gene in self.targets_] for one in full.values()]
-        self._members = np.hstack([self._members, np.array(of_targets, np.float32)])
+        holds_target = [
+            [gene in members for gene in self.targets_] for members in full.values()
+        ]
+        self._members = np.hstack([self._members, np.array(holds_target, np.float32)])
 
     def _configure(self, tensors: PairTensors) -> dict[str, Any]:
         uses_bits = bool(tensors.compounds) and not self.targets_
@@ -272,12 +276,12 @@ class PathDNN(DeepResponse):
         if not self.targets_:
             return (encode_compounds(MorganEncoder(), list(smiles)),)
         table = [
-            [gene in self._targets_of.get(one, ()) for gene in self.targets_]
-            for one in smiles
+            [gene in self._targets_of.get(text, ()) for gene in self.targets_]
+            for text in smiles
         ]
         return (np.array(table, dtype=np.float32),)
 
 
 def _targets_of(smiles: Iterable[str], targets: Mapping[str, set[str]]) -> set[str]:
-    """Return the genes that any of the compounds has as its target."""
-    return set().union(*(targets.get(one, set()) for one in smiles))
+    """Return the target genes of all compounds together."""
+    return set().union(*(targets.get(text, set()) for text in smiles))

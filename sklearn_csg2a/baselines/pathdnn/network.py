@@ -1,4 +1,4 @@
-"""The network of PathDNN: a first layer of pathways, joined to their genes alone."""
+"""The network of PathDNN: a first layer that connects pathways to their genes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class PathDNNNetwork(ConcatenationNetwork):
     members : ndarray of shape (pathways, genes + targets)
         One where a pathway holds a gene of the cell or a target of the compound.
     n_targets : int
-        How many of the columns are targets. Zero: compounds, if any, are
-        fingerprints, and join the pathways at the second layer.
+        Number of columns that are targets. 0: compounds, if any, are fingerprints,
+        which enter at the second layer.
     n_bits : int
-        Width of the fingerprints, 0 without.
+        Width of the fingerprints, 0 without them.
     widths : tuple of int
-        Hidden widths behind the pathways.
+        Widths of the hidden layers after the pathways.
     dropout : float
-        Dropout of the hidden layers behind the pathways.
+        Dropout of the hidden layers after the pathways.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class PathDNNNetwork(ConcatenationNetwork):
         widths: tuple[int, ...],
         dropout: float,
     ) -> None:
-        # a copy: a pickle may be read from a file that is mapped and read-only
+        # a copy: the table may be a read-only memory map
         table = torch.as_tensor(members, dtype=torch.float32).clone()
         n_pathways, n_columns = table.shape
         if n_targets:
@@ -65,21 +65,21 @@ class PathDNNNetwork(ConcatenationNetwork):
 
 
 class _MaskedPairDense(PairDense):
-    """A pair layer of which each output sees its own inputs alone."""
+    """A pair layer in which each output only depends on its own inputs."""
 
     def __init__(self, members: Tensor, cell_width: int) -> None:
         n_outputs, n_inputs = members.shape
         super().__init__(cell_width, n_inputs - cell_width, n_outputs)
         self.register_buffer("members", members, persistent=False)
         self.members: Tensor
-        _start_masked(self, members)
+        _initialise_masked(self, members)
 
-    def of_cells(self, x: Tensor) -> Tensor:
+    def cell_terms(self, x: Tensor) -> Tensor:
         """Return the terms of cells, bias included: (cells, width)."""
         weight = self.weight * self.members
         return dense(x, weight[:, : self.cell_width], self.bias)
 
-    def of_compounds(self, x: Tensor) -> Tensor:
+    def compound_terms(self, x: Tensor) -> Tensor:
         """Return the terms of compounds (compounds, width)."""
         weight = self.weight * self.members
         return dense(x, weight[:, self.cell_width :])
@@ -94,7 +94,7 @@ class _PathwayTower(nn.Module):
         self.dense = Dense(n_inputs, n_outputs)
         self.register_buffer("members", members, persistent=False)
         self.members: Tensor
-        _start_masked(self.dense, members)
+        _initialise_masked(self.dense, members)
 
     def forward(self, x: Tensor, counts: Tensor | None = None) -> Tensor:
         del counts
@@ -103,7 +103,7 @@ class _PathwayTower(nn.Module):
 
 
 class _Head(nn.Module):
-    """ReLU of the first layer, and the dense layers behind it."""
+    """ReLU of the first layer, and the dense layers after it."""
 
     def __init__(
         self, widths: tuple[int, ...], dropout: float, *, drop_first: bool
@@ -124,8 +124,8 @@ class _Head(nn.Module):
 
 
 @torch.no_grad()
-def _start_masked(layer: nn.Linear, members: Tensor) -> None:
-    """Draw first weights as a layer does that has no more inputs than are seen."""
+def _initialise_masked(layer: nn.Linear, members: Tensor) -> None:
+    """Draw initial weights as in a layer that only has the unmasked inputs."""
     bound = members.sum(1, keepdim=True).clamp(min=1).rsqrt()  # (outputs, 1)
     layer.weight.copy_((2 * torch.rand_like(layer.weight) - 1) * bound)
     layer.bias.copy_((2 * torch.rand_like(layer.bias) - 1) * bound[:, 0])

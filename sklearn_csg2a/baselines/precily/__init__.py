@@ -1,6 +1,6 @@
-"""Precily (Chawla et al., 2022), written anew.
+"""Precily (Chawla et al., 2022), re-implemented.
 
-What differs from the published model stands in the Notes of :class:`Precily`.
+The Notes of :class:`Precily` list the differences from the published model.
 """
 
 from sklearn_csg2a.baselines.precily.estimator import Precily

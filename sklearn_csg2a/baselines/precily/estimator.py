@@ -53,14 +53,14 @@ class Precily(DeepResponse):
     min_genes : int, default=5
         Pathways with fewer genes of the model are left out.
     corpus : list of str, default=None
-        SMILES strings of many compounds, from which the vectors of words are learned.
-        None takes the training compounds.
+        SMILES of many compounds, from which the vectors of words are learned. None: the
+        training compounds.
     n_components : int, default=100
-        Width of a word's vector; fewer where the corpus does not hold as many.
+        Width of the vector of a word; fewer if the corpus is too small.
     hidden : tuple of int, default=(140, 200)
-        Hidden widths behind the second layer of 512.
+        Widths of the hidden layers after the second layer of 512.
     dropout : float, default=0.1
-        Dropout behind the second layer and those that follow.
+        Dropout after the second and later layers.
     max_epochs : int, default=50
         Maximum number of epochs; the learning rate falls along half a cosine.
     batch_size : int or "auto", default="auto"
@@ -71,7 +71,7 @@ class Precily(DeepResponse):
         random cells and random compounds, for which each encoder runs on far fewer
         inputs.
     learning_rate : float, default=1e-3
-        First learning rate of AdamW.
+        Initial learning rate of AdamW.
     weight_decay : float, default=0.0
         Weight decay of AdamW.
     early_stopping : bool, default=True
@@ -99,7 +99,7 @@ class Precily(DeepResponse):
     callbacks : list of skorch callbacks, default=None
         Called during training.
     random_state : int, RandomState instance or None, default=None
-        Decides first weights, batches, dropout and validation rows.
+        Controls the initial weights, batches, dropout and validation rows.
     verbose : int, default=0
         If 1, show one progress line.
 
@@ -136,12 +136,12 @@ class Precily(DeepResponse):
     Notes
     -----
     The first layer is as wide as its input. What differs from the published model:
-    pathways are those given, in place of MSigDB's canonical ones. Their scores are
+    pathways are those given, instead of MSigDB's canonical ones. Their scores are
     those of single-sample GSEA on expression standardised over the training cells, and
-    are standardised in turn; the published GSVA lets cells under test influence those
-    of training. Words of eight characters have vectors from a singular value
-    decomposition of their counts in the corpus, in place of word2vec on two million
-    compounds. There is one network, in place of the mean of five; see
+    are standardised in turn; in the published GSVA, test cells influence the scores
+    of training cells. Words of eight characters have vectors from a singular value
+    decomposition of their counts in the corpus, instead of word2vec on two million
+    compounds. There is one network instead of the mean of five; see
     :class:`sklearn.ensemble.BaggingRegressor`. Dose and time are ignored.
 
     References
@@ -244,7 +244,7 @@ class Precily(DeepResponse):
         if self._has_compounds:
             corpus = training.smiles
             if self.corpus is not None:
-                corpus = tuple(canonical_smiles(one) for one in self.corpus)
+                corpus = tuple(canonical_smiles(text) for text in self.corpus)
             self._word_vectors = WordVectors(corpus, self.n_components, seed)
 
     def _configure(self, tensors: PairTensors) -> dict[str, Any]:

@@ -28,9 +28,9 @@ class PrecilyNetwork(ConcatenationNetwork):
         Widths of the cells' and the compounds' vectors, the latter 0 without
         compounds. Together they are the width of the first layer.
     widths : tuple of int
-        Hidden widths behind the second layer of 512.
+        Widths of the hidden layers after the second layer of 512.
     dropout : float
-        Dropout behind the second layer and those that follow.
+        Dropout after the second and later layers.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class PrecilyNetwork(ConcatenationNetwork):
 
 
 class _Head(nn.Module):
-    """ReLU of the first layer, and the dense layers behind it."""
+    """ReLU of the first layer, and the dense layers after it."""
 
     def __init__(self, widths: tuple[int, ...], dropout: float) -> None:
         super().__init__()

@@ -76,7 +76,7 @@ def test_gene_sets_are_found_by_name():
     assert list(find_gene_sets({"a": ["g3", "g1"], "b": ["g1"]}, GENES, 2)) == ["a"]
     with pytest.raises(GeneMismatchError, match=r"None of the 1 gene_sets.*'ENSG1'"):
         find_gene_sets({"a": ["ENSG1"]}, GENES, 1)
-    with pytest.raises(InputError, match="is the single text 'TP53'"):
+    with pytest.raises(InputError, match="is the string 'TP53'"):
         find_gene_sets({"a": "TP53"}, GENES, 1)
 
 

@@ -214,7 +214,7 @@ def test_a_pair_layer_is_the_layer_on_the_concatenation():
     expected = nn.functional.linear(
         torch.cat([cell, compound], dim=1), layer.weight, layer.bias
     )
-    actual = layer.of_cells(cell) + layer.of_compounds(compound)
+    actual = layer.cell_terms(cell) + layer.compound_terms(compound)
     torch.testing.assert_close(actual, expected)
 
 
@@ -241,8 +241,8 @@ def test_the_fusion_is_self_attention_over_pathways_and_drug():
     attended = nn.functional.scaled_dot_product_attention(query, key, value)
     x = fusion.first_norm(x + fusion.project(attended.transpose(1, 2).flatten(2)))
     x = fusion.second_norm(x + fusion.outer(torch.relu(fusion.inner(x))))
-    of_cell = (tokens, *fusion.of_cells(tokens))
-    pathways, of_drug = fusion(of_cell, (drug, *fusion.of_compounds(drug)))
+    of_cell = (tokens, *fusion.cell_terms(tokens))
+    pathways, of_drug = fusion(of_cell, (drug, *fusion.compound_terms(drug)))
     torch.testing.assert_close(pathways, x[:, :4].sum(1), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(of_drug, drug + x[:, 4], rtol=1e-4, atol=1e-4)
 
@@ -303,7 +303,7 @@ def test_transformer_layers_agree_with_torch_on_each_sequence():
         y = last.first_norm(one + last.project(attended.transpose(0, 1).flatten(1)))
         y = last.second_norm(y + last.outer(torch.relu(last.inner(y))))
         torch.testing.assert_close(out, y, rtol=1e-4, atol=1e-5)
-    first = layer(x, Sequences(lengths), first_alone=True)
+    first = layer(x, Sequences(lengths), first_only=True)
     torch.testing.assert_close(first, actual[[0, 3, 4]], rtol=1e-4, atol=1e-5)
 
 
@@ -319,9 +319,9 @@ def test_a_cross_layer_is_attention_of_the_cell_on_atoms():
     attended = nn.functional.scaled_dot_product_attention(query, key, value)
     expected = layer.feed_forward(atoms, attended.transpose(0, 1).flatten(1))
     sequences = Sequences(torch.tensor([6]))
-    actual = layer(atoms, sequences, layer.ask(cell))
+    actual = layer(atoms, sequences, layer.cell_queries(cell))
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
-    first = layer(atoms, sequences, layer.ask(cell), first_alone=True)
+    first = layer(atoms, sequences, layer.cell_queries(cell), first_only=True)
     torch.testing.assert_close(first, expected[:1], rtol=1e-4, atol=1e-5)
 
 
