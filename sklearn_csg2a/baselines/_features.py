@@ -93,7 +93,9 @@ class Standardizer:
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Return the standardised values, (n, n_columns) float64."""
-        return (values - self.mean) / self.spread
+        scaled = values - self.mean
+        scaled /= self.spread
+        return scaled
 
 
 class FeatureRegressor(TreatmentRegressor):

@@ -59,7 +59,7 @@ _SHARE_OF_GENES = 0.25
 _SHARE_OF_CELLS = 0.05
 _RATIO_OF_SPREADS = 3.0
 _FEWEST_GENES = 20  # of fewer, the spread within a cell says little
-_CELLS_AT_ONCE = 256
+_NUMBERS_AT_ONCE = 2**20
 
 
 def read_response(
@@ -251,18 +251,30 @@ def measure_scale(treatments: Treatments) -> dict[str, Any]:
     Every cell counts once. The values are small, and plain enough for model files.
     """
     values = treatments.basal_expression
-    center = values.mean(axis=0, dtype=np.float64)
-    sd = values.std(axis=0, dtype=np.float64)
-    sd[(values == values[0]).all(axis=0)] = 0.0
-    within = values.std(axis=1, dtype=np.float64)  # over the genes of a cell
+    n_cells, n_genes = values.shape
+    center, sd = np.empty(n_genes), np.empty(n_genes)
+    for genes in _blocks(n_genes, n_cells):
+        part = values[:, genes]
+        center[genes] = part.mean(axis=0, dtype=np.float64)
+        spread = part.std(axis=0, dtype=np.float64)
+        sd[genes] = np.where((part == part[0]).all(axis=0), 0.0, spread)
+    within = np.empty(n_cells)  # over the genes of a cell
+    for cells in _blocks(n_cells, n_genes):
+        within[cells] = values[cells].std(axis=1, dtype=np.float64)
     return {
         "center": center.astype(np.float32),
         "sd": sd.astype(np.float32),
         "within": float(np.median(within)),
-        "n_cells": len(values),
+        "n_cells": n_cells,
         "mean": float(center.mean()),
-        "spread": float(values.std(dtype=np.float64)),
+        "spread": float(np.sqrt(np.mean(sd**2) + center.var())),  # of all values
     }
+
+
+def _blocks(n: int, width: int) -> list[slice]:
+    """Return slices of n rows or columns, of as many as stay small in float64."""
+    size = max(_NUMBERS_AT_ONCE // max(width, 1), 1)
+    return [slice(start, start + size) for start in range(0, n, size)]
 
 
 def warn_other_scale(estimator: Any, treatments: Treatments) -> None:
@@ -314,7 +326,6 @@ def _share_outside(
     """Return which share of its genes lies outside, for each cell (n_cells,)."""
     limit = (_MOST_SDS * np.maximum(sd, np.median(sd))).astype(np.float32)
     share = np.empty(len(values))
-    for start in range(0, len(values), _CELLS_AT_ONCE):
-        part = slice(start, start + _CELLS_AT_ONCE)
+    for part in _blocks(*values.shape):
         share[part] = (np.abs(values[part] - center) > limit).mean(axis=1)
     return share

@@ -75,9 +75,9 @@ def read_gdsc_fitted(
     ----------
     path : str or path
         `GDSC2_fitted_dose_response_....csv`, compressed or not, the `.xlsx` of the same
-        name, which needs the package openpyxl, or the export of the website, whose
-        column IC50 contains ln IC50. Commas, semicolons or tabs separate the fields;
-        decimal commas are read if no number has a point.
+        name, which needs openpyxl (the extra `excel`), or the export of the website,
+        whose column IC50 contains ln IC50. Commas, semicolons or tabs separate the
+        fields; decimal commas are read if no number has a point.
     compounds : mapping, Series, DataFrame, path or None, default=None
         SMILES by the id that `drug` names: a mapping or Series, or a table (DataFrame,
         CSV, TSV or workbook) with a column `smiles` and the ids as index or in any

@@ -102,6 +102,7 @@ def read_text_table(path: str | os.PathLike[str], expected: str) -> pd.DataFrame
         if _is_workbook(path, expected):
             import_optional(
                 "openpyxl",
+                extra="excel",
                 purpose=f"Reading the workbook {path}, which could be saved as CSV,",
             )
             table = pd.read_excel(path, dtype=str)
