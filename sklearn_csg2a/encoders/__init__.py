@@ -4,6 +4,7 @@ from sklearn_csg2a.encoders._annotation import AnnotationEncoder
 from sklearn_csg2a.encoders._base import MorganEncoder
 from sklearn_csg2a.encoders._mat import MATEncoder
 from sklearn_csg2a.encoders._mat_weights import MATWeights
+from sklearn_csg2a.encoders._mechanism import mechanism_groups
 from sklearn_csg2a.encoders._potency import PotencyEncoder
 from sklearn_csg2a.encoders._resolve import (
     clear_encoding_cache,
@@ -20,6 +21,7 @@ __all__ = [
     "PotencyEncoder",
     "clear_encoding_cache",
     "encode_compounds",
+    "mechanism_groups",
     "pretrain_mat",
     "resolve_encoder",
 ]

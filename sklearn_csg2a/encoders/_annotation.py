@@ -18,6 +18,7 @@ from sklearn_csg2a.chem._compounds import compound_identities
 from sklearn_csg2a.chem._similarity import tanimoto_matrix
 from sklearn_csg2a.encoders._annotation_table import Annotation, read_annotation
 from sklearn_csg2a.encoders._base import read_smiles
+from sklearn_csg2a.encoders._diffusion import Interactome, spread_terms
 from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -35,10 +36,11 @@ class AnnotationEncoder(SharesTables, TransformerMixin, BaseEstimator):
     """Encode compounds by what is known of them: targets, mechanism, pathway.
 
     A table names the terms of each compound, such as its targets; the encoding has a
-    column for each term, 1 where the compound has it. Terms of a compound that the
-    table does not annotate are expected from its nearest neighbours in structure: the
-    columns then hold numbers between 0 and 1. Combine it with an encoder of structure
-    in a `FeatureUnion`.
+    column for each term. The terms of a compound have equal numbers, and all of those
+    of a column of the table together the length 1. Terms of a compound that the table
+    does not annotate are expected from its nearest neighbours in structure: the less
+    alike they are, or the less they agree, the smaller the numbers. Combine it with an
+    encoder of structure in a `FeatureUnion`.
 
     Parameters
     ----------
@@ -59,10 +61,18 @@ class AnnotationEncoder(SharesTables, TransformerMixin, BaseEstimator):
         of test rows. With ``known="fit"`` all compounds of a data set can be given, as
         rows of compounds passed to `fit` are used nonetheless: in a cross-validation
         nothing is then taken from the annotation of compounds held out.
-    weight : float or dict of str to float, default=2.0
-        What the columns are multiplied with, or that of each column of the table. A
-        fingerprint of 60 bits and a weight of 2 let a common term count as much as
-        four common bits.
+    weight : float or dict of str to float, default=3.0
+        What the columns are multiplied with, or those of each column of the table.
+        Beside a fingerprint, in the same Tanimoto similarity, two compounds with the
+        same targets then have as much in common as nine bits give them. In a sum of
+        kernels, where fingerprints have a kernel of their own, 0.4 is much.
+    interactome : DataFrame, default=None
+        Edges between genes (`source`, `target`, optional `score` between 0 and 1) or
+        an adjacency labelled by gene. Terms that are genes are spread over those
+        nearby, so that inhibitors of neighbours in a pathway are alike.
+    restart : float, default=0.5
+        Probability that the random walk over the interactome goes back to its gene:
+        small values spread far. Used with `interactome` alone.
     n_neighbors : int, default=10
         Annotated compounds from which missing annotation is expected.
     min_compounds : int, default=1
@@ -87,14 +97,18 @@ class AnnotationEncoder(SharesTables, TransformerMixin, BaseEstimator):
     --------
     MorganEncoder : Encode the structure.
     PotencyEncoder : Encode the potency in other screens.
+    mechanism_groups : Groups of compounds with a common mechanism.
 
     Notes
     -----
     Terms are expected by a vote of the `n_neighbors` most similar annotated compounds
     of the table. Votes are weighted by the third power of the Tanimoto similarity of
-    Morgan fingerprints, and a small constant votes for no term at all: the less
-    similar the neighbours, the smaller the numbers. A compound never votes on its own
-    annotation, and a column of the table without any usable annotation has no terms.
+    Morgan fingerprints, and a small constant votes for no term at all. A compound
+    never votes on its own annotation, and a column of the table without any usable
+    annotation has no terms.
+
+    Nearness of genes is that of a random walk with restart, in proportion to the
+    nearness of each gene to itself. In drug-blind splits of GDSC2 it changed nothing.
 
     Examples
     --------
@@ -105,14 +119,14 @@ class AnnotationEncoder(SharesTables, TransformerMixin, BaseEstimator):
     ...     {"target": ["PTGS1|PTGS2", "PTGS1|PTGS2", "ADORA2A, ADORA1"]},
     ...     index=["CC(=O)Oc1ccccc1C(=O)O", "OC(=O)c1ccccc1O",
     ...            "CN1C=NC2=C1C(=O)N(C(=O)N2C)C"])
-    >>> encoder = AnnotationEncoder(table, columns=["target"], weight=1.0)
+    >>> encoder = AnnotationEncoder(table, columns=["target"], weight=1)
     >>> acid, caffeine = "COC(=O)c1ccccc1O", "Cn1cnc2c1c(=O)n(C)c(=O)n2C"
     >>> encoding = encoder.fit_transform([acid, caffeine])
     >>> encoder.get_feature_names_out().tolist()
     ['target_ADORA1', 'target_ADORA2A', 'target_PTGS1', 'target_PTGS2',
      'target_is_expected']
-    >>> encoding[1].tolist()
-    [1.0, 1.0, 0.0, 0.0, 0.0]
+    >>> encoding[1].round(1)
+    array([0.7, 0.7, 0. , 0. , 0. ], dtype=float32)
     >>> bool((encoding[0, 2:4] > encoding[0, :2]).all())
     True
     >>> both = FeatureUnion([("morgan", MorganEncoder()), ("known", encoder)])
@@ -124,6 +138,8 @@ class AnnotationEncoder(SharesTables, TransformerMixin, BaseEstimator):
         "known": [StrOptions({"all", "fit", "none"})],
         "exclude": ["array-like", None],
         "weight": [Interval(Real, 0, None, closed="left"), dict],
+        "interactome": [pd.DataFrame, None],
+        "restart": [Interval(Real, 0, 1, closed="right")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "min_compounds": [Interval(Integral, 1, None, closed="left")],
         "add_indicator": ["boolean"],
@@ -136,7 +152,9 @@ class AnnotationEncoder(SharesTables, TransformerMixin, BaseEstimator):
         *,
         known: str = "all",
         exclude: Iterable[str] | None = None,
-        weight: float | dict[str, float] = 2.0,
+        weight: float | dict[str, float] = 3.0,
+        interactome: pd.DataFrame | None = None,
+        restart: float = 0.5,
         n_neighbors: int = 10,
         min_compounds: int = 1,
         add_indicator: bool = True,
@@ -146,6 +164,8 @@ class AnnotationEncoder(SharesTables, TransformerMixin, BaseEstimator):
         self.known = known
         self.exclude = exclude
         self.weight = weight
+        self.interactome = interactome
+        self.restart = restart
         self.n_neighbors = n_neighbors
         self.min_compounds = min_compounds
         self.add_indicator = add_indicator
@@ -189,6 +209,12 @@ class AnnotationEncoder(SharesTables, TransformerMixin, BaseEstimator):
             of_used = [of_compound.get(identity, ()) for identity in used]
             self.terms_[name] = _list_terms(of_used, self.min_compounds)
             self._marks[name] = _mark_terms(of_used, self.terms_[name])
+        if self.interactome is not None:
+            nearby = Interactome(self.interactome, self.restart)
+            self._marks = spread_terms(self._marks, self.terms_, nearby)
+        self._marks = {
+            name: _to_length_one(marks) for name, marks in self._marks.items()
+        }
         self._scales = self._read_weights()
         return self
 
@@ -323,6 +349,13 @@ def _mark_terms(
     rows, columns = np.array(ends, dtype=np.int64).reshape(-1, 2).T
     ones = np.ones(len(rows), dtype=np.float64)
     return sparse.csr_array((ones, (rows, columns)), (len(of_compounds), len(terms)))
+
+
+def _to_length_one(marks: sparse.csr_array) -> sparse.csr_array:
+    """Return rows of length 1, except those without any term."""
+    length = np.sqrt(marks.power(2).sum(axis=1))
+    inverse = np.divide(1, length, out=np.zeros_like(length), where=length > 0)
+    return sparse.csr_array(sparse.diags_array(inverse) @ marks)
 
 
 def _weigh_neighbors(similarity: np.ndarray, n_neighbors: int) -> np.ndarray:

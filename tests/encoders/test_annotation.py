@@ -9,7 +9,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import FeatureUnion
 
-from sklearn_csg2a.encoders import AnnotationEncoder, MorganEncoder, encode_compounds
+from sklearn_csg2a.encoders import (
+    AnnotationEncoder,
+    MorganEncoder,
+    encode_compounds,
+    mechanism_groups,
+)
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
 from sklearn_csg2a.persistence import load_model, save_model
 
@@ -125,6 +130,74 @@ def test_weights_scale_the_columns_of_the_terms_alone():
     assert list(doubled["moa_is_expected"]) == [1, 0]
 
 
+def test_the_terms_of_a_column_have_the_length_one_together():
+    encoding = encode([*ALL, METHYL_SALICYLATE])
+    length = np.sqrt((encoding.filter(regex="target_[A-Z]") ** 2).sum(axis=1))
+    np.testing.assert_allclose(length.iloc[:4], 1, rtol=1e-6)
+    assert 0 < length[METHYL_SALICYLATE] < 1
+
+
+def test_targets_spread_over_their_neighbours_in_an_interactome():
+    table = pd.DataFrame({"target": ["EGFR", "egfr", "GRB2", "TP53"]})
+    table["smiles"] = [ASPIRIN, SALICYLATE, CAFFEINE, THEOPHYLLINE]
+    table.loc[4] = ["DNA damage", ACETAMINOPHEN]
+    edges = pd.DataFrame({"source": ["EGFR", "GRB2"], "target": ["GRB2", "SOS1"]})
+    edges.loc[2] = ["SOS1", "TP53"]
+    settings = {"columns": ["target"], "interactome": edges}
+    encoding = encode(ALL, table=table, **settings)
+    assert encoding.loc[ASPIRIN, "target_TP53"] > 0
+    assert encoding.loc[ASPIRIN, "target_TP53"] < encoding.loc[ASPIRIN, "target_GRB2"]
+    assert encoding.loc[ASPIRIN, "target_GRB2"] < encoding.loc[ASPIRIN, "target_EGFR"]
+    assert terms_of(encoding.loc[ACETAMINOPHEN]) == {"target_DNA damage"}
+    far = encode(ALL, table=table, restart=0.1, **settings)
+    assert far.loc[ASPIRIN, "target_GRB2"] > encoding.loc[ASPIRIN, "target_GRB2"]
+    near = encode(ALL, table=table, restart=1.0, **settings)
+    assert terms_of(near.loc[ASPIRIN]) == {"target_EGFR"}
+
+
+def test_an_adjacency_labelled_by_gene_is_an_interactome():
+    genes = ["ADORA1", "PTGS1", "PTGS2"]
+    links = pd.DataFrame([[0, 0, 0], [0, 0, 1], [0, 1, 0]], genes, genes)
+    edges = pd.DataFrame({"source": ["PTGS1"], "target": ["PTGS2"]})
+    pd.testing.assert_frame_equal(
+        encode(ALL, interactome=links), encode(ALL, interactome=edges)
+    )
+
+
+@pytest.mark.parametrize(
+    ("interactome", "message"),
+    [
+        (
+            pd.DataFrame({"source": ["1956"], "target": ["2885"]}),
+            "None of the terms.*'ADORA1'.*'1956'",
+        ),
+        (np.eye(3), "interactome"),
+        (pd.DataFrame({"source": ["PTGS1"], "gene": ["PTGS2"]}), "'target'"),
+    ],
+)
+def test_an_interactome_that_cannot_be_used_is_refused(interactome, message):
+    encoder = AnnotationEncoder(TABLE, interactome=interactome)
+    with pytest.raises(ValueError, match=message):
+        encoder.fit(ALL)
+
+
+def test_compounds_with_a_common_term_are_one_group():
+    smiles = ["CCO", "Cn1c(=O)c2[nH]cnc2n(C)c1=O", ASPIRIN, SALICYLATE, CAFFEINE]
+    groups = mechanism_groups(TABLE, [*smiles, "OCC", "CCCO"], column="target")
+    assert groups.tolist() == [0, 1, 2, 2, 1, 0, 3]
+    # Terms that differ in case alone are one; a missing cell is no term.
+    assert mechanism_groups(TABLE, smiles).tolist() == [0, 1, 2, 2, 3]
+
+
+def test_terms_join_groups_through_other_compounds():
+    table = pd.DataFrame({"moa": ["A", "A|B", "B", "C"]}, index=ALL[:4])
+    assert mechanism_groups(table, ALL[:4]).tolist() == [0, 0, 0, 1]
+    # A compound that is not there joins nothing.
+    assert mechanism_groups(table, [ASPIRIN, CAFFEINE]).tolist() == [0, 1]
+    with pytest.raises(InputError, match="no column 'target'"):
+        mechanism_groups(table, ALL, column="target")
+
+
 def test_rare_terms_and_flags_can_be_left_out():
     encoding = encode([CAFFEINE], min_compounds=2, add_indicator=False)
     assert list(encoding) == [
@@ -175,8 +248,8 @@ def test_in_a_union_beside_a_structure_encoder():
     parts = [("bits", MorganEncoder(n_bits=64)), ("known", AnnotationEncoder(TABLE))]
     union = FeatureUnion(parts, transformer_weights={"known": 2.0})
     encoding = encode_compounds(clone(union).fit(ALL), ALL)
-    np.testing.assert_allclose(encoding[:, 64:], 4 * encode(ALL), atol=4.0)
-    assert encoding[0, 64:].max() == 4.0
+    assert encoding.shape == (5, 72)
+    np.testing.assert_allclose(encoding[:, 64:-2], 6 * encode(ALL).iloc[:, :-2])
     assert union.fit(ALL).get_feature_names_out()[-1] == "known__moa_is_expected"
 
 
