@@ -321,6 +321,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "train_encoder": False,
     },
     "GradientBoostingResponse": {"library": "scikit-learn"},
+    "PairwiseKernelRidge": {"compound_kernel": "tanimoto"},
     "PerturbationRegressor": {"compile": False, "train_encoder": False},
     "PotencyEncoder": {"exclude": None, "output": ["potency"]},
 }

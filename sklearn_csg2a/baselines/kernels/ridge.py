@@ -14,10 +14,12 @@ from sklearn_csg2a._utils.choices import CompoundEncoder, MissingGenes, OnInvali
 from sklearn_csg2a._utils.sklearn_compat import HasMethods, Interval, StrOptions
 from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.baselines._features import FeatureRegressor
-from sklearn_csg2a.baselines.kernels._kronecker import (
-    solve_ridge,
-    tanimoto_kernel,
+from sklearn_csg2a.baselines.kernels._compounds import (
+    check_compound_kernel,
+    compare_compounds,
+    list_blocks,
 )
+from sklearn_csg2a.baselines.kernels._kronecker import solve_ridge
 from sklearn_csg2a.baselines.kernels._pairs import (
     PairKernelRegressor,
     mean_square_kernel,
@@ -143,10 +145,25 @@ class PairwiseKernelRidge(PairKernelRegressor):
     ...                             random_state=0)
     >>> model.fit(screen.X, screen.y).score(screen.X, screen.y) > 0.9
     True
+
+    Structure and annotation, each with its own kernel:
+
+    >>> from sklearn.pipeline import FeatureUnion
+    >>> from sklearn_csg2a.encoders import AnnotationEncoder, MorganEncoder
+    >>> compounds = screen.X[["smiles"]].drop_duplicates()
+    >>> table = compounds.assign(target=["EGFR", "MAP2K1"] * (len(compounds) // 2))
+    >>> known = AnnotationEncoder(table, columns=["target"], weight=0.5)
+    >>> both = FeatureUnion([("bits", MorganEncoder()), ("known", known)])
+    >>> model = PairwiseKernelRidge(
+    ...     expression=screen.expression, compound_encoder=both,
+    ...     compound_kernel={"bits": "tanimoto", "known": "linear"})
+    >>> model.fit(screen.X, screen.y).score(screen.X, screen.y) > 0.9
+    True
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **FeatureRegressor._parameter_constraints,
+        "compound_kernel": [StrOptions({"tanimoto", "linear"}), dict],
         "cell_kernel": [StrOptions({"rbf", "linear"})],
         "gamma": [Interval(Real, 0, None, closed="neither")],
         "compound_weight": [Interval(Real, 0, None, closed="left")],
@@ -166,6 +183,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
         *,
         expression: pd.DataFrame | None = None,
         compound_encoder: CompoundEncoder = "morgan",
+        compound_kernel: str | Mapping[str, str] = "tanimoto",
         cell_kernel: Literal["rbf", "linear"] = "rbf",
         gamma: float = 1.0,
         compound_weight: float = 1.0,
@@ -181,6 +199,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
     ) -> None:
         self.expression = expression
         self.compound_encoder = compound_encoder
+        self.compound_kernel = compound_kernel
         self.cell_kernel = cell_kernel
         self.gamma = gamma
         self.compound_weight = compound_weight
@@ -283,8 +302,15 @@ class PairwiseKernelRidge(PairKernelRegressor):
             raise InputError(msg)
         return train, held_out
 
+    def _fit_encoder(self, treatments: Treatments) -> np.ndarray:
+        check_compound_kernel(self.compound_kernel, self.compound_encoder)
+        encodings = super()._fit_encoder(treatments)
+        known = treatments.smiles[0] if self.encoder_ is not None else ""
+        self._blocks = list_blocks(self.compound_kernel, self.encoder_, known)
+        return encodings
+
     def _compare_compounds(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        return tanimoto_kernel(left, right)
+        return compare_compounds(left, right, self.compound_kernel, self._blocks)
 
     def _compare_amounts(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return mean_square_kernel(left, right, left.shape[1] / 2)

@@ -8,12 +8,14 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.pipeline import FeatureUnion
 
 from sklearn_csg2a.baselines import MeanEffects, PairwiseKernelRidge
 from sklearn_csg2a.chem import tanimoto_matrix
-from sklearn_csg2a.encoders import MorganEncoder
+from sklearn_csg2a.encoders import AnnotationEncoder, MorganEncoder
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection import DrugBlindKFold
+from sklearn_csg2a.persistence import load_model, save_model
 
 SMILES = np.array(["CCO", "c1ccccc1", "CC(=O)O", "CCN", "CO", "CCCCO", "c1ccccc1O"])
 N_CELLS, N_GENES = 12, 20
@@ -83,6 +85,86 @@ def test_predictions_are_those_of_kernel_ridge_on_all_rows(
     every_pair = np.arange(len(DRUG))
     predicted = model.predict(_pairs(every_pair))
     np.testing.assert_allclose(predicted, expected, rtol=0, atol=1e-8)
+
+
+TARGETS = pd.DataFrame({"target": ["A", "A|B", "B", "A", "C", "C", None]}, SMILES)
+
+
+def _union():
+    known = AnnotationEncoder(TARGETS, columns=["target"], weight=1.0)
+    return FeatureUnion(
+        [("bits", MorganEncoder()), ("known", known)],
+        transformer_weights={"known": 0.7},
+    )
+
+
+def _fit_sum(expression, y, at, **parameters):
+    parts = {"bits": "tanimoto", "known": "linear"}
+    model = PairwiseKernelRidge(
+        expression=expression,
+        compound_encoder=_union(),
+        compound_kernel=parts,
+        tol=1e-13,
+        **parameters,
+    )
+    return model.fit(_pairs(at), y)
+
+
+def test_kernels_of_the_parts_of_a_union_add_up(expression, response):
+    at = _choose("incomplete")
+    y = response(at)
+    known = _union().fit(SMILES).transformer_list[1][1].transform(SMILES)
+    cells = rbf_kernel(_standardised(expression, at), gamma=1.0 / N_GENES)
+    of_drugs = tanimoto_matrix(SMILES) + 0.7**2 * known @ known.T
+    kernel = (of_drugs + 1.0)[np.ix_(DRUG, DRUG)] * (cells + 1.0)[np.ix_(CELL, CELL)]
+    reference = KernelRidge(alpha=0.3, kernel="precomputed")
+    reference.fit(kernel[np.ix_(at, at)], y - y.mean())
+    expected = y.mean() + reference.predict(kernel[:, at])
+    predicted = _fit_sum(expression, y, at).predict(_pairs(np.arange(len(DRUG))))
+    np.testing.assert_allclose(predicted, expected, rtol=0, atol=1e-6)
+
+
+def test_a_sum_of_kernels_comes_back_from_a_model_file(expression, response, tmp_path):
+    at = _choose("complete")
+    model = _fit_sum(expression, response(at), at)
+    save_model(model, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict(_pairs(at)), model.predict(_pairs(at)))
+
+
+def test_a_linear_kernel_of_compounds_is_that_of_their_encoding(expression, response):
+    at = _choose("complete")
+    y = response(at)
+    models = [
+        PairwiseKernelRidge(
+            expression=expression, compound_encoder=encoder, compound_kernel=kernel
+        ).fit(_pairs(at), y)
+        for encoder, kernel in [
+            (MorganEncoder(), "linear"),
+            (FeatureUnion([("bits", MorganEncoder())]), {"bits": "linear"}),
+        ]
+    ]
+    one, other = (model.predict(_pairs(at)) for model in models)
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"compound_kernel": "rbf"}, "compound_kernel"),
+        ({"compound_kernel": {"bits": "tanimoto", "known": "rbf"}}, "FeatureUnion"),
+        ({"compound_kernel": {"bits": "tanimoto"}}, r"'bits'.*has \['bits', 'known'\]"),
+        (
+            {"compound_encoder": "morgan", "compound_kernel": {"bits": "linear"}},
+            "compound_encoder is 'morgan'",
+        ),
+    ],
+)
+def test_kernels_of_other_parts_are_refused(parameters, message, expression, response):
+    at = _choose("complete")
+    model = PairwiseKernelRidge(expression=expression, compound_encoder=_union())
+    with pytest.raises(ValueError, match=message):
+        model.set_params(**parameters).fit(_pairs(at), response(at))
 
 
 def test_a_complete_grid_needs_no_iterations(expression, response):
