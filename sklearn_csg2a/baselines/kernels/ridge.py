@@ -53,9 +53,13 @@ class PairwiseKernelRidge(PairKernelRegressor):
         are looked up in it by ``cell_line``. None: X has one column per gene.
     compound_encoder : {"auto", "morgan", "mat"} or transformer, default="morgan"
         Turns a list of SMILES into a 2-D array. "morgan" and "auto" are Morgan
-        fingerprints, "mat" is the pretrained Molecule Attention Transformer. The kernel
-        of compounds is the Tanimoto similarity ``x.y / (|x|^2 + |y|^2 - x.y)`` of its
-        rows.
+        fingerprints, "mat" is the pretrained Molecule Attention Transformer.
+    compound_kernel : {"tanimoto", "linear"} or dict of str to these, default="tanimoto"
+        Kernel of the encoded compounds: the Tanimoto similarity
+        ``x.y / (|x|^2 + |y|^2 - x.y)``, or ``x.y``. A dict gives one for each part of
+        a `FeatureUnion` by its name, and the kernels are added up: what is known of
+        compounds, such as their mechanism, then counts beside their structure.
+        `transformer_weights` of the union weight linear kernels, by their squares.
     cell_kernel : {"rbf", "linear"}, default="rbf"
         Kernel of expression, each gene standardised over the training cells:
         ``exp(-gamma * mean((x - y)^2))`` or ``mean(x * y)`` over the genes.
