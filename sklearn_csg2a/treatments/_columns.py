@@ -1,29 +1,29 @@
-"""What may be passed as X, and where the columns of the contract are found in it."""
+"""Where the columns of the contract are found in a table, and names that nearly fit."""
 
 from __future__ import annotations
 
-import os
+import difflib
+import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from sklearn_csg2a._utils.offenders import list_offenders, name_row, quote_names
-from sklearn_csg2a._utils.validation import holds_numbers, type_problem
+from sklearn_csg2a._utils.offenders import quote_names
+from sklearn_csg2a._utils.validation import holds_numbers, refuse_other_kinds
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.treatments._near_columns import find_near_columns, suggest_renaming
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
-    "ARRAYS_HAVE_NO_NAMES",
     "CONTRACT_COLUMNS",
     "ContractTable",
     "as_frame",
     "factorize_objects",
+    "find_near_columns",
     "is_plain",
     "label_rows",
     "near_amounts",
@@ -31,21 +31,37 @@ __all__ = [
     "read_column",
     "read_contract_table",
     "refuse_duplicates",
-    "refuse_other_kinds",
+    "suggest_renaming",
+    "unit_of_name",
 ]
 
 QUANTITIES = ("dose", "time")
 CONTRACT_COLUMNS = ("cell_line", "smiles", *QUANTITIES)
 
-ARRAYS_HAVE_NO_NAMES = (
-    "An array has no column names, and some ensembles and transformers turn a "
-    "DataFrame into one: BaggingRegressor, AdaBoostRegressor, RFE, "
-    "RegressorChain, StackingRegressor(passthrough=True), and scalers, imputers and "
-    "ColumnTransformer without set_output(transform='pandas'). Fit this estimator on "
-    "the DataFrame itself; VotingRegressor, StackingRegressor and "
-    "TransformedTargetRegressor pass it on."
+_LITRE = r"(?:(?:per)?l|litre|liter)?"
+_UNITS_OF_DOSE = {
+    rf"(?:um|umol{_LITRE}|micromolar|micromol{_LITRE})": "uM",
+    rf"(?:nm|nmol{_LITRE}|nanomolar|nanomol{_LITRE})": "nM",
+    rf"(?:mm|mmol{_LITRE}|millimolar|millimol{_LITRE})": "mM",
+    rf"(?:pm|pmol{_LITRE}|picomolar)": "pM",
+    rf"(?:m|mol{_LITRE}|molar)": "M",
+    r"(?:[unpm]g(?:per)?ml)": "mass per volume",
+}
+_UNITS_OF_TIME = {
+    r"(?:h|hr|hrs|hour|hours)": "h",
+    r"(?:min|mins|minute|minutes)": "min",
+    r"(?:d|day|days)": "d",
+    r"(?:s|sec|secs|second|seconds)": "s",
+}
+_TREATED = r"(?:pert|perturbation|drug|compound|cpd|treatment|treat|test|final|agent)"
+_DOSE = (
+    rf"{_TREATED}*i?(?:dose|dosage|conc|concn|concentration)s?(?:values?|val|level)?"
 )
-_NEEDED = "Expected a DataFrame with one row per treatment"
+_TIME = (
+    rf"(?:{_TREATED}|exposure|incubation|assay|contact)*"
+    r"(?:i?time(?:point)?s?|duration)(?:values?|val)?"
+)
+_SCALE = r"(?P<log>log10|log2|log|ln)?"
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,130 +303,95 @@ def near_quantity(table: ContractTable, quantity: str) -> list[str]:
     ]
 
 
-def refuse_other_kinds(X: Any) -> None:
-    """Raise InputError for an X that is no table and no array of numbers.
+def _any_of(units: Iterable[str]) -> str:
+    """Return a pattern for one of some patterns."""
+    return "(?:" + "|".join(units) + ")"
 
-    What scikit-learn itself explains (sparse matrices, one or three dimensions of
-    numbers, None) is left to it.
+
+_QUANTITIES = {
+    "dose": re.compile(
+        rf"{_SCALE}(?:{_DOSE}(?:in)?(?P<unit>{_any_of(_UNITS_OF_DOSE)})?"
+        r"|(?P<alone>um|nm|micromolar|nanomolar))"
+    ),
+    "time": re.compile(
+        rf"{_SCALE}(?:{_TIME}(?:in)?(?P<unit>{_any_of(_UNITS_OF_TIME)})?"
+        r"|(?P<alone>hours?|hrs?))"
+    ),
+}
+_UNITS = {"dose": _UNITS_OF_DOSE, "time": _UNITS_OF_TIME}
+_SMILES = ("smi", "cansmi", "isosmi", "structure", "mol", "molecule", "compound")
+_CELLS = (
+    *("cellline", "cellid", "cellname", "cell", "cells", "celliname", "line", "clid"),
+    *("depmapid", "modelid", "modelname", "model", "depmap", "arxspanid", "broadid"),
+    *("sangermodelid", "sidm", "cosmicid", "cosmicsampleid", "cosmic"),
+    *("cclename", "ccleid", "ccle", "cellosaurusid", "rrid", "sampleid", "samplename"),
+    *("sample", "patientid", "patient", "donorid", "donor", "organoid", "barcode"),
+)
+_NAMES = {"smiles": _SMILES, "cell_line": _CELLS}
+_TYPING_ERROR = 0.8  # similarity of "smlies" and "smiles"
+
+
+def find_near_columns(contract_name: str, columns: Iterable[Any]) -> list[Any]:
+    """Return the columns that may be meant by a name of the contract, best first.
+
+    For dose and time the whole name must say so, with or without a unit: they are
+    looked for in tables that need not have them. `max_conc` and `dose_range` do not.
     """
-    if sparse.issparse(X):
-        return
-    problem = _problem_of_kind(X)
-    if problem:
-        raise InputError(f"X is {problem}.")
-    if isinstance(X, pd.DataFrame):
-        _refuse_levels(X)
-    elif isinstance(X, (np.ndarray, list, tuple)):
-        _refuse_entries(X)
+    texts = {name: _letters(name) for name in columns if isinstance(name, str)}
+    own = _letters(contract_name)
+    pattern = _QUANTITIES.get(contract_name)
+    if pattern is not None:
+        found = [name for name, text in texts.items() if pattern.fullmatch(text)]
+        return sorted(found, key=lambda name: _distance(texts[name], own))
+    aliases = _NAMES[contract_name]
+    rank = {}
+    for name, text in texts.items():
+        if text == own:
+            rank[name] = (0, 0)
+        elif own in text:
+            rank[name] = (1, len(text))
+        elif difflib.SequenceMatcher(None, text, own).ratio() >= _TYPING_ERROR:
+            rank[name] = (2, len(text))
+        elif text in aliases:
+            rank[name] = (3, aliases.index(text))
+    return sorted(rank, key=rank.__getitem__)
 
 
-def _problem_of_kind(X: Any) -> str:
-    """Say what X is and what to pass instead; "" where it may be read."""
-    problem = ""
-    if isinstance(X, dict):
-        problem = (
-            f"a dict. {_NEEDED}: pd.DataFrame(X), or pd.DataFrame([X]) for one row"
-        )
-    elif isinstance(X, (str, bytes, os.PathLike)):
-        problem = f"{X!r}. {_NEEDED}; read a file first, as with pd.read_csv"
-    elif isinstance(X, np.ndarray) and X.dtype.names:
-        problem = f"a structured array. {_NEEDED}: pd.DataFrame(X)"
-    elif type(X).__name__ == "Series" and hasattr(X, "to_frame"):
-        problem = (
-            f"a Series of {len(X)} values, not a table. {_NEEDED}: X.to_frame().T "
-            "where it is one row, such as frame.iloc[0] (or take frame.iloc[[0]]), "
-            "X.to_frame() where it is one column"
-        )
-    elif not hasattr(X, "to_pandas"):
-        for method in ("collect", "compute"):  # polars, dask
-            if hasattr(X, method):
-                kind = type(X).__name__
-                problem = f"a {kind}, which is not computed yet. Pass X.{method}()"
-    return problem
-
-
-def _refuse_levels(frame: pd.DataFrame) -> None:
-    """Raise InputError for columns of several levels."""
-    if isinstance(frame.columns, pd.MultiIndex):
-        raise InputError(
-            f"X has columns of {frame.columns.nlevels} levels (a MultiIndex), such as "
-            f"{frame.columns[0] if len(frame.columns) else ()!r}. {_NEEDED} and one "
-            "name per column: X.columns = X.columns.get_level_values(-1), or "
-            "X.reset_index() after a pivot."
-        )
-
-
-def _refuse_entries(X: Any) -> None:
-    """Raise InputError for an array or list of text or of what is no number."""
-    if isinstance(X, (list, tuple)) and X:
-        kinds = {type(one) for one in X}
-        if all(issubclass(kind, dict) for kind in kinds):
-            raise InputError(f"X is a list of dicts. {_NEEDED}: pd.DataFrame(X).")
-        if all(issubclass(kind, str) for kind in kinds):
-            raise InputError(
-                f"X is a list of {len(X)} texts, such as {X[0]!r}. {_NEEDED}: "
-                "pd.DataFrame({'cell_line': ..., 'smiles': ...})."
-            )
-    values = _as_objects(X)
-    if values is None:
-        return
-    entries = values.ravel().tolist()
-    width = values.shape[1]
-    words = [i for i, entry in enumerate(entries) if _says_no_number(entry)]
-    if words:
-        where = _name_entry(words[0], width)
-        raise InputError(
-            f"could not convert string to float: X is an array of shape "
-            f"{values.shape} with text, {where}: {entries[words[0]]!r}. "
-            f"{ARRAYS_HAVE_NO_NAMES}"
-        )
-    wrong = [i for i, entry in enumerate(entries) if type_problem(entry)]
-    if wrong:
-        offenders = list_offenders(
-            wrong,
-            lambda i: (
-                f"{_name_entry(i, width)}: {entries[i]!r} is {type_problem(entries[i])}"
-            ),
-        )
-        raise InputError(
-            f"X holds what is not a number: {offenders}. Expected gene expression; "
-            "give numbers, or drop these columns."
-        )
-
-
-def _as_objects(X: Any) -> np.ndarray | None:
-    """Return an array (n_rows, n_columns) whose entries need a look, else None."""
-    if isinstance(X, (list, tuple)):
-        try:
-            X = np.array(X, dtype=object)
-        except ValueError:  # rows of different lengths
-            return None
-    if X.ndim != 2 or X.dtype.kind not in "OUSbMm":
-        return None
-    values = X.astype(object)
-    plain = all(
-        issubclass(kind, (float, int, np.number)) and not _is_no_number(kind)
-        for kind in set(map(type, values.ravel().tolist()))
+def suggest_renaming(contract_name: str, columns: Iterable[Any]) -> str:
+    """Say which column may be meant and how to say so; "" where none is near."""
+    near = find_near_columns(contract_name, columns)
+    if not near:
+        return ""
+    others = f" (or {', '.join(map(repr, near[1:3]))})" if near[1:] else ""
+    return (
+        f"If {near[0]!r}{others} is meant, pass "
+        f"columns={{{contract_name!r}: {near[0]!r}}}"
     )
-    return None if plain else values
 
 
-def _is_no_number(kind: type) -> bool:
-    """Tell whether values of a type are taken for no numbers."""
-    return issubclass(kind, (bool, np.bool_, np.complexfloating))
+def unit_of_name(contract_name: str, column: str) -> str | None:
+    """Return the unit that the name of a column of doses or times ends in.
+
+    "log" where the name speaks of logarithms, None where it has no unit.
+    """
+    match = _QUANTITIES[contract_name].fullmatch(_letters(column))
+    if match is None:
+        return None
+    if match["log"]:
+        return "log"
+    written = match["unit"] or match["alone"]
+    if not written:
+        return None
+    units = _UNITS[contract_name].items()
+    return next((unit for like, unit in units if re.fullmatch(like, written)), None)
 
 
-def _says_no_number(value: Any) -> bool:
-    """Tell whether a value is text that cannot be read as a number."""
-    if not isinstance(value, str):
-        return False
-    try:
-        float(value)
-    except ValueError:
-        return True
-    return False
+def _letters(name: str) -> str:
+    """Return the small letters and digits of a name; every micro sign is a u."""
+    text = unicodedata.normalize("NFKC", name).lower().replace("\u03bc", "u")
+    return "".join(character for character in text if character.isalnum())
 
 
-def _name_entry(position: int, width: int) -> str:
-    """Name a position of a flattened array of `width` columns."""
-    return f"{name_row(position // width)}, column {position % width}"
+def _distance(text: str, own: str) -> tuple[bool, int]:
+    """Order names: those that differ in writing alone come first."""
+    return (text != own, len(text))

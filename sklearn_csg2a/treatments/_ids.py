@@ -12,7 +12,7 @@ from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a._utils.one_warning import warn_of_input
 from sklearn_csg2a.chem import compound_identities, smiles_problem
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
-from sklearn_csg2a.treatments._near_columns import find_near_columns
+from sklearn_csg2a.treatments._columns import find_near_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

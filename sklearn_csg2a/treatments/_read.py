@@ -14,6 +14,7 @@ from sklearn_csg2a._utils.offenders import describe_entries, name_row
 from sklearn_csg2a._utils.sharing import SharesTables
 from sklearn_csg2a._utils.sklearn_compat import validate_plain
 from sklearn_csg2a._utils.validation import (
+    ARRAYS_HAVE_NO_NAMES,
     column_type_problem,
     parse_numbers,
     to_finite_float32,
@@ -22,7 +23,6 @@ from sklearn_csg2a._utils.validation import (
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments._cells import read_cells, unique_rows
 from sklearn_csg2a.treatments._columns import (
-    ARRAYS_HAVE_NO_NAMES,
     as_frame,
     is_plain,
     label_rows,

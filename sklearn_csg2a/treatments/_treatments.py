@@ -14,8 +14,11 @@ from sklearn_csg2a._utils.one_warning import warn_of_input
 from sklearn_csg2a._utils.validation import column_type_problem, parse_numbers
 from sklearn_csg2a.chem import canonical_smiles, smiles_problem
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
-from sklearn_csg2a.treatments._columns import factorize_objects, near_quantity
-from sklearn_csg2a.treatments._near_columns import unit_of_name
+from sklearn_csg2a.treatments._columns import (
+    factorize_objects,
+    near_quantity,
+    unit_of_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -27,7 +27,7 @@ from sklearn_csg2a.exceptions import (
 )
 from sklearn_csg2a.model_selection import CellBlindKFold
 from sklearn_csg2a.treatments import read_identifiers, read_response, read_treatments
-from sklearn_csg2a.treatments._near_columns import find_near_columns, unit_of_name
+from sklearn_csg2a.treatments._columns import find_near_columns, unit_of_name
 
 CELLS = ["A-375", "HT-29", "MCF-7", "PC-3"]
 SMALL = {"max_epochs": 1, "random_state": 0}
