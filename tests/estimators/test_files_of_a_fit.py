@@ -6,6 +6,8 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 import sklearn_csg2a
 
 PACKAGE = Path(sklearn_csg2a.__file__).parent
@@ -41,9 +43,13 @@ def trace_files(function):
     return {p.relative_to(PACKAGE).as_posix() for p in paths if PACKAGE in p.parents}
 
 
-def test_a_fit_passes_through_few_files_of_the_rooms_it_needs(response, screen):
+@pytest.mark.parametrize("left_out", [[], ["dose", "time"]])
+def test_a_fit_passes_through_few_files_of_the_rooms_it_needs(
+    response, screen, left_out
+):
     model = response(expression=screen.expression)
-    files = trace_files(lambda: model.fit(screen.light, screen.y))
+    X = screen.light.drop(columns=left_out)
+    files = trace_files(lambda: model.fit(X, screen.y))
     rooms = [name.split("/")[0] for name in files]
     assert set(rooms) <= set(MOST_FILES)
     for room, most in MOST_FILES.items():
