@@ -157,9 +157,9 @@ def test_P05_another_kind_of_pretraining_is_refused(screen, response, given):
         model.fit(screen.light, screen.y)
 
 
-def _pretrained_weights(model):
+def _weights(network):
     return {
-        k: v.numpy().copy() for k, v in model.net_.module_.csg2a.state_dict().items()
+        name: tensor.numpy().copy() for name, tensor in network.state_dict().items()
     }
 
 
@@ -172,7 +172,7 @@ def _assert_same_weights(weights, expected):
 def test_P05_searches_keep_the_pretrained_weights(
     screen, response, pretrained, tmp_path, by_path
 ):
-    expected = pretrained.estimator._network_arrays()
+    expected = _weights(pretrained.estimator.net_.module_)
     given = pretrained
     if by_path:
         given = tmp_path / "first"
@@ -180,7 +180,7 @@ def test_P05_searches_keep_the_pretrained_weights(
     model = response(pretrained=given, expression=screen.expression)
     search = GridSearchCV(clone(model), {"dropout": [0.0, 0.3]}, cv=2)
     search.fit(screen.light, screen.y)
-    weights = _pretrained_weights(search.best_estimator_)
+    weights = _weights(search.best_estimator_.net_.module_.csg2a)
     for name in ("location", "scale"):  # units of the pretraining, set on transfer
         expected.pop(name, None)
     _assert_same_weights(weights, expected)
@@ -217,10 +217,10 @@ def test_P06_fit_and_predict_leave_their_input_alone(small, screen, kind):
 def test_P06_the_pretrained_model_is_never_changed(
     screen, response, pretrained, freeze
 ):
-    before = pretrained.estimator._network_arrays()
+    before = _weights(pretrained.estimator.net_.module_)
     predicted = pretrained.estimator.predict(screen.light)
     response(pretrained=pretrained, expression=screen.expression, freeze=freeze).fit(
         screen.light, screen.y
     )
-    _assert_same_weights(pretrained.estimator._network_arrays(), before)
+    _assert_same_weights(_weights(pretrained.estimator.net_.module_), before)
     np.testing.assert_array_equal(pretrained.estimator.predict(screen.light), predicted)

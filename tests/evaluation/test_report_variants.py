@@ -234,16 +234,25 @@ def test_variant_of_other_settings_is_a_remark(tmp_path):
     assert "csg2a_off was fitted with other settings" not in text
 
 
-def test_view_of_the_figure_holds_all_folds_and_what_is_near_of_the_intervals():
+def _draw(errors):
+    """Draw the figure of the variants; return what it shows."""
+    panel = _panel(_results(errors))
+    effects = variants.compare_variants(panel)
+    figures.draw_effects([(panel, effects)])
+    return effects
+
+
+def test_the_figure_shows_all_folds_and_the_intervals_near_them(made):
     errors = {"csg2a": WHOLE, "csg2a_off": [0.99, 1.13], "csg2a_mat": [1.04]}
-    effects = variants.compare_variants(_panel(_results(errors)))
-    low, high = figures._view_of(effects)
+    effects = _draw(errors)
+    low, high = made[0].axes[0].get_xlim()
     assert effects[0].test.low < low < -0.01
     assert 0.04 < high < effects[0].test.high
-    same = variants.compare_variants(
-        _panel(_results({"csg2a": WHOLE, "csg2a_off": WHOLE}))
-    )
-    low, high = figures._view_of(same)
+
+
+def test_the_figure_of_equal_variants_has_zero_inside(made):
+    _draw({"csg2a": WHOLE, "csg2a_off": WHOLE})
+    low, high = made[0].axes[0].get_xlim()
     assert low < 0 < high
 
 

@@ -33,6 +33,7 @@ from sklearn_csg2a.baselines import (
     PairwiseKernelRidge,
     RandomForestResponse,
 )
+from sklearn_csg2a.baselines._features import Standardizer
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection import MixedKFold
 from sklearn_csg2a.persistence._classes import NOT_STORED
@@ -163,8 +164,7 @@ def test_a_model_that_stands_twice_in_an_ensemble_is_one_again(path):
 
 
 def test_a_fitted_part_that_two_attributes_share_is_one_again():
-    model = PairwiseKernelRidge(expression=EXPRESSION).fit(LIGHT, RESPONSE)
-    scaler = model._known_cells.scaler
+    scaler = Standardizer(EXPRESSION.to_numpy())
     writer = ValueWriter()
     stored = writer.write({"one": scaler, "other": scaler}, "parts")
     parts = ValueReader(writer.arrays).read(stored)

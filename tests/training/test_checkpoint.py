@@ -46,8 +46,8 @@ def _model(checkpoint=None, **parameters):
 
 
 def _weights(model):
-    arrays = model._network_arrays()
-    return {name: array.tobytes() for name, array in arrays.items()}
+    state = model.net_.module_.state_dict()
+    return {name: tensor.numpy().tobytes() for name, tensor in state.items()}
 
 
 class _StopAt:
@@ -250,8 +250,8 @@ def fit(checkpoint):
 
 
 def digest(model):
-    arrays = model._network_arrays()
-    return b"".join(arrays[name].tobytes() for name in sorted(arrays))
+    state = model.net_.module_.state_dict()
+    return b"".join(state[name].numpy().tobytes() for name in sorted(state))
 
 
 def epochs_written():

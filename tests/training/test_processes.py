@@ -122,7 +122,8 @@ def digest(*arrays):
 
 
 def describe(model, y):
-    weights = model._network_arrays()
+    state = model.net_.module_.state_dict()
+    weights = {name: tensor.numpy() for name, tensor in state.items()}
     return {
         "weights": digest(*(weights[name] for name in sorted(weights))),
         "predictions": digest(model.predict(screen.light)),

@@ -14,7 +14,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_csg2a import baselines
-from sklearn_csg2a.baselines.deep._data import PairDataset
 from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
 from sklearn_csg2a.metrics import rmse
@@ -90,30 +89,37 @@ def test_a_screen_is_learned_better_than_by_its_mean(name):
     assert rmse(y.iloc[test], predicted) < 0.95 * of_mean
 
 
-def test_each_cell_and_compound_passes_its_tower_once(fitted, screen, monkeypatch):
-    X = screen[0]
-    model = pickle.loads(fitted)
-    network = model.net_.module_
-    seen = {"cells": [], "compounds": []}
-    for part, given_to in seen.items():
+@pytest.fixture
+def encoded(fitted, monkeypatch):
+    """Record the cells and compounds that a kind of network encodes, call by call."""
+    network = type(pickle.loads(fitted).net_.module_)
+    found = {"cells": [], "compounds": []}
+    for part, calls in found.items():
         encode = getattr(network, f"encode_{part}")
 
-        def watch(given, counts=None, given_to=given_to, encode=encode):
-            given_to.append(given[0] if isinstance(given, tuple) else given)
-            return encode(given, counts)
+        def watch(self, given, counts=None, calls=calls, encode=encode):
+            calls.append(given[0] if isinstance(given, tuple) else given)
+            return encode(self, given, counts)
 
         monkeypatch.setattr(network, f"encode_{part}", watch)
-    model.predict(pd.concat([X] * 4))
-    (cells,) = seen["cells"]
-    assert len(torch.unique(cells, dim=0)) == N_CELLS
-    assert sum(len(compounds) for compounds in seen["compounds"]) == len(SMILES)
+    return found
 
-    tensors = model._tensors(model._read_for_predict(X), torch.device("cpu"))
-    data = PairDataset(tensors, torch.arange(len(X)), torch.zeros(len(X), 1))
-    batch, _ = data.batch(torch.arange(12))
-    assert network(batch).shape == (12, 1)
-    assert len(seen["cells"][-1]) == X["cell_line"][:12].nunique() == 3
-    assert len(seen["compounds"][-1]) == X["smiles"][:12].nunique() == 5
+
+def test_a_prediction_encodes_each_cell_and_compound_once(fitted, screen, encoded):
+    X = screen[0]
+    pickle.loads(fitted).predict(pd.concat([X] * 4))
+    (cells,) = encoded["cells"]
+    assert len(torch.unique(cells, dim=0)) == N_CELLS
+    assert sum(len(compounds) for compounds in encoded["compounds"]) == len(SMILES)
+
+
+def test_a_training_step_encodes_its_cells_and_compounds_once(name, screen, encoded):
+    X, y, expression = screen
+    model = _make(name, expression=expression, batch_size=16, early_stopping=False)
+    model.fit(X, y)
+    for part, n_all in (("cells", N_CELLS), ("compounds", len(SMILES))):
+        for given in encoded[part]:
+            assert len(given) == len(torch.unique(given, dim=0)) <= n_all
 
 
 def test_a_row_is_predicted_alike_to_the_last_bit_whatever_is_beside_it(fitted, screen):

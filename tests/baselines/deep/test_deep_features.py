@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
+from sklearn.model_selection import PredefinedSplit
 
 from sklearn_csg2a.baselines import DeepTTA, DRPreter, GraphDRP, PathDNN, Precily
 from sklearn_csg2a.baselines.deep._gene_sets import find_gene_sets, group_genes
@@ -159,16 +161,26 @@ def test_a_vocabulary_is_read_with_the_bonds_that_look_like_comments(tmp_path, s
         Subwords.read(codes, table)
 
 
-def test_the_response_is_squashed_and_back(screen):
+def test_losses_of_graphdrp_are_those_of_the_sigmoid_of_the_response(screen):
     X, y, expression = screen
-    model = GraphDRP(expression=expression, max_epochs=1, random_state=0).fit(X, y)
-    wide = np.array([-50.0, -3.0, 0.0, 2.0, 80.0])
-    squashed = model._fit_target(wide, np.arange(5))
-    np.testing.assert_allclose(squashed, 1 / (1 + np.exp(wide) ** -0.1), rtol=1e-12)
-    np.testing.assert_allclose(model._to_units(squashed), wide, rtol=1e-9)
-    assert np.isfinite(model._to_units(np.array([0.0, 1.0]))).all()
+    held_out = np.arange(len(y)) % 4 == 0
+    model = GraphDRP(
+        expression=expression,
+        max_epochs=1,
+        validation=PredefinedSplit(np.where(held_out, 0, -1)),
+        random_state=0,
+    ).fit(X, y)
+    expected, found = expit(0.1 * y), expit(0.1 * model.predict(X))
+    loss = np.mean((expected - found)[held_out] ** 2)
+    np.testing.assert_allclose(model.history_["valid_loss"], [loss], rtol=1e-4)
+
+
+def test_graphdrp_predicts_finite_values_whatever_the_size_of_the_response(screen):
+    X, y, expression = screen
+    model = GraphDRP(expression=expression, max_epochs=2, random_state=0)
     with np.errstate(over="raise"):
-        model._fit_target(np.array([-1e6, 1e6]), np.arange(2))
+        predicted = model.fit(X, 1e6 * np.sign(y - np.median(y))).predict(X)
+    assert (np.abs(predicted) < 140).all()
 
 
 @pytest.mark.parametrize("kind", [DRPreter, PathDNN, Precily])
@@ -189,19 +201,23 @@ def test_gene_sets_are_used_and_remembered(kind, screen):
 
 def test_edges_of_the_interactome_join_genes_of_a_pathway(screen):
     X, y, expression = screen
-    edges = pd.DataFrame(
-        {"source": ["g0", "g0", "g7"], "target": ["g1", "g7", "g6"]}, dtype=object
-    )
-    sets = {"one": GENES[:5], "two": GENES[5:10]}
-    model = DRPreter(
-        expression=expression,
-        gene_sets=sets,
-        interactome=edges,
-        max_epochs=1,
-        random_state=0,
-    ).fit(X, y)
-    # the genes of the second pathway are nodes 5 to 9
-    assert sorted(model._edges) == [(0, 1), (1, 0), (6, 7), (7, 6)]
+
+    def predict(*edges):
+        model = DRPreter(
+            expression=expression,
+            gene_sets={"one": GENES[:5], "two": GENES[5:10]},
+            interactome=pd.DataFrame(edges, columns=["source", "target"], dtype=object),
+            max_epochs=1,
+            random_state=0,
+        )
+        return model.fit(X, y).predict(X)
+
+    inside = ("g0", "g1"), ("g7", "g6")
+    expected = predict(*inside)
+    np.testing.assert_array_equal(predict(*inside, ("g0", "g7")), expected)
+    np.testing.assert_array_equal(predict(("g1", "g0"), ("g6", "g7")), expected)
+    for other in (inside[:1], inside[1:], (("g0", "g2"), ("g7", "g6"))):
+        assert not np.array_equal(predict(*other), expected)
 
 
 def test_targets_join_compounds_to_pathways(screen):
