@@ -66,7 +66,7 @@ def _copies(paths, n_lines=N_LINES):
     return list(pairs.values())
 
 
-def test_no_ten_lines_of_code_stand_twice():
+def test_no_ten_lines_of_code_are_repeated():
     found = _copies(sorted(PACKAGE.rglob("*.py")))
     assert not found, f"the same {N_LINES} lines: {found}"
 

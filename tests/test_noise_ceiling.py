@@ -28,7 +28,7 @@ def test_equal_measurements_leave_no_noise():
     assert ceiling.best_pearson_within == pytest.approx(1)
 
 
-def test_noise_of_a_measurement_is_found_beside_effects_of_the_assay(screen):
+def test_noise_of_measurements_is_separated_from_effects_of_the_assay(screen):
     drug, _, first, second = screen
     ceiling = noise_ceiling(first, second, drug)
     assert ceiling.noise == pytest.approx(0.8, rel=0.05)

@@ -32,7 +32,7 @@ def test_scores_are_distances_from_the_median_in_robust_deviations():
     np.testing.assert_allclose(scores, (EXPRESSION - median) / (1.4826 * mad))
 
 
-def test_only_the_cells_of_fit_have_a_part():
+def test_only_the_cells_of_fit_have_an_effect():
     scaler = RobustZScore().fit(EXPRESSION[:30])
     np.testing.assert_array_equal(scaler.center_, np.median(EXPRESSION[:30], axis=0))
     other = EXPRESSION.copy()

@@ -63,7 +63,7 @@ def test_a_clone_shares_expression(estimator, screen):
     assert model.expression is expression
 
 
-def test_a_clone_is_not_fitted_and_has_parameters_of_its_own(screen):
+def test_a_clone_is_not_fitted_and_has_its_own_parameters(screen):
     X, y, expression = screen
     rng = np.random.RandomState(0)
     model = PairwiseKernelRidge(expression=expression, alpha=[0.1, 1], random_state=rng)

@@ -14,7 +14,7 @@ def _write_half(path):
 
 
 @pytest.mark.parametrize("durable", [True, False])
-def test_file_is_there_when_all_has_been_written(tmp_path, durable):
+def test_a_file_appears_when_it_is_complete(tmp_path, durable):
     path = tmp_path / "new" / "table.csv"
     with replacing(path, durable=durable) as part:
         part.write_text("whole", encoding="utf-8")

@@ -32,7 +32,7 @@ def test_spellings_that_differ_in_case_and_punctuation_match(wanted):
     assert match_names([wanted], ["MCF7", "A375"]).matched == {wanted: "A375"}
 
 
-def test_a_name_that_is_known_as_it_stands_is_never_ambiguous():
+def test_an_exactly_known_name_is_never_ambiguous():
     matches = match_names(["TT", "T-T", "t.t"], ["TT", "T-T"])
     assert matches.matched == {"TT": "TT", "T-T": "T-T"}
     assert matches.ambiguous == {"t.t": ["TT", "T-T"]}

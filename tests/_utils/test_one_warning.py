@@ -108,7 +108,7 @@ def test_a_warning_that_was_an_error_is_said_again(screen):
             model.fit(X, y)
 
 
-def test_calls_are_forgotten_with_their_tables(screen):
+def test_cached_calls_are_dropped_with_their_tables(screen):
     X, y, expression = screen
     n_before = len(one_warning._CALLS)
     table = X.copy()

@@ -60,7 +60,7 @@ def data():
 # --- in a file ---------------------------------------------------------------------
 
 
-def test_a_file_gets_the_last_state_alone_where_it_is_quick():
+def test_a_file_only_gets_the_last_state_of_a_quick_run():
     file = io.StringIO()
     with ProgressLine(3, "epoch", stream=file) as line:
         for epoch in (1, 2, 3):
@@ -81,7 +81,7 @@ def test_a_file_gets_few_lines_however_long_it_takes(clock):
     assert not CONTROL.search(file.getvalue())
 
 
-def test_nothing_is_shown_where_nothing_is_done_or_it_is_over_soon(clock):
+def test_nothing_is_shown_for_no_work_or_quick_work(clock):
     for stream in (io.StringIO(), Terminal()):
         with ProgressLine(3, "file", stream=stream, delay=2.0) as line:
             line.update(3)
@@ -124,7 +124,7 @@ def test_a_terminal_sees_one_line_that_is_rewritten():
     assert "\x1b" not in shown
 
 
-def test_a_message_stands_on_a_line_of_its_own():
+def test_a_message_has_its_own_line():
     terminal = Terminal()
     with ProgressLine(3, "task", time_left="", stream=terminal) as line:
         line.update(1, "RMSE 1.0")

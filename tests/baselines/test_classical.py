@@ -109,7 +109,7 @@ def test_drugs_and_cells_are_learned(name, screen):
     assert model.n_features_in_ == 2
 
 
-def test_light_and_wide_rows_are_predicted_alike(name, screen):
+def test_light_and_wide_rows_have_the_same_predictions(name, screen):
     X, y, expression = screen
     genes = expression.loc[X["cell_line"]].reset_index(drop=True)
     wide = pd.concat([X[["smiles"]], genes[GENES[::-1]]], axis=1)
@@ -123,7 +123,7 @@ def test_light_and_wide_rows_are_predicted_alike(name, screen):
     )
 
 
-def test_a_row_is_predicted_alike_whatever_is_beside_it(name, screen):
+def test_a_prediction_does_not_depend_on_the_other_rows(name, screen):
     X, y, expression = screen
     model = _make(name, expression).fit(X, y)
     order = np.random.default_rng(0).permutation(len(X))[:50]
@@ -280,7 +280,7 @@ def test_the_seed_decides_the_trees_of_lightgbm(screen):
 
 @needs_lightgbm
 @pytest.mark.parametrize(("max_leaf_nodes", "leaves"), [(4, 4), (None, 24), (99, 24)])
-def test_lightgbm_is_asked_for_no_more_leaves_than_there_can_be(
+def test_lightgbm_gets_no_more_leaves_than_the_rows_allow(
     max_leaf_nodes, leaves, screen
 ):
     X, y, expression = screen
@@ -360,7 +360,7 @@ def test_an_svm_within_epsilon_is_flat(screen):
     np.testing.assert_allclose(predicted, 1.0)
 
 
-def test_an_svm_stopped_early_is_warned_of(screen):
+def test_an_svm_that_is_stopped_early_warns(screen):
     X, y, expression = screen
     with pytest.warns(ConvergenceWarning, match="max_iter=1 steps"):
         _make("svm", expression, max_iter=1).fit(X, y)

@@ -27,7 +27,7 @@ def test_memory_cache_counts_a_replaced_entry_once():
     assert (cache.get("a"), cache.get("b")) == (4, "B")
 
 
-def test_memory_cache_travels_empty():
+def test_a_pickled_memory_cache_is_empty():
     cache = MemoryCache(max_bytes=7)
     cache.put("a", 1, 1)
     travelled = pickle.loads(pickle.dumps(cache))
@@ -39,7 +39,7 @@ def test_content_hash_ignores_the_order_of_names():
     assert content_hash({"a": 1}) != content_hash({"a": 2})
 
 
-def test_store_gives_back_what_it_took(tmp_path):
+def test_the_store_returns_what_was_stored(tmp_path):
     store = ArrayStore(tmp_path / "new" / "folder")
     assert store.load("k") is None
     store.store("k", {"x": np.arange(3.0)})

@@ -59,7 +59,7 @@ def test_different_compounds_have_different_identities(one, other):
     assert compound_identity(one) != compound_identity(other)
 
 
-def test_organic_fragment_names_the_compound_even_beside_a_larger_inorganic_one():
+def test_the_organic_fragment_identifies_the_compound_whatever_the_inorganic_ones():
     assert parent_smiles("F[P-](F)(F)(F)(F)F.C[N+](C)(C)C") == "C[N+](C)(C)C"
 
 

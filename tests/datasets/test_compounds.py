@@ -81,7 +81,7 @@ def test_workbooks_are_read_as_sheets_are(sheet, tmp_path):
     assert data.X["smiles"].tolist() == SMILES
 
 
-def test_what_only_looks_like_a_workbook_is_refused(sheet, tmp_path):
+def test_a_file_that_is_not_a_workbook_is_refused(sheet, tmp_path):
     (tmp_path / "c.xlsx").write_bytes(b"PK\x03\x04")
     with pytest.raises(DataFileError, match="cannot be read"):
         read_gdsc_fitted(sheet, compounds=tmp_path / "c.xlsx")
@@ -110,7 +110,7 @@ def test_spellings_of_one_structure_do_not_conflict():
         find_smiles(ids, twice)
 
 
-def test_a_table_without_structures_says_what_it_lacks(sheet, tmp_path):
+def test_the_error_of_a_table_without_structures_names_what_it_lacks(sheet, tmp_path):
     path = _save(TABLE.drop(columns="SMILES"), tmp_path / "screened.csv")
     with pytest.raises(InputError, match=r"no column of SMILES, only 'DRUG_ID'"):
         read_gdsc_fitted(sheet, compounds=path)

@@ -94,13 +94,13 @@ def test_file_is_fetched_once(server, fetch):
     assert [path.name for path in fetch().parent.iterdir()] == ["a.bin"]
 
 
-def test_fetching_goes_on_where_the_connection_broke_off(server, fetch):
+def test_an_interrupted_download_is_resumed(server, fetch):
     server.cuts = [9000, 5000]
     assert fetch().read_bytes() == CONTENT
     assert server.ranges[1:] == [("a.bin", "bytes=5000-"), ("a.bin", "bytes=9000-")]
 
 
-def test_a_later_call_goes_on_from_an_earlier_one(server, fetch, tmp_path):
+def test_a_later_call_continues_an_earlier_one(server, fetch, tmp_path):
     part = tmp_path / "new" / "a.bin.part"
     part.parent.mkdir()
     part.write_bytes(CONTENT[:7000])
@@ -116,7 +116,7 @@ def test_a_part_that_is_complete_is_not_fetched_again(server, fetch, tmp_path):
     assert server.ranges == [("a.bin", f"bytes={len(CONTENT)}-")]
 
 
-def test_a_part_longer_than_the_file_is_fetched_anew(fetch, tmp_path):
+def test_a_part_longer_than_the_file_is_downloaded_again(fetch, tmp_path):
     part = tmp_path / "new" / "a.bin.part"
     part.parent.mkdir()
     part.write_bytes(CONTENT + b"more")
@@ -137,7 +137,7 @@ def test_a_wrong_checksum_is_an_error_and_leaves_nothing(fetch, tmp_path):
     assert not list((tmp_path / "new").iterdir())
 
 
-def test_a_file_that_the_server_lacks_is_an_error_at_once(server, fetch):
+def test_a_file_that_the_server_lacks_is_an_error_without_retries(server, fetch):
     with pytest.raises(DataFileError, match=r"b\.bin: the server answers 404"):
         fetch("b.bin")
     assert len(server.ranges) == 1
@@ -148,7 +148,7 @@ def test_a_server_in_trouble_is_asked_again(server, fetch):
     assert fetch().read_bytes() == CONTENT
 
 
-def test_a_network_that_fails_for_good_is_an_error_that_keeps_the_part(
+def test_a_download_that_keeps_failing_is_an_error_that_keeps_the_part(
     server, fetch, tmp_path
 ):
     server.cuts = [1000] * 9

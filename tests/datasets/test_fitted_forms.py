@@ -159,7 +159,7 @@ def test_names_are_matched_by_case_blanks_and_dashes_or_named(write):
     assert set(data.dropped["reason"]) == {"compounds= has no such id"}
 
 
-def test_nothing_is_said_where_nothing_is_left_out(write):
+def test_there_is_no_warning_if_nothing_is_left_out(write):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         data = read_gdsc_fitted(write(SHEET))

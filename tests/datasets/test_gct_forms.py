@@ -61,7 +61,7 @@ def test_a_table_is_the_same_however_it_was_saved(text, change, write):
     assert data.expression.columns.tolist() == ["TP53", "EGFR"]
 
 
-def test_what_stands_beside_the_values_is_kept(write):
+def test_other_columns_than_values_are_kept(write):
     assert read_gct(write(PLAIN)).genes["Description"].tolist() == ["x", "y"]
     assert read_gct(write(NO_DESCRIPTION)).genes.columns.empty
     unnamed = PLAIN.replace("Description", "")

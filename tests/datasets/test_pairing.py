@@ -145,7 +145,7 @@ def test_a_dose_that_is_missing_is_counted_and_a_foreign_one_an_error(screen):
         _pair((profiles, metadata))
 
 
-def test_units_structures_and_names_may_stand_in_columns_of_their_own(screen):
+def test_units_structures_and_names_may_have_their_own_columns(screen):
     profiles, metadata = screen
     metadata = metadata.assign(
         pert_dose=10000.0, pert_dose_unit="nM", line=metadata["cell_id"], text="CCO"
@@ -242,7 +242,7 @@ def test_metadata_that_are_not_indexed_by_profile_say_how(
         _pair((given, change(metadata)))
 
 
-def test_ids_that_are_text_here_and_numbers_there_are_told_apart(screen):
+def test_ids_as_text_and_as_numbers_are_distinguished(screen):
     profiles, metadata = screen
     numbered = metadata.set_axis(range(7))
     with pytest.raises(InputError, match="One of them is text and the other numeric"):

@@ -120,7 +120,7 @@ def test_fit_takes_no_term_from_compounds_that_it_is_not_given():
     ]
 
 
-def test_weights_scale_the_columns_of_the_terms_alone():
+def test_weights_only_scale_the_columns_of_the_terms():
     plain = encode([METHYL_SALICYLATE, CAFFEINE])
     doubled = encode([METHYL_SALICYLATE, CAFFEINE], weight={"target": 2.0, "moa": 3.0})
     np.testing.assert_allclose(doubled.filter(like="A1"), 2 * plain.filter(like="A1"))
@@ -237,14 +237,14 @@ def test_a_column_without_annotation_has_no_terms():
     assert encoding.iloc[0, 0] == 1
 
 
-def test_a_row_does_not_depend_on_the_rows_beside_it():
+def test_a_row_does_not_depend_on_the_other_rows():
     smiles = [*ALL, METHYL_SALICYLATE, "BrBr", ASPIRIN]
     together = encode(smiles, known="none").to_numpy()
     alone = [encode([one], known="none").to_numpy()[0] for one in smiles]
     np.testing.assert_array_equal(together, alone)
 
 
-def test_in_a_union_beside_a_structure_encoder():
+def test_it_can_be_combined_with_a_structure_encoder():
     parts = [("bits", MorganEncoder(n_bits=64)), ("known", AnnotationEncoder(TABLE))]
     union = FeatureUnion(parts, transformer_weights={"known": 2.0})
     encoding = encode_compounds(clone(union).fit(ALL), ALL)
@@ -253,7 +253,7 @@ def test_in_a_union_beside_a_structure_encoder():
     assert union.fit(ALL).get_feature_names_out()[-1] == "known__moa_is_expected"
 
 
-def test_it_comes_back_from_a_pickle_and_from_a_model_file(tmp_path):
+def test_pickles_and_model_files_predict_the_same(tmp_path):
     encoder = AnnotationEncoder(TABLE, known="fit", exclude=ALL).fit(ALL[:3])
     save_model(encoder, tmp_path / "encoder")
     for back in (load_model(tmp_path / "encoder"), pickle.loads(pickle.dumps(encoder))):
@@ -294,7 +294,7 @@ def test_has_to_be_fitted():
         ({"exclude": "CCO"}, "exclude"),
     ],
 )
-def test_what_cannot_be_used_is_refused(changes, message):
+def test_unusable_input_is_refused(changes, message):
     encoder = AnnotationEncoder(TABLE).set_params(**changes)
     with pytest.raises(ValueError, match=message):
         encoder.fit(ALL)

@@ -133,7 +133,7 @@ class Untagged:
         return [[len(one)] for one in X]
 
 
-def test_transformers_written_without_scikit_learn_work():
+def test_transformers_without_scikit_learn_work():
     encoder = resolve_encoder(Untagged())
     assert encode_compounds(encoder, ["CCO", "C"]).tolist() == [[3], [1]]
 

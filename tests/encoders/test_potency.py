@@ -68,7 +68,7 @@ def test_unit_of_the_responses_does_not_matter():
     )
 
 
-def test_a_screen_where_all_are_equally_potent_says_nothing():
+def test_a_screen_of_equally_potent_compounds_has_no_information():
     responses = make_responses() * 0 + 4.0
     np.testing.assert_allclose(encode(responses, AMINES), 0, atol=1e-9)
 
@@ -187,7 +187,7 @@ def test_predicted_is_what_the_screen_says_without_the_compound():
     assert np.corrcoef(all_in[:, 0], left_out)[0, 1] > 0.95
 
 
-def test_in_a_union_beside_a_structure_encoder():
+def test_it_can_be_combined_with_a_structure_encoder():
     union = FeatureUnion(
         [
             ("morgan", MorganEncoder(n_bits=64)),

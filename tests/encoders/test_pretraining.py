@@ -54,7 +54,7 @@ def _weights(path):
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
-def test_weights_of_a_pretraining_serve_the_encoder(tmp_path, coordinates):
+def test_weights_of_a_pretraining_are_used_by_the_encoder(tmp_path, coordinates):
     result = _pretrain(tmp_path, coordinates)
     encoding = MATEncoder(weights=result.weights).transform(["CCO", "CCN"])
     assert encoding.shape == (2, 16)

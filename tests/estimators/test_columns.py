@@ -44,9 +44,7 @@ def test_a_renamed_quantity_has_its_default_in_predict_and_is_needed_in_fit(
     np.testing.assert_array_equal(absent, model.predict(default))
 
 
-def test_a_quantity_under_its_first_name_is_not_passed_over_for_the_default(
-    small, screen
-):
+def test_a_quantity_under_its_usual_name_is_not_replaced_by_the_default(small, screen):
     X = screen.wide.rename(columns={"dose": "nM"})
     model = small(columns={"dose": "nM"}).fit(X, target(small(), screen))
     with pytest.raises(InputError, match=r"'dose': 'nM'.*does not have"):

@@ -48,7 +48,7 @@ def test_bf16_warns_on_a_processor_that_emulates_it(small, screen, monkeypatch):
     assert Path(caught[0].filename) == Path(__file__)
 
 
-def test_bf16_says_nothing_on_a_processor_that_has_it(small, screen, monkeypatch):
+def test_bf16_does_not_warn_on_a_processor_that_has_it(small, screen, monkeypatch):
     set_capability(monkeypatch, "AVX512")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -102,7 +102,7 @@ def compiled_steps(monkeypatch):
     return steps
 
 
-def test_training_steps_alone_are_compiled(small, screen, compiled_steps):
+def test_only_training_steps_are_compiled(small, screen, compiled_steps):
     model = fit(small(compile=True), screen)
     assert compiled_steps == [16, 16, 4] * model.n_iter_  # 36 of 40 rows train
     np.testing.assert_array_equal(
@@ -312,7 +312,7 @@ def test_P25_a_divergence_on_a_gpu_names_its_batch(same):
         same("cuda", learning_rate=1e30)
 
 
-def test_a_model_of_a_gpu_that_is_not_there_loads_on_one_that_is(small, screen):
+def test_a_model_of_a_missing_gpu_loads_on_another(small, screen):
     model = fit(small(), screen)
     model.device_ = "cuda:99"
     restored = pickle.loads(pickle.dumps(model))

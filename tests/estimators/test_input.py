@@ -405,7 +405,9 @@ def test_invalid_smiles_may_give_nan_in_their_rows(small, screen):
 
 
 @pytest.mark.parametrize("fitted_on", ["light", "wide"])
-def test_light_and_wide_rows_serve_each_other(small, fitted, screen, fitted_on):
+def test_light_and_wide_rows_can_be_mixed_between_fit_and_predict(
+    small, fitted, screen, fitted_on
+):
     expected = fitted[small, fitted_on].predict(getattr(screen, fitted_on))
     other = {"light": screen.wide, "wide": screen.light}[fitted_on]
     model = fitted[small, fitted_on]
@@ -417,9 +419,7 @@ def test_light_and_wide_rows_serve_each_other(small, fitted, screen, fitted_on):
         model.set_params(expression=before)
 
 
-def test_new_cells_are_predicted_from_wide_rows_beside_light_ones(
-    small, fitted, screen
-):
+def test_new_cells_are_predicted_from_wide_rows_among_light_ones(small, fitted, screen):
     model = fitted[small, "light"]
     new = screen.wide[:2].assign(cell_line=["patient 1", "patient 2"])
     mixed = pd.concat([screen.light, new])

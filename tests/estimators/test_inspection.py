@@ -199,7 +199,7 @@ def test_distance_of_unreadable_compounds_is_nan(perturbation, screen):
     np.testing.assert_array_equal(np.isnan(distance), [False, True, False, True])
 
 
-def test_spread_is_repeatable_and_leaves_the_prediction_alone(response, screen):
+def test_the_spread_is_repeatable_and_does_not_change_the_prediction(response, screen):
     model = response(dropout=0.5, max_epochs=10).fit(screen.wide, screen.y)
     expected = model.predict(screen.wide)
     (mean, std), (_, again) = (

@@ -111,7 +111,7 @@ def test_a_model_predicts_as_before_while_it_is_fitted_again(small, screen, warm
     assert not np.array_equal(model.predict(screen.wide), expected)
 
 
-def test_a_second_fit_leaves_nothing_of_the_first(small, screen):
+def test_a_second_fit_does_not_depend_on_the_first(small, screen):
     y = target(small(), screen)
     again = small().fit(screen.wide, y).fit(screen.plain, y)
     once = small().fit(screen.plain, y)

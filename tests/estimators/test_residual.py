@@ -54,7 +54,7 @@ def test_second_model_learns_the_errors_on_held_out_rows(numbers):
     )
 
 
-def test_a_perfect_base_leaves_nothing(numbers):
+def test_a_perfect_base_has_no_residuals(numbers):
     X, _ = numbers
     y = X @ [1.0, -2.0, 0.5]
     model = ResidualRegressor(
@@ -182,7 +182,7 @@ def test_sparse_X_is_refused(numbers, container):
         model.predict(container(X))
 
 
-def test_a_base_that_predicts_nan_is_named_with_the_rows(numbers):
+def test_the_error_of_a_base_that_predicts_nan_names_the_rows(numbers):
     X, y = numbers
 
     class Gap(Ridge):
@@ -268,7 +268,7 @@ def test_sample_weight_reaches_the_models_that_ask_for_it(numbers):
     np.testing.assert_allclose(model.regressor_.coef_, second.coef_)
 
 
-def test_metadata_that_nobody_asks_for_is_refused(numbers):
+def test_metadata_that_is_not_requested_is_refused(numbers):
     X, y = numbers
     model = ResidualRegressor(Ridge(), Ridge())
     with pytest.raises(ValueError, match="sample_weight"):

@@ -166,7 +166,7 @@ def test_P23_new_compounds_are_predicted_whatever_the_rows_beside(joint, screen)
     np.testing.assert_array_equal(model.predict(X[::-1]), together[::-1])
 
 
-def test_a_fitted_model_can_be_looked_into(joint, screen):
+def test_a_fitted_model_can_be_inspected(joint, screen):
     model = fit(joint(), screen)
     X = screen.light[:4]
     grid = model.predict_grid(["A549", "PC3"], NEW)
@@ -206,7 +206,7 @@ def test_P34_a_resumed_fit_equals_an_uninterrupted_one(joint, screen, tmp_path):
 
 
 @pytest.mark.parametrize("train_encoder", [True, False])
-def test_a_warm_start_goes_on_from_the_trained_encoder(joint, screen, train_encoder):
+def test_a_warm_start_continues_from_the_trained_encoder(joint, screen, train_encoder):
     model = fit(joint(warm_start=True, early_stopping=False), screen)
     first = weights_of(model)
     project = csg2a_part(model.net_.module_).condition.project.weight.clone()
@@ -275,7 +275,7 @@ def test_fine_tuning_trains_the_encoder_further(first, response, screen):
     np.testing.assert_array_equal(first.estimator.predict(screen.light), before)
 
 
-def test_what_is_frozen_cannot_be_trained(first, response, screen):
+def test_frozen_parts_cannot_be_trained(first, response, screen):
     model = response(pretrained=first, train_encoder=True, expression=screen.expression)
     with pytest.raises(InputError, match="Set freeze=False"):
         model.fit(screen.light, screen.y)

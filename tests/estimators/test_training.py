@@ -115,7 +115,7 @@ def test_a_fraction_keeps_replicates_on_one_side(small, tables, form, fraction):
     assert abs(len(valid) - 200 * fraction) <= 4
 
 
-def test_a_fraction_knows_a_compound_in_every_spelling(response, screen):
+def test_a_fraction_keeps_all_spellings_of_a_compound_together(response, screen):
     X = screen.light.replace({"smiles": {"CCO": "OCC"}})
     X = pd.concat([screen.light, X, X.replace({"smiles": {"OCC": "CCO.Cl"}})])
     y = np.tile(screen.y, 3)
@@ -125,7 +125,7 @@ def test_a_fraction_knows_a_compound_in_every_spelling(response, screen):
     assert not set(pairs[train]) & set(pairs[valid])
 
 
-def test_a_fraction_of_wide_rows_goes_by_the_name_of_the_cell(response, screen):
+def test_a_fraction_of_wide_rows_uses_the_name_of_the_cell(response, screen):
     """Controls of two plates differ; the cell line is the same."""
     wide = screen.wide.assign(cell_line=screen.light["cell_line"])
     X = pd.concat([wide, wide.assign(TP53=wide["TP53"] + 0.1)], ignore_index=True)
@@ -153,7 +153,7 @@ def test_a_fraction_without_replicates_is_exact(response):
     assert train == sorted(order[10:])
 
 
-def test_a_fraction_of_few_pairs_says_what_it_holds_out(response):
+def test_a_fraction_of_few_pairs_warns_of_what_it_holds_out(response):
     X = np.repeat([[0.0, 1.0], [1.0, 0.0]], 20, axis=0)
     y = np.arange(40.0)
     model = response(max_epochs=2, validation=0.1)
@@ -308,7 +308,7 @@ def test_fitted_attributes_are_plain(small, screen):
     assert not model.net_.module_.training
 
 
-def test_warm_start_goes_on_from_the_fitted_weights(small, screen):
+def test_warm_start_continues_from_the_fitted_weights(small, screen):
     settings = {"early_stopping": False, "max_epochs": 15, "dropout": 0.0}
     y = target(small(), screen)
     model = small(warm_start=True, learning_rate=0.03, **settings).fit(screen.wide, y)
@@ -481,7 +481,7 @@ def test_an_encoder_never_sees_compounds_that_only_judge_early_stopping(small, s
     assert "CCO" not in model.encoder_.seen_
 
 
-def test_a_scaler_makes_the_model_blind_to_units_of_expression(screen, response):
+def test_with_a_scaler_units_of_expression_do_not_matter(screen, response):
     scaler = RobustScaler()
     found, expected = (
         response(expression=screen.expression * factor, expression_scaler=scaler)
@@ -499,7 +499,7 @@ def test_head_widths_that_make_no_head_are_refused(response, screen, head_hidden
 
 
 @pytest.mark.parametrize("device", ["tpu9", "gpu", 0.5])
-def test_a_device_that_is_not_there_is_refused(small, screen, device):
+def test_a_missing_device_is_refused(small, screen, device):
     with pytest.raises(ValueError, match="device"):
         small(device=device).fit(screen.wide, target(small(), screen))
 

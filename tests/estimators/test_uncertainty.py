@@ -23,7 +23,7 @@ def fitted(response, tables):
     return model.fit(screen.light, screen.y)
 
 
-def test_a_prediction_in_the_midst_of_dropout_passes_is_a_plain_one(
+def test_predictions_during_dropout_passes_are_without_dropout(
     fitted, screen, monkeypatch
 ):
     expected = fitted.predict(screen.light)

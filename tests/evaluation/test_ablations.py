@@ -46,7 +46,7 @@ def test_rewired_interactome_shares_few_edges_with_the_true_one():
     assert len(shared) < 0.25 * len(_pairs(edges))
 
 
-def test_rewiring_depends_on_the_seed_alone():
+def test_rewiring_only_depends_on_the_seed():
     edges = _edges()
     first = ablations.rewire(edges, seed=1)
     swapped = edges.rename(columns={"source": "target", "target": "source"})
@@ -98,7 +98,7 @@ def test_compounds_get_the_structure_of_another_whatever_their_spelling(encoder)
     assert np.array_equal(found, encode_compounds(clone(encoder), given))
 
 
-def test_ablations_differ_from_the_model_in_their_configuration_alone():
+def test_ablations_only_differ_from_the_model_in_their_configuration():
     data = data_module.load_data("screen")
     made = {
         name: models.MODELS[name](data, "drug", 0)

@@ -210,7 +210,7 @@ def test_naive_model_that_beats_that_of_the_split_is_named(store):
     assert "TissueDrugMean has the lowest RMSE (1.100), not DrugMean (1.200)" in text
 
 
-def test_models_are_compared_on_common_folds_alone(store):
+def test_models_are_only_compared_on_common_folds(store):
     store.add({"csg2a": [1.0, 1.2], "MeanEffects": [1.1, 1.3, 9.9]})
     text, _ = store.report()
     assert "Compared on folds 0, 1 of 10" in text
@@ -283,7 +283,7 @@ def test_predictions_of_another_result_are_not_taken(store):
     assert "csg2a (0)" in text
 
 
-def test_limits_and_settings_of_the_data_are_told(tmp_path, monkeypatch):
+def test_limits_and_settings_of_the_data_are_reported(tmp_path, monkeypatch):
     monkeypatch.delenv("SKLEARN_CSG2A_DATA", raising=False)
     store = Store(tmp_path, "gdsc2")
     store.add({"csg2a": [1.0], "MeanEffects": [1.2]})

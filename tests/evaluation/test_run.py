@@ -70,7 +70,7 @@ def test_all_models_of_a_fold_have_the_same_split_hash(benchmark):
     assert len(set.union(*hashes.values())) == len(hashes) == 6
 
 
-def test_half_trained_network_is_not_stored_wherever_it_stands(benchmark, monkeypatch):
+def test_a_half_trained_network_is_never_stored(benchmark, monkeypatch):
     class Interrupted(GlobalMean):
         interrupted_ = True
 
@@ -89,7 +89,7 @@ def test_split_naive_model_has_no_skill_over_itself(benchmark):
     assert all(float(row["skill"]) == 0 for row in own)
 
 
-def test_network_is_stopped_early_on_rows_held_out_alike(benchmark, monkeypatch):
+def test_early_stopping_holds_out_rows_as_the_scheme_does(benchmark, monkeypatch):
     settings = {"max_epochs": 1, "hidden_dim": 4, "head_hidden": (8,)}
     monkeypatch.setitem(models.SCHEME_SETTINGS, "drug", settings)
     benchmark("--schemes", "drug", "--models", "csg2a", "--folds", 1)
@@ -154,7 +154,7 @@ def test_changed_folds_are_noticed_and_run_again(
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit("killed")])
-def test_run_goes_on_where_it_was_stopped(benchmark, counted, error):
+def test_a_stopped_run_is_continued(benchmark, counted, error):
     arguments = ["--schemes", "mixed", "--models", "counted", "--folds", 3]
     counted.error = error
     if isinstance(error, KeyboardInterrupt):
@@ -253,7 +253,7 @@ def test_parameters_added_later_keep_results_valid(monkeypatch):
     assert models.config_hash(make()) != with_it
 
 
-def test_precision_of_the_products_is_no_part_of_the_configuration():
+def test_precision_of_the_products_is_not_part_of_the_configuration():
     """It is chosen by the processor; results of any other machine stay valid."""
     make = models.DrugResponseRegressor
     low, full = make(precision="bf16"), make(precision="float32")

@@ -41,7 +41,7 @@ def test_split_hash_covers_the_validation_rows():
     )
 
 
-def test_network_is_stopped_early_on_the_validation_rows_of_the_fold():
+def test_early_stopping_uses_the_validation_rows_of_the_fold():
     data = data_module.load_data("screen")
     (fold,) = manifest.make_folds(data, ["random811"], 10, 1)
     model = evaluate.make_estimator(SCREEN, fold, "PathDNN", 0)
@@ -57,7 +57,7 @@ def test_network_is_stopped_early_on_the_validation_rows_of_the_fold():
 @pytest.mark.parametrize(
     "name", ["MeanEffects", "RandomForest", "PairwiseKernelRidge", "csg2a"]
 )
-def test_models_without_early_stopping_see_four_fifths_alone(name):
+def test_models_without_early_stopping_train_on_four_fifths(name):
     data = data_module.load_data("screen")
     (fold,) = manifest.make_folds(data, ["random811"], 10, 1)
     model = evaluate.make_estimator(SCREEN, fold, name, 0)
@@ -153,9 +153,7 @@ def test_second_lines_of_a_patient_and_doubtful_sources_are_left_out(screens):
     assert list(kept.expression.index) == ["LINEB", "LINED"]
 
 
-def test_data_with_splits_of_their_own_are_split_so_alone(
-    benchmark, screens, monkeypatch
-):
+def test_data_with_their_own_splits_have_no_others(benchmark, screens, monkeypatch):
     def load(data_home):
         return nci60.make_transfer(*screens)
 

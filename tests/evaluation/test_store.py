@@ -19,7 +19,7 @@ def table(tmp_path):
 COLUMNS = ["fold", "model", "rmse", "note"]
 
 
-def test_rows_come_back_by_key_and_in_natural_order(table):
+def test_rows_are_read_by_key_and_in_natural_order(table):
     assert table.read() == {}
     table.add([{"fold": 10, "model": "a", "rmse": 1 / 3, "note": 'x, "y"'}])
     table.add([{"fold": 2, "model": "b", "rmse": float("nan")}])

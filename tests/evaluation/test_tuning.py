@@ -110,7 +110,7 @@ def test_candidates_are_judged_on_what_is_new_alike(scheme):
 
 
 @pytest.mark.parametrize("at", [2, 4])
-def test_search_goes_on_where_it_was_stopped(benchmark, at):
+def test_a_stopped_search_is_continued(benchmark, at):
     Shifted.errors[at] = KeyboardInterrupt()
     assert benchmark(*CELLS, "--tune", 3) == 130
     assert len(_scores(benchmark)) == at - 1

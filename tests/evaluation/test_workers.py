@@ -30,7 +30,7 @@ def _die():
     raise RuntimeError("worker died")
 
 
-def test_task_whose_worker_died_counts_as_failed():
+def test_a_task_whose_worker_died_counts_as_failed():
     with ThreadPoolExecutor(1) as pool:
         died, done = pool.submit(_die), pool.submit(str, "found")
         failure = workers._outcome(died, "task")
@@ -73,7 +73,7 @@ def cluster(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.changes_global_random_state  # by Dask
-def test_dask_cluster_gives_the_rows_of_one_process_and_goes_on(
+def test_a_dask_cluster_finds_the_rows_of_one_process_and_resumes(
     benchmark, cluster, monkeypatch
 ):
     """Stopped after three results, it does the others when started again."""

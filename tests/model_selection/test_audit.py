@@ -149,7 +149,7 @@ def test_overlap_with_pretraining_is_reported(screen):
         )
 
 
-def test_pretraining_may_have_cells_alone(screen):
+def test_pretraining_may_have_no_compounds(screen):
     audit = audit_split(
         screen,
         np.arange(30),
@@ -162,7 +162,7 @@ def test_pretraining_may_have_cells_alone(screen):
     assert audit.pretraining_compounds is None
 
 
-def test_without_pretraining_nothing_is_said_about_it(screen):
+def test_without_pretraining_it_is_not_mentioned(screen):
     audit = audit_split(screen, [0], [8], scheme="mixed")
     assert audit.pretraining_cells is None
     assert "pretraining" not in str(audit)

@@ -425,14 +425,14 @@ def test_p29_without_a_seed_folds_differ(screen):
 
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
 @pytest.mark.parametrize("seed", [{}, {"random_state": 0}, {"random_state": None}])
-def test_without_a_shuffle_the_default_seed_has_no_part(cls, seed, screen):
+def test_without_shuffling_the_default_seed_has_no_effect(cls, seed, screen):
     expected = _test_fold(cls(2, shuffle=False), screen)
     found = _test_fold(cls(2, shuffle=False, **seed), screen)
     np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("seed", [7, np.random.RandomState(0)])
-def test_without_a_shuffle_a_chosen_seed_is_refused(seed):
+def test_without_shuffling_an_explicit_seed_is_refused(seed):
     with pytest.raises(InputError, match="no effect since shuffle is False"):
         MixedKFold(3, shuffle=False, random_state=seed)
 

@@ -169,7 +169,7 @@ def test_gated_form_learns_its_gate_first_and_then_the_attention():
     assert (gradients()[1] != 0).all()
 
 
-def test_paper_form_mixes_genes_through_the_interactome_alone_without_weights():
+def test_without_weights_the_paper_form_is_the_interactome():
     """What an edge adds to one gene is the expression of the other."""
     case = Case("paper")
     case.layer.w_gene.data.zero_()

@@ -332,7 +332,7 @@ with steady_threads():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_forked_process_has_helpers_of_its_own():
+def test_a_forked_process_has_its_own_helpers():
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FORK],
         capture_output=True,

@@ -84,7 +84,7 @@ def test_head_without_a_bilinear_term_has_the_published_parameters():
 
 
 @pytest.mark.changes_global_random_state
-def test_genes_are_hidden_in_training_alone():
+def test_genes_are_only_hidden_in_training():
     network = _network(gene_dropout=0.9)
     batch = _batch()
     hidden = network.train().csg2a.hide_genes(batch, network.gene_dropout)

@@ -216,7 +216,7 @@ def test_dummy_node_counts_as_real_and_is_pooled() -> None:
     torch.testing.assert_close(masked_mean(encoded, mask), expected)
 
 
-def test_molecule_without_nodes_gives_zeros() -> None:
+def test_a_molecule_without_nodes_has_a_zero_encoding() -> None:
     mat = small_mat()
     features = torch.zeros(1, 3, 28)
     square = torch.zeros(1, 3, 3)

@@ -52,7 +52,7 @@ def alone(mat, graph):
     return masked_mean(mat(features, mask, adjacency, distance), mask)[0]
 
 
-def test_padding_gives_the_graphs_back(molecules):
+def test_padding_preserves_the_graphs(molecules):
     chosen = torch.tensor([3, 0, 2])
     features, mask, adjacency, distance = molecules.padded(chosen)
     assert features.shape == (3, 9, 28)

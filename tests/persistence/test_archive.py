@@ -46,7 +46,7 @@ def _forge(path, members, compression=zipfile.ZIP_STORED):
     path.write_bytes(_signed(path.read_bytes()[:-64]))
 
 
-def test_arrays_come_back_with_values_types_and_shapes(archive):
+def test_arrays_are_loaded_with_values_types_and_shapes(archive):
     manifest, arrays = read_archive(archive)
     assert manifest["text"] == "ü"
     assert arrays.keys() == ARRAYS.keys()
@@ -158,7 +158,7 @@ def test_P37_a_member_that_grows_when_unpacked_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "manifest", [b"[]", b"null", b"{}", b'{"members": 3}', b"\xff", b"[" * 10**5]
 )
-def test_a_manifest_that_makes_no_sense_is_an_error(tmp_path, manifest):
+def test_an_invalid_manifest_is_an_error(tmp_path, manifest):
     path = tmp_path / "model.csg2a"
     _forge(path, [("manifest.json", manifest), ("weights.safetensors", b"")])
     with pytest.raises(ModelFileError):

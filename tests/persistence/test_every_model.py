@@ -149,21 +149,21 @@ def _containers():
 
 
 @pytest.mark.parametrize("name", _containers())
-def test_estimators_of_scikit_learn_around_ours_come_back(name, path):
+def test_scikit_learn_estimators_around_ours_are_loaded_as_saved(name, path):
     model = _containers()[name].fit(LIGHT, RESPONSE)
     loaded = _round_trip(model, path)
     _same(loaded.predict(LIGHT), model.predict(LIGHT))
     assert type(loaded) is type(model)
 
 
-def test_a_model_that_stands_twice_in_an_ensemble_is_one_again(path):
+def test_a_model_used_twice_in_an_ensemble_is_loaded_as_one(path):
     voting = VotingRegressor([("kernel", PairwiseKernelRidge(expression=EXPRESSION))])
     loaded = _round_trip(voting.fit(LIGHT, RESPONSE), path)
     assert loaded.named_estimators_["kernel"] is loaded.estimators_[0]
     _same(clone(loaded).fit(LIGHT, RESPONSE).predict(LIGHT), loaded.predict(LIGHT))
 
 
-def test_a_fitted_part_that_two_attributes_share_is_one_again():
+def test_a_part_that_two_attributes_share_is_loaded_as_one():
     scaler = Standardizer(EXPRESSION.to_numpy())
     writer = ValueWriter()
     stored = writer.write({"one": scaler, "other": scaler}, "parts")

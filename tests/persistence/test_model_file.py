@@ -165,7 +165,7 @@ def test_P37_a_pickle_names_no_class_of_torch_or_skorch(response):
     assert b"skorch" not in content
 
 
-def test_fitted_attributes_come_back(response, path):
+def test_fitted_attributes_are_loaded_as_saved(response, path):
     loaded = _round_trip(response, path)
     pd.testing.assert_frame_equal(loaded.history_, response.history_)
     pd.testing.assert_frame_equal(loaded.expression, response.expression)
@@ -192,7 +192,7 @@ def test_loaded_model_can_be_saved_again_to_the_same_bytes(response, path, tmp_p
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
-def test_saved_pretraining_serves_by_its_path(perturbation, path, tmp_path):
+def test_a_saved_pretraining_is_used_by_its_path(perturbation, path, tmp_path):
     save_model(perturbation, path)
     model = _response(pretrained=str(path))
     loaded = _round_trip(model, tmp_path / "response")
@@ -333,7 +333,7 @@ def _through_json(value):
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_values_come_back(name):
+def test_values_are_loaded_as_saved(name):
     value = VALUES[name]
     loaded = _through_json(value)
     assert type(loaded) is type(value)
@@ -348,7 +348,7 @@ def test_values_come_back(name):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_tables_come_back(name):
+def test_tables_are_loaded_as_saved(name):
     loaded = _through_json(TABLES[name])
     pd.testing.assert_frame_equal(loaded, TABLES[name])
 
@@ -356,14 +356,14 @@ def test_tables_come_back(name):
 @pytest.mark.parametrize(
     "kind", [sparse.csr_array, sparse.coo_array, sparse.csc_matrix]
 )
-def test_sparse_matrices_come_back(kind):
+def test_sparse_matrices_are_loaded_as_saved(kind):
     value = kind(np.diag([1.0, 2.0, 0.0]))
     loaded = _through_json(value)
     assert type(loaded) is type(value)
     _same(loaded.toarray(), value.toarray())
 
 
-def test_random_state_comes_back_where_it_stood():
+def test_the_random_state_is_restored():
     rng = np.random.RandomState(0)
     rng.normal()  # leaves a second number for later
     loaded = _through_json(rng)
@@ -379,20 +379,20 @@ def test_random_state_comes_back_where_it_stood():
         ClusterBlindKFold(2, threshold=0.4, random_state=0),
     ],
 )
-def test_splitters_come_back(splitter):
+def test_splitters_are_loaded_as_saved(splitter):
     loaded = _through_json(splitter)
     assert type(loaded) is type(splitter)
     assert vars(loaded) == vars(splitter)
 
 
-def test_a_union_of_encoders_comes_back():
+def test_a_union_of_encoders_is_loaded_as_saved():
     screen = pd.DataFrame({"A": [1.0, 2.0, np.nan], "B": 3.0}, index=["CCO", "C", "N"])
     parts = [("bits", MorganEncoder(n_bits=8)), ("potency", PotencyEncoder(screen))]
     union = FeatureUnion(parts, transformer_weights={"potency": 3.0}).fit(SMILES)
     _same(_through_json(union).transform(SMILES), union.transform(SMILES))
 
 
-def test_a_model_with_a_union_of_encoders_comes_back(path):
+def test_a_model_with_a_union_of_encoders_is_loaded_as_saved(path):
     screen = pd.DataFrame({"A": [1.0, 2.0, 3.0]}, index=["CCO", "CCC", "CCN"])
     parts = [("bits", MorganEncoder(n_bits=8)), ("potency", PotencyEncoder(screen))]
     model = _perturbation(compound_encoder=FeatureUnion(parts))
@@ -408,7 +408,7 @@ def test_a_union_of_what_is_not_allowed_is_refused(path):
 
 
 @pytest.mark.parametrize("scaler", [StandardScaler(), RobustScaler()])
-def test_fitted_scalers_come_back(scaler):
+def test_fitted_scalers_are_loaded_as_saved(scaler):
     scaler.fit(PLAIN)
     _same(_through_json(scaler).transform(PLAIN), scaler.transform(PLAIN))
 
@@ -429,7 +429,7 @@ def test_encoders_splitters_and_scalers_of_the_package_have_a_place(part):
         assert find_class(cls.__name__) is cls
 
 
-def test_parameters_of_every_kind_come_back(path, tmp_path):
+def test_parameters_of_every_kind_are_loaded_as_saved(path, tmp_path):
     adjacency = sparse.csr_array(np.eye(6)[::-1])
     model = _perturbation(
         interactome=adjacency,
@@ -474,13 +474,13 @@ def test_callbacks_are_left_out_with_a_warning(path):
     assert model.callbacks
 
 
-def test_transformer_with_weights_of_its_own_comes_back(path):
+def test_a_transformer_with_other_weights_is_loaded_as_saved(path):
     encoder = MATEncoder(weights=None, d_model=16, n_layers=1, max_attempts=2)
     model = _perturbation(compound_encoder=encoder)
     _same(_round_trip(model, path).predict(LIGHT), model.predict(LIGHT))
 
 
-def test_transformer_with_the_weights_of_the_package_comes_back(path):
+def test_a_transformer_with_the_packaged_weights_is_loaded_as_saved(path):
     model = _perturbation(compound_encoder=MATEncoder(max_attempts=2))
     _same(_round_trip(model, path).predict(LIGHT), model.predict(LIGHT))
 

@@ -32,7 +32,7 @@ def screen():
 
 
 @pytest.mark.parametrize("slip", SLIPS)
-def test_other_names_are_recognised_on_every_road(slip, screen):
+def test_other_names_are_recognised_in_every_way_of_input(slip, screen):
     X, y, expression = screen
     names, said = SLIPS[slip]
     model = PairwiseKernelRidge(expression=expression).fit(X, y)

@@ -200,7 +200,7 @@ def test_the_remedy_converts_the_unit_that_the_name_gives(rows, expression):
     assert "'time_h'" in both
 
 
-def test_a_near_column_says_nothing_beside_the_column_itself(rows, expression):
+def test_a_similar_column_is_ignored_if_the_column_is_present(rows, expression):
     X = rows.assign(dose=1.0, Dose=2.0, time=24, pert_time=24, max_conc=10.0)
     treatments = silent(lambda: read_treatments(X, expression=expression))
     assert set(treatments.dose) == {1.0}
@@ -506,7 +506,7 @@ def test_a_whole_column_of_another_type_is_refused_by_name(
     refuse(lambda: read_treatments(X, expression=expression), f"column {column!r}")
 
 
-def test_a_text_with_a_unit_is_told_of_the_reader(rows, expression):
+def test_text_with_a_unit_is_refused_with_the_reader_to_use(rows, expression):
     X = rows.assign(dose="10 \N{MICRO SIGN}M")
     refuse(
         lambda: read_treatments(X, expression=expression),

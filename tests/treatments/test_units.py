@@ -100,7 +100,7 @@ def test_values_from_0_to_1_are_no_scores(scores):
     ],
     ids=lambda model: type(model).__name__,
 )
-def test_each_road_warns_once(model, screen):
+def test_each_form_of_rows_warns_once(model, screen):
     X, y, expression = screen
     model.set_params(expression=expression).fit(X, y)
     model.predict(X)

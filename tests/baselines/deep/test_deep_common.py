@@ -122,7 +122,7 @@ def test_a_training_step_encodes_its_cells_and_compounds_once(name, screen, enco
             assert len(given) == len(torch.unique(given, dim=0)) <= n_all
 
 
-def test_a_row_is_predicted_alike_to_the_last_bit_whatever_is_beside_it(fitted, screen):
+def test_a_prediction_does_not_depend_on_the_other_rows_bit_for_bit(fitted, screen):
     X, model = screen[0], pickle.loads(fitted)
     expected = model.predict(X)
     order = np.random.default_rng(0).permutation(len(X))
@@ -130,7 +130,7 @@ def test_a_row_is_predicted_alike_to_the_last_bit_whatever_is_beside_it(fitted, 
         np.testing.assert_array_equal(model.predict(X.iloc[rows]), expected[rows])
 
 
-def test_light_and_wide_rows_are_predicted_alike(fitted, screen):
+def test_light_and_wide_rows_have_the_same_predictions(fitted, screen):
     X, _, expression = screen
     genes = expression.loc[X["cell_line"]].reset_index(drop=True)
     wide = pd.concat([X[["smiles"]], genes[GENES[::-1]]], axis=1)

@@ -82,7 +82,7 @@ def test_gene_sets_are_found_by_name():
         find_gene_sets({"a": "TP53"}, GENES, 1)
 
 
-def test_genes_that_rise_and_fall_together_make_a_module():
+def test_genes_with_similar_expression_make_a_module():
     rng = np.random.default_rng(0)
     groups = rng.permutation(np.repeat(np.arange(3), 10))
     expression = rng.normal(size=(40, 3))[:, groups] + 0.1 * rng.normal(size=(40, 30))
@@ -107,7 +107,7 @@ def test_scores_of_gene_sets_follow_the_running_sum():
             assert scores[i, j] == pytest.approx((hits - misses).mean(), rel=1e-4)
 
 
-def test_a_sample_is_scored_alike_whatever_is_beside_it():
+def test_the_scores_of_a_sample_do_not_depend_on_the_others():
     expression = np.random.default_rng(0).normal(size=(5, 20))
     members = np.eye(3, 20, dtype=np.float32)
     np.testing.assert_array_equal(
@@ -126,7 +126,7 @@ def test_a_compound_is_the_mean_of_its_words_and_unknown_words_are_zero():
     assert vectors.encode(["CCO"]).shape == (1, 3)  # shorter than a word
 
 
-def test_frequent_pairs_are_joined_until_they_are_too_rare():
+def test_frequent_pairs_are_merged_until_they_are_too_rare():
     corpus = ["CCO", "CCN", "CCO", "CCCC"]
     subwords = Subwords.learn(corpus, min_frequency=2)
     assert subwords.merges[0] == ("C", "C")
@@ -184,7 +184,7 @@ def test_graphdrp_predicts_finite_values_whatever_the_size_of_the_response(scree
 
 
 @pytest.mark.parametrize("kind", [DRPreter, PathDNN, Precily])
-def test_gene_sets_are_used_and_remembered(kind, screen):
+def test_only_genes_of_the_gene_sets_are_used(kind, screen):
     X, y, expression = screen
     sets = {"one": GENES[:6], "two": [*GENES[4:10], "other"], "small": GENES[:1]}
     model = kind(

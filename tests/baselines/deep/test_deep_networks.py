@@ -151,7 +151,7 @@ def test_the_order_of_atoms_does_not_matter(name):
 
 @pytest.mark.parametrize("name", [*GRAPH_NETWORKS, "DeepCoVDR"])
 @torch.no_grad()
-def test_a_compound_is_encoded_alike_whatever_is_beside_it(name):
+def test_an_encoding_does_not_depend_on_the_other_compounds(name):
     make, kind = GRAPH_NETWORKS.get(name, (lambda: _deepcovdr(20, 1), "bonds"))
     network, graphs = _seeded(make), _graphs(kind)
     together = network.encode_compounds(_pad(graphs))[0]
@@ -160,7 +160,7 @@ def test_a_compound_is_encoded_alike_whatever_is_beside_it(name):
         torch.testing.assert_close(alone[0], together[i], rtol=1e-4, atol=1e-5)
 
 
-def test_batch_norm_weighs_atoms_by_the_rows_of_their_compound():
+def test_batch_norm_weights_atoms_by_the_rows_of_their_compound():
     graphs = _graphs("drpreter")
     counts = torch.tensor([1, 3, 2, 1])
     repeated = [one for one, n in zip(graphs, counts, strict=True) for _ in range(n)]
@@ -248,7 +248,7 @@ def test_the_fusion_is_self_attention_over_pathways_and_drug():
 
 
 @torch.no_grad()
-def test_genes_of_a_pathway_see_those_they_interact_with_alone():
+def test_genes_of_a_pathway_only_attend_to_their_neighbors():
     network = _seeded(lambda: _drpreter([[0, 1, 2], [2, 3]], [(0, 1), (1, 0)]))
     layer, x = network.pathway_tower.layers[0], _draw(1, 5, 1)  # (1, nodes, cells)
     edges = network.pathway_tower.edges
@@ -337,7 +337,7 @@ def test_messages_never_return_along_the_bond_they_came_by():
     torch.testing.assert_close(before, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_pathways_learn_from_their_own_genes_alone():
+def test_pathways_only_learn_from_their_own_genes():
     members = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
     for n_targets in (0, 1):
         network = _seeded(

@@ -270,7 +270,7 @@ def test_a_bad_alpha_or_split_is_explained(expression, response):
         model.fit(X, y)
 
 
-def test_too_few_steps_are_warned_of(expression, response):
+def test_too_few_steps_give_a_warning(expression, response):
     at = _choose("incomplete")
     model = PairwiseKernelRidge(expression=expression, max_iter=1, tol=1e-9)
     with pytest.warns(ConvergenceWarning, match="max_iter=1 steps"):

@@ -62,7 +62,7 @@ def test_an_unseen_drug_or_cell_gets_exactly_what_the_effects_predict(planted):
     assert not np.allclose(model.predict(known), effects.predict(known), atol=0.1)
 
 
-def test_a_huge_penalty_leaves_the_effects(planted):
+def test_a_huge_penalty_reduces_the_model_to_effects(planted):
     response, measured = planted
     effects = MeanEffects(shrinkage=3.0).fit(GRID[measured], response[measured])
     model = LatentFactors(alpha=1e9, shrinkage=3.0, random_state=0)

@@ -121,7 +121,7 @@ def test_mean_effects_are_the_ridge_solution(n_cells, shrinkage):
     np.testing.assert_allclose(model.intercept_, reference.intercept_)
 
 
-def test_mean_effects_take_an_unbalanced_screen_apart():
+def test_mean_effects_separate_the_effects_of_an_unbalanced_screen():
     rng = np.random.default_rng(1)
     cell, drug = np.divmod(np.arange(200), 5)
     effect = rng.normal(size=40)
