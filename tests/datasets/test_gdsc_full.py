@@ -195,10 +195,29 @@ def test_unknown_genes_are_a_mismatch(home):
         load_gdsc_full(data_home=home, genes=[f"G{i}" for i in range(8)])
 
 
-def test_cell_lines_without_expression_are_named(home):
+def test_measurements_that_cannot_be_used_are_listed(home):
+    folder = home / "gdsc_full"
+    (folder / "expression.csv.gz").write_bytes(
+        gzip.compress(b"cell_line,TP53\nB,1.0\nC,2.0\n")
+    )
+    response = RESPONSE.replace("GDSC2,B,y,4.5,0.9", "GDSC2,B,y,,0.9")
+    (folder / "response.csv.gz").write_bytes(gzip.compress(response.encode()))
+    data = load_gdsc_full(data_home=home, genes="all")
+    assert data.X[["cell_line", "drug"]].to_numpy().tolist() == [["B", "y"], ["B", "x"]]
+    assert data.measurements["n_measured"].tolist() == [1, 1]
+    assert data.dropped["reason"].to_dict() == {
+        3: "no expression",
+        6: "no expression",
+        9: "no response",
+    }
+    assert "3 are left out, `dropped` lists them:" in data.DESCR
+    assert "2: no expression (A), 1: no response (B)." in data.DESCR
+
+
+def test_tables_without_a_cell_line_in_common_are_refused(home):
     path = home / "gdsc_full" / "expression.csv.gz"
-    path.write_bytes(gzip.compress(b"cell_line,TP53\nB,1.0\n"))
-    with pytest.raises(InputError, match=r"no rows for the cell lines 'A' of"):
+    path.write_bytes(gzip.compress(b"cell_line,TP53\nC,1.0\n"))
+    with pytest.raises(InputError, match=r"No row .* in GDSC2 of a cell line with exp"):
         load_gdsc_full(data_home=home, genes="all")
 
 
@@ -251,6 +270,8 @@ def test_gdsc2_has_its_published_size(gdsc2):
     assert gdsc2.X["drug"].nunique() == 210
     assert gdsc2.X["smiles"].notna().all()
     assert len(gdsc2.filled_genes) == 24
+    assert gdsc2.dropped.empty
+    assert "left out" not in gdsc2.DESCR
     assert gdsc2.X["cell_line"].isin(gdsc2.expression.index).all()
 
 

@@ -126,7 +126,7 @@ def paired_measurements(
     sklearn_csg2a.exceptions.InputError: repeats='GDSC3' is unknown...
     """
     check_choice("repeats", repeats, ("screens", *RELEASES))
-    measurements = read_measurements(data_home)
+    measurements = read_measurements(data_home).dropna(subset="ln_ic50")
     if repeats == "screens":
         twice = pair_screens(average_repeats(measurements))
     else:

@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets._choices import check_choice
 from sklearn_csg2a.datasets._home import read_arrays, read_matrix
+from sklearn_csg2a.datasets._left_out import describe_reasons
 from sklearn_csg2a.datasets.screens._assays import (
     FOLDER,
     average_repeats,
@@ -35,7 +36,7 @@ capitals without punctuation; DepMap ids in `cells`, where known) and {n_drugs}
 compounds with {n_structures} different SMILES strings; splitters treat two names of one
 compound as one. {n_repeated} pairs were measured more than once within a screen and are
 averaged: `measurements` holds number and spread.
-
+{dropped}
 {assays}`expression` is from microarrays (RMA), {n_genes} genes: z-scores over the genes
 of each cell line, so a gene has neither mean 0 nor variance 1. Kernel models and the
 deep baselines standardise each gene over their training cells, trees need no scale, and
@@ -100,6 +101,8 @@ def load_gdsc_full(
         expression : DataFrame (cell lines, genes), float32, z-scores within each cell
             line: scale each gene over the training cells before use.
         filled_genes : list of str, the genes of `expression` that were not measured.
+        dropped : DataFrame, one row per measurement that was left out, by its position
+            in the file: `screen`, `cell_line`, `drug` and `reason`.
         assay_effects : DataFrame, indexed by drug: `n_pairs` measured in both
             screens and `effect` (ln uM), GDSC1 minus GDSC2. None for a single screen.
         cells, compounds : DataFrames with all known attributes of each.
@@ -144,17 +147,29 @@ def load_gdsc_full(
     check_choice("assay_effect", assay_effect, ASSAY_EFFECTS)
     if isinstance(genes, str):
         check_choice("genes", genes, ("landmark", "all"))
-    averages = average_repeats(read_measurements(data_home))
+    measured = read_measurements(data_home)
+    expression, filled = _read_expression(data_home, genes)
+    reasons = _find_unusable(measured, expression.index)
+    averages = average_repeats(measured[reasons.isna()])
     rows = averages[averages["screen"].isin(SCREENS[screen])].reset_index(drop=True)
+    if rows.empty:
+        msg = (
+            f"No row of {FOLDER}/response.csv.gz is a response in {screen} of a cell "
+            "line with expression. The files are from different releases; use those of "
+            "one."
+        )
+        raise InputError(msg)
     compounds, cells = read_annotation(data_home, FOLDER)
     X = describe_rows(rows, compounds, cells, FOLDER).assign(screen=rows["screen"])
-    expression, filled = _read_expression(data_home, genes, X["cell_line"])
+    reasons = reasons[measured["screen"].isin(SCREENS[screen])]
+    dropped = measured[["screen", "cell_line", "drug"]].assign(reason=reasons)
     data = Bunch(
         X=X,
         y=rows["ln_ic50"].astype("float64"),
         measurements=rows[["ln_ic50", "auc", "n_measured", "spread"]],
-        expression=expression,
+        expression=_take_rows(expression, X["cell_line"]),
         filled_genes=filled,
+        dropped=dropped[dropped["reason"].notna()].rename_axis("row"),
         assay_effects=None,
         cells=_keep_used(cells, X, "cell_line"),
         compounds=_keep_used(compounds, X, "drug"),
@@ -175,6 +190,7 @@ def load_gdsc_full(
         assays=about_assays,
         n_genes=f"{expression.shape[1]:,}",
         filled=FILLED.format(number=len(filled)) if filled else "",
+        dropped=_describe_dropped(data.dropped),
     )
     return data
 
@@ -204,33 +220,47 @@ def _handle_assays(data: Bunch, pairs: pd.DataFrame, assay_effect: str) -> str:
 def _read_expression(
     data_home: str | os.PathLike[str] | None,
     genes: str | Iterable[str],
-    cell_lines: pd.Series,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Read the expression of the given genes and cell lines; list filled genes."""
-    name = f"{FOLDER}/expression.csv.gz"
-    expression = read_matrix(data_home, name)
-    unknown = cell_lines[~cell_lines.isin(expression.index)].unique()
-    if len(unknown):
-        msg = (
-            f"{name} has no rows for the cell lines "
-            f"{list_offenders(map(repr, unknown))} of {FOLDER}/response.csv.gz. The "
-            "files are from different releases; use those of one."
-        )
-        raise InputError(msg)
+    """Read the expression of the given genes; list those that are filled."""
+    expression = read_matrix(data_home, f"{FOLDER}/expression.csv.gz")
     filled = set(_find_filled(expression))
-    if isinstance(genes, str):
-        if genes == "landmark":
-            landmark = read_arrays(data_home, "lincs/level3.npz", ["genes"])["genes"]
-            is_landmark = expression.columns.isin(landmark.astype(str))
-            expression = expression.loc[:, is_landmark]
-    else:
+    if not isinstance(genes, str):
         expression = expression[_check_genes(list(genes), expression.columns)]
-    used = expression.index.isin(cell_lines)
-    values = expression.to_numpy()[used]  # one block, faster to select from
-    expression = pd.DataFrame(
-        values, index=expression.index[used], columns=expression.columns
-    )
+    elif genes == "landmark":
+        landmark = _read_landmark_genes(data_home)
+        expression = expression.loc[:, expression.columns.isin(landmark)]
     return expression, [gene for gene in expression if gene in filled]
+
+
+def _read_landmark_genes(data_home: str | os.PathLike[str] | None) -> set[str]:
+    """Read the names of the landmark genes of L1000."""
+    arrays = read_arrays(data_home, "lincs/level3.npz", ["genes"])
+    return set(arrays["genes"].astype(str))
+
+
+def _take_rows(expression: pd.DataFrame, cell_lines: pd.Series) -> pd.DataFrame:
+    """Return the rows of the given cell lines, as one block: faster to select from."""
+    used = expression.index.isin(cell_lines)
+    return pd.DataFrame(
+        expression.to_numpy()[used],
+        index=expression.index[used],
+        columns=expression.columns,
+    )
+
+
+def _find_unusable(measured: pd.DataFrame, known: pd.Index) -> pd.Series:
+    """Return why a measurement cannot be used, missing where it can."""
+    reasons = pd.Series(None, index=measured.index, dtype=object)
+    reasons = reasons.mask(~measured["cell_line"].isin(known), "no expression")
+    return reasons.mask(measured["ln_ic50"].isna(), "no response")
+
+
+def _describe_dropped(dropped: pd.DataFrame) -> str:
+    """Describe the measurements that were left out, if there are any."""
+    if dropped.empty:
+        return ""
+    listed = describe_reasons(dropped["reason"], dropped["cell_line"])
+    return f"{len(dropped):,} are left out, `dropped` lists them:\n{listed}.\n"
 
 
 def _find_filled(expression: pd.DataFrame) -> list[str]:
