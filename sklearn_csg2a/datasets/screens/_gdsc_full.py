@@ -174,25 +174,31 @@ def load_gdsc_full(
         cells=_keep_used(cells, X, "cell_line"),
         compounds=_keep_used(compounds, X, "drug"),
     )
-    about_assays = ""
     if screen == "both":
-        about_assays = _handle_assays(data, pair_screens(averages), assay_effect)
-    name = "GDSC1 and GDSC2" if screen == "both" else screen
+        about = _handle_assays(data, pair_screens(averages), assay_effect)
+        data.DESCR = _describe(data, "GDSC1 and GDSC2", about)
+    else:
+        data.DESCR = _describe(data, screen, "")
+    return data
+
+
+def _describe(data: Bunch, name: str, about_assays: str) -> str:
+    """Return the description of the data, with what was found in them."""
     title = f"{name}, whole: ln IC50 (ln uM) of cancer cell lines"
-    data.DESCR = DESCR.format(
+    n_filled = len(data.filled_genes)
+    return DESCR.format(
         title=title,
         line="-" * len(title),
-        n_rows=f"{len(X):,}",
-        n_cells=X["cell_line"].nunique(),
-        n_drugs=X["drug"].nunique(),
-        n_structures=X["smiles"].nunique(),
-        n_repeated=f"{(rows['n_measured'] > 1).sum():,}",
+        n_rows=f"{len(data.X):,}",
+        n_cells=data.X["cell_line"].nunique(),
+        n_drugs=data.X["drug"].nunique(),
+        n_structures=data.X["smiles"].nunique(),
+        n_repeated=f"{(data.measurements['n_measured'] > 1).sum():,}",
         assays=about_assays,
-        n_genes=f"{expression.shape[1]:,}",
-        filled=FILLED.format(number=len(filled)) if filled else "",
+        n_genes=f"{data.expression.shape[1]:,}",
+        filled=FILLED.format(number=n_filled) if n_filled else "",
         dropped=_describe_dropped(data.dropped),
     )
-    return data
 
 
 def _handle_assays(data: Bunch, pairs: pd.DataFrame, assay_effect: str) -> str:
@@ -207,7 +213,7 @@ def _handle_assays(data: Bunch, pairs: pd.DataFrame, assay_effect: str) -> str:
         handled = "adjusted to GDSC2 by it"
     else:
         handled = "as measured, so it has the effect"
-    of_pairs = effects["effect"][effects["n_pairs"] > 0]
+    of_pairs = effects["effect"][effects["n_pairs"].gt(0) | pairs.empty]
     return BOTH.format(
         n_both=f"{len(pairs):,}",
         mean=of_pairs.mean(),
