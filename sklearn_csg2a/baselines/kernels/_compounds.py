@@ -14,7 +14,7 @@ from sklearn_csg2a.encoders import encode_compounds
 from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["check_compound_kernel", "compare_compounds", "list_blocks"]
 
@@ -76,7 +76,7 @@ def compare_compounds(
     left: np.ndarray,
     right: np.ndarray,
     kernel: str | Mapping[str, str],
-    blocks: list[tuple[str, int, int]],
+    blocks: Sequence[tuple[str, int, int]],
 ) -> np.ndarray:
     """Return the kernel of encoded compounds, (n_left, n_right)."""
     if left.shape[1] == 0:  # no compounds at all

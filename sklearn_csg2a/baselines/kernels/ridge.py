@@ -165,6 +165,9 @@ class PairwiseKernelRidge(PairKernelRegressor):
     True
     """
 
+    # none in models of files that were saved before a kernel could be given per part
+    _blocks: Sequence[tuple[str, int, int]] = ()
+
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **FeatureRegressor._parameter_constraints,
         "compound_kernel": [StrOptions({"tanimoto", "linear"}), dict],

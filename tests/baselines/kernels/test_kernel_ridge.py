@@ -132,6 +132,14 @@ def test_a_sum_of_kernels_comes_back_from_a_model_file(expression, response, tmp
     np.testing.assert_array_equal(loaded.predict(_pairs(at)), model.predict(_pairs(at)))
 
 
+def test_models_of_files_that_know_no_parts_predict(expression, response):
+    at = _choose("incomplete")
+    model = PairwiseKernelRidge(expression=expression).fit(_pairs(at), response(at))
+    expected = model.predict(_pairs(at))
+    del model._blocks  # as files of earlier versions are read
+    np.testing.assert_array_equal(model.predict(_pairs(at)), expected)
+
+
 def test_a_linear_kernel_of_compounds_is_that_of_their_encoding(expression, response):
     at = _choose("complete")
     y = response(at)
