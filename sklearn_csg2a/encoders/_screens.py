@@ -18,7 +18,13 @@ from sklearn_csg2a.exceptions import InputError
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-__all__ = ["Potencies", "combine_screens", "estimate_levels"]
+__all__ = [
+    "Potencies",
+    "combine_screens",
+    "estimate_levels",
+    "read_screens",
+    "standardize_levels",
+]
 
 _ONE = "responses"  # what messages call a single screen
 _FEWEST_COMMON = 5  # compounds that tell how two screens agree
@@ -56,8 +62,14 @@ class Potencies:
     scale: float
 
 
-def combine_screens(responses: Any, excluded: AbstractSet[str]) -> Potencies:
-    """Read screens, leave out compounds, and bring the others to one scale."""
+def read_screens(
+    responses: Any, excluded: AbstractSet[str]
+) -> tuple[dict[str, str], pd.DataFrame]:
+    """Return compounds, SMILES by identity, and their level in each screen.
+
+    The table has an identity per row and a screen per column, NaN where a screen has
+    not measured a compound.
+    """
     screens = responses if isinstance(responses, Mapping) else {_ONE: responses}
     if not screens:
         msg = "responses={} holds no screen; give a table, or a dict of tables by name."
@@ -67,10 +79,20 @@ def combine_screens(responses: Any, excluded: AbstractSet[str]) -> Potencies:
     for name, table in screens.items():
         source = name if name == _ONE else f"The screen {name!r}"
         levels[name] = _read_levels(table, source, excluded, smiles)
-    table = pd.DataFrame(levels).reindex(list(smiles))
-    spread = table.std(ddof=0)
-    scaled = ((table - table.mean()) / spread.where(spread > 0, 1)).to_numpy()
-    loadings = _estimate_loadings(scaled, list(levels))
+    return smiles, pd.DataFrame(levels).reindex(list(smiles))
+
+
+def standardize_levels(levels: pd.DataFrame) -> np.ndarray:
+    """Return the levels of each screen with mean 0 and standard deviation 1."""
+    spread = levels.std(ddof=0)
+    return ((levels - levels.mean()) / spread.where(spread > 0, 1)).to_numpy()
+
+
+def combine_screens(responses: Any, excluded: AbstractSet[str]) -> Potencies:
+    """Read screens, leave out compounds, and bring the others to one scale."""
+    smiles, table = read_screens(responses, excluded)
+    scaled = standardize_levels(table)
+    loadings = _estimate_loadings(scaled, list(table))
     potency, noise = _average(scaled, loadings)
     first = table.iloc[:, 0]
     return Potencies(
@@ -78,7 +100,7 @@ def combine_screens(responses: Any, excluded: AbstractSet[str]) -> Potencies:
         smiles=list(smiles.values()),
         potency=potency,
         noise=noise,
-        loadings=dict(zip(levels, loadings.tolist(), strict=True)),
+        loadings=dict(zip(table, loadings.tolist(), strict=True)),
         center=float(first.mean()),
         scale=float(first.std(ddof=0)),
     )

@@ -97,6 +97,11 @@ class NaiveRegressor(TreatmentRegressor):
             In the shape of y in fit; NaN in rows whose SMILES is invalid, if
             `on_invalid_smiles` is "nan".
         """
+        identifiers = self._identify(X)
+        return self._to_shape(self._predict(X, identifiers), identifiers)
+
+    def _identify(self, X: Any) -> Identifiers:
+        """Read the ids of the rows to predict."""
         self._check(X)
         name = type(self).__name__
         identifiers = read_identifiers(
@@ -113,7 +118,10 @@ class NaiveRegressor(TreatmentRegressor):
                 f"X has no column 'cell_line', by which {name} was fitted. Columns "
                 "may be renamed with columns={'cell_line': '<its name>'}."
             )
-        table = self._predict(X, identifiers)
+        return identifiers
+
+    def _to_shape(self, table: np.ndarray, identifiers: Identifiers) -> np.ndarray:
+        """Return what `_predict` does in the shape of y, NaN for invalid SMILES."""
         table[~identifiers.valid] = np.nan
         return table[:, 0] if self._n_dims == 1 else table
 
