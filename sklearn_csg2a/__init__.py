@@ -14,6 +14,7 @@ from sklearn_csg2a._version import __version__
 if TYPE_CHECKING:
     from sklearn_csg2a.estimators import (
         DrugResponseRegressor,
+        LevelRankingRegressor,
         PerturbationRegressor,
         ResidualRegressor,
         load_published,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DrugResponseRegressor",
+    "LevelRankingRegressor",
     "PerturbationRegressor",
     "ResidualRegressor",
     "__version__",
@@ -35,6 +37,7 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         "DrugResponseRegressor": "sklearn_csg2a.estimators",
+        "LevelRankingRegressor": "sklearn_csg2a.estimators",
         "PerturbationRegressor": "sklearn_csg2a.estimators",
         "ResidualRegressor": "sklearn_csg2a.estimators",
         "inspect_model": "sklearn_csg2a.persistence",

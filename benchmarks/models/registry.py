@@ -321,7 +321,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "train_encoder": False,
     },
     "GradientBoostingResponse": {"library": "scikit-learn"},
-    "PairwiseKernelRidge": {"compound_kernel": "tanimoto"},
+    "PairwiseKernelRidge": {"compound_kernel": "tanimoto", "identity_weight": 0.0},
     "PerturbationRegressor": {"compile": False, "train_encoder": False},
     "PotencyEncoder": {"exclude": None, "output": ["potency"]},
 }

@@ -4,6 +4,7 @@ from sklearn_csg2a.baselines.deepcovdr import DeepCoVDR
 from sklearn_csg2a.baselines.deeptta import DeepTTA
 from sklearn_csg2a.baselines.drpreter import DRPreter
 from sklearn_csg2a.baselines.graphdrp import GraphDRP
+from sklearn_csg2a.baselines.kernels.potency import PotencyRegressor
 from sklearn_csg2a.baselines.kernels.ridge import PairwiseKernelRidge
 from sklearn_csg2a.baselines.kernels.svr import SVMResponse
 from sklearn_csg2a.baselines.naive.latent_factors import LatentFactors
@@ -35,6 +36,7 @@ __all__ = [
     "MeanEffects",
     "PairwiseKernelRidge",
     "PathDNN",
+    "PotencyRegressor",
     "Precily",
     "RandomForestResponse",
     "SVMResponse",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sklearn_csg2a.estimators._level_ranking import LevelRankingRegressor
 from sklearn_csg2a.estimators._perturbation import PerturbationRegressor
 from sklearn_csg2a.estimators._published import load_published
 from sklearn_csg2a.estimators._residual import ResidualRegressor
@@ -9,6 +10,7 @@ from sklearn_csg2a.estimators._response import DrugResponseRegressor
 
 __all__ = [
     "DrugResponseRegressor",
+    "LevelRankingRegressor",
     "PerturbationRegressor",
     "ResidualRegressor",
     "load_published",

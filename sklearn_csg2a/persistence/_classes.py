@@ -24,6 +24,7 @@ __all__ = [
 _ESTIMATORS = {
     "sklearn_csg2a.estimators": (
         "DrugResponseRegressor",
+        "LevelRankingRegressor",
         "PerturbationRegressor",
         "ResidualRegressor",
     ),
@@ -39,6 +40,7 @@ _ESTIMATORS = {
         "MeanEffects",
         "PairwiseKernelRidge",
         "PathDNN",
+        "PotencyRegressor",
         "Precily",
         "SVMResponse",
         "TissueDrugMean",
@@ -107,6 +109,7 @@ _PARTS = {
     "sklearn_csg2a.baselines.kernels._pairs": ("PairSide",),
     "sklearn_csg2a.baselines.kernels._training_cells": ("TrainingCells",),
     "sklearn_csg2a.baselines.precily.scores": ("WordVectors",),
+    "sklearn_csg2a.estimators._levels": ("CompoundLevels",),
 }
 
 _TREES = (

@@ -204,7 +204,7 @@ class PotencyRegressor(NaiveRegressor):
             self._spread > 0, self._spread, 1
         )
         known, values, screen = self._read_screens(target[:, 0])
-        self._encode_known(known, screen, with_rows=identifiers.has_compounds)
+        self._encode_known(known, screen)
         values = np.repeat(values[:, None], target.shape[1], axis=1)
         values = np.concatenate([values, target])
         factor = self._factorize()
@@ -218,29 +218,33 @@ class PotencyRegressor(NaiveRegressor):
         code, encodings = self._encode_rows(X, identifiers)
         return self._predict_encoded(encodings)[code]
 
+    def _read_smiles(self, X: Any, identifiers: Identifiers) -> np.ndarray:
+        """Return the SMILES of each row as it is written, None where it is invalid."""
+        name = (self.columns or {}).get("smiles", "smiles")
+        texts = read_column(X, name, type(self).__name__)
+        return np.where(identifiers.valid, texts, None)
+
     def _list_compounds(
         self, X: Any, identifiers: Identifiers
     ) -> tuple[np.ndarray, list[str]]:
-        """Return the compound of each row, -1 for invalid, and their SMILES."""
+        """Return the compound of each row, and their SMILES."""
         code, distinct = find_levels(identifiers.compound)
         if not identifiers.has_compounds:
             return code, []
-        texts = read_column(
-            X, (self.columns or {}).get("smiles", "smiles"), type(self).__name__
-        )
-        first = np.zeros(len(distinct), dtype=np.int64)
-        valid = np.flatnonzero(code >= 0)[::-1]
-        first[code[valid]] = valid
-        return code, read_smiles(texts[first].tolist(), user=type(self).__name__)
+        first = np.unique(code, return_index=True)[1][: len(distinct)]
+        texts = self._read_smiles(X, identifiers)[first]
+        return code, read_smiles(texts.tolist(), user=type(self).__name__)
 
     def _encode_rows(
         self, X: Any, identifiers: Identifiers
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the compound of each row, and the encodings of the compounds."""
-        code, smiles = self._list_compounds(X, identifiers)
-        if not smiles:  # no compounds at all, or none that is valid
+        """Return the spelling of each row, -1 if invalid, and their encodings."""
+        if not identifiers.has_compounds:
+            return np.zeros(identifiers.n_rows, dtype=np.int64), self._encodings
+        code, smiles = find_levels(self._read_smiles(X, identifiers))
+        if len(smiles) == 0:
             return np.zeros_like(code), self._encodings[-1:]
-        return code, encode_compounds(self.encoder_, smiles)
+        return code, encode_compounds(self.encoder_, smiles.tolist())
 
     def _read_screens(
         self, target: np.ndarray
@@ -250,7 +254,7 @@ class PotencyRegressor(NaiveRegressor):
         Sets the correlation of each screen with `target`, the means of the rows.
         """
         self.correlations_ = {}
-        if self.screens is None:
+        if self.screens is None or not self.compounds_:
             return [], np.empty(0), np.empty(0, dtype=np.int64)
         excluded = [] if self.exclude is None else self.exclude
         excluded = read_smiles(excluded, user="exclude=")
@@ -266,8 +270,8 @@ class PotencyRegressor(NaiveRegressor):
     ) -> dict[str, float]:
         """Return the correlation of each screen with y, given or estimated."""
         if self.correlations is None:
-            own = compound_identities(self.compounds_) if self.compounds_ else []
-            of_rows = pd.Series(target[: len(own)], index=own).reindex(table.index)
+            own = compound_identities(self.compounds_)
+            of_rows = pd.Series(target, index=own).reindex(table.index)
             return {
                 name: _estimate_correlation(scaled[:, k], of_rows.to_numpy())
                 for k, name in enumerate(table)
@@ -283,25 +287,20 @@ class PotencyRegressor(NaiveRegressor):
             raise InputError(msg)
         return {name: float(given[name]) for name in table}
 
-    def _encode_known(
-        self, compounds: list[str], screen: np.ndarray, *, with_rows: bool
-    ) -> None:
+    def _encode_known(self, compounds: list[str], screen: np.ndarray) -> None:
         """Set the encodings of all values: those of the screens, then of the rows."""
         check_compound_kernel(self.compound_kernel, self.compound_encoder)
+        own_screen = np.zeros(max(len(self.compounds_), 1), dtype=np.int64)
+        self._screen = np.concatenate([screen, own_screen])
+        self._loadings = np.array([1.0, *self.correlations_.values()])[self._screen]
         self.encoder_, self._blocks = None, []
-        n_rows = max(len(self.compounds_), 1)
-        loadings = np.array([1.0, *self.correlations_.values()])
-        self._screen = np.concatenate([screen, np.zeros(n_rows, dtype=np.int64)])
-        self._loadings = loadings[self._screen]
-        if not with_rows:
-            self._screen, self._loadings = self._screen[-1:], self._loadings[-1:]
-            self._encodings = np.zeros((1, 0), dtype=np.float32)
-            return
+        self._encodings = np.zeros((1, 0), dtype=np.float32)
         every = [*compounds, *self.compounds_]
-        unique = list(dict.fromkeys(every))
-        self.encoder_ = resolve_encoder(self.compound_encoder).fit(unique)
-        self._encodings = encode_compounds(self.encoder_, every)
-        self._blocks = list_blocks(self.compound_kernel, self.encoder_, every[-1])
+        if every:
+            encoder = resolve_encoder(self.compound_encoder)
+            self.encoder_ = encoder.fit(list(dict.fromkeys(every)))
+            self._encodings = encode_compounds(self.encoder_, every)
+            self._blocks = list_blocks(self.compound_kernel, self.encoder_, every[-1])
 
     def _compare(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Return the kernel of encoded compounds, (n_left, n_right)."""

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_csg2a._utils.caller import find_stacklevel
@@ -65,6 +66,10 @@ class PairwiseKernelRidge(PairKernelRegressor):
         ``exp(-gamma * mean((x - y)^2))`` or ``mean(x * y)`` over the genes.
     gamma : float, default=1.0
         Inverse squared width of the RBF kernel; the linear one ignores it.
+    identity_weight : float, default=0.0
+        Weight of the identity of cell lines in their kernel: what is special to a known
+        one and does not show in its expression. About 1 ranks known cell lines better
+        for new compounds; new ones are compared by expression alone.
     compound_weight : float, default=1.0
         Weight of the effects of compounds, ``k_compound`` alone.
     cell_weight : float, default=1.0
@@ -173,6 +178,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
         "compound_kernel": [StrOptions({"tanimoto", "linear"}), dict],
         "cell_kernel": [StrOptions({"rbf", "linear"})],
         "gamma": [Interval(Real, 0, None, closed="neither")],
+        "identity_weight": [Interval(Real, 0, None, closed="left")],
         "compound_weight": [Interval(Real, 0, None, closed="left")],
         "cell_weight": [Interval(Real, 0, None, closed="left")],
         "alpha": [Interval(Real, 0, None, closed="neither"), "array-like"],
@@ -193,6 +199,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
         compound_kernel: str | Mapping[str, str] = "tanimoto",
         cell_kernel: Literal["rbf", "linear"] = "rbf",
         gamma: float = 1.0,
+        identity_weight: float = 0.0,
         compound_weight: float = 1.0,
         cell_weight: float = 1.0,
         alpha: float | Sequence[float] = 0.3,
@@ -209,6 +216,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
         self.compound_kernel = compound_kernel
         self.cell_kernel = cell_kernel
         self.gamma = gamma
+        self.identity_weight = identity_weight
         self.compound_weight = compound_weight
         self.cell_weight = cell_weight
         self.alpha = alpha
@@ -330,4 +338,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
             kernel = multiply_rows(left, right.T) / left.shape[1]
         else:
             kernel = mean_square_kernel(left, right, self.gamma)
+        if self.identity_weight > 0:
+            is_same = cdist(left, right, "sqeuclidean") == 0
+            kernel = kernel + self.identity_weight * is_same
         return kernel + self.compound_weight

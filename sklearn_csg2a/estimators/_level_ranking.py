@@ -1,0 +1,300 @@
+"""LevelRankingRegressor: the level of a compound and the ranking of cells apart."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils.validation import column_or_1d
+
+from sklearn_csg2a._utils.choices import OnInvalidSmiles, options
+from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind
+from sklearn_csg2a._utils.sklearn_compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+)
+from sklearn_csg2a.estimators._levels import CompoundLevels
+from sklearn_csg2a.treatments import Identifiers, read_identifiers, read_response
+from sklearn_csg2a.treatments._columns import as_frame
+from sklearn_csg2a.treatments._read import TreatmentRegressor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Self
+
+    from sklearn.utils import Tags
+
+__all__ = ["LevelRankingRegressor"]
+
+_NUMBERS_AT_ONCE = 2**24  # of the grid that ranks are centred on: 128 MB
+
+
+class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
+    """Predict the level of a compound and the ranking of cell lines by two models.
+
+    The level of a compound is its mean response; the ranking is what is left within
+    the compound. Most of the variance of drug response is in the levels, of which there
+    are as many as compounds: a model of rows weighs compounds by their rows, and fits
+    both at once. Here each model is trained for one of them.
+
+    Parameters
+    ----------
+    level : regressor
+        Model of levels, such as :class:`~sklearn_csg2a.baselines.PotencyRegressor`. It
+        is fitted to one row for each compound.
+    ranking : regressor
+        Model of rows, such as :class:`~sklearn_csg2a.baselines.PairwiseKernelRidge` or
+        :class:`DrugResponseRegressor`, fitted to the response without the level of the
+        compound.
+    shrinkage : float, default=1.0
+        Weight of the penalty on effects of compounds and cell lines from which levels
+        of training compounds are estimated, in rows.
+    columns : dict of str to str, default=None
+        Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``. Give
+        them to both models, too.
+    on_invalid_smiles : {"raise", "nan"}, default="raise"
+        What `predict` does with rows whose SMILES is invalid: raise an error, or return
+        NaN. `fit` always raises an error.
+
+    Attributes
+    ----------
+    level_ : regressor or None
+        The fitted model of levels; None without compounds, or with one alone.
+    ranking_ : regressor
+        The fitted model of rankings.
+    levels_ : Series of shape (n_compounds,)
+        Levels of the training compounds, by SMILES, in the unit of y.
+    n_features_in_ : int
+        Number of columns of X in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X in `fit`, if all are strings.
+
+    See Also
+    --------
+    ResidualRegressor : A second model for the errors of a first one.
+
+    Notes
+    -----
+    Levels of training compounds are intercept + effect of the compound, fitted jointly
+    with effects of cell lines, all shrunk: a compound that was measured in sensitive
+    cell lines alone is not taken for a potent one. They are also what is predicted for
+    these compounds; `level` predicts new ones. The rows that `level` is fitted to are
+    copies of the first row of X, in which the column ``smiles`` alone differs.
+
+    The ranking of a compound has a mean of 0 over the training cell lines, each as in
+    its first row: the mean of what `ranking` predicts for them, in one pass over these
+    cell lines and the compounds of X, is subtracted. So the level that is predicted is
+    the mean of the predictions over the training cell lines. In X without compounds
+    the level is the mean of y.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a import LevelRankingRegressor
+    >>> from sklearn_csg2a.baselines import PairwiseKernelRidge, PotencyRegressor
+    >>> from sklearn_csg2a.datasets import make_screen
+    >>> screen = make_screen(random_state=0)
+    >>> model = LevelRankingRegressor(
+    ...     PotencyRegressor(),
+    ...     PairwiseKernelRidge(expression=screen.expression, identity_weight=1.0))
+    >>> model.fit(screen.X, screen.y).score(screen.X, screen.y) > 0.9
+    True
+    >>> parts = model.predict_parts(screen.X)
+    >>> bool(np.allclose(parts["level"] + parts["ranking"], model.predict(screen.X)))
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "level": [HasMethods(["fit", "predict"])],
+        "ranking": [HasMethods(["fit", "predict"])],
+        "shrinkage": [Interval(Real, 0, None, closed="left")],
+        "columns": [dict, None],
+        "on_invalid_smiles": [StrOptions(options(OnInvalidSmiles))],
+    }
+
+    def __init__(
+        self,
+        level: Any,
+        ranking: Any,
+        *,
+        shrinkage: float = 1.0,
+        columns: Mapping[str, str] | None = None,
+        on_invalid_smiles: OnInvalidSmiles = "raise",
+    ) -> None:
+        self.level = level
+        self.ranking = ranking
+        self.shrinkage = shrinkage
+        self.columns = columns
+        self.on_invalid_smiles = on_invalid_smiles
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit both models.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            Treatments, by the column contract of the package.
+        y : array-like of shape (n_rows,)
+            Response, in the row order of X.
+
+        Returns
+        -------
+        self : LevelRankingRegressor
+            The fitted model.
+
+        Raises
+        ------
+        InputError
+            If X or y cannot be used; the message names row, column and value.
+        """
+        with one_warning_of_a_kind():
+            return self._fit_a_copy(X, y)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the response.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            Treatments.
+
+        Returns
+        -------
+        response : ndarray of shape (n_rows,)
+            Level plus ranking, in the unit of y; NaN in rows whose SMILES is invalid,
+            if `on_invalid_smiles` is "nan".
+
+        Raises
+        ------
+        InputError
+            If X cannot be used; the message names row, column and value.
+        """
+        return self.predict_parts(X).sum(axis=1, skipna=False).to_numpy()
+
+    def predict_parts(self, X: Any) -> pd.DataFrame:
+        """Predict level and ranking.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            Treatments.
+
+        Returns
+        -------
+        parts : DataFrame of shape (n_rows, 2)
+            Columns `level` and `ranking`, in the unit of y, with the index of X.
+
+        Raises
+        ------
+        InputError
+            If X cannot be used; the message names row, column and value.
+        """
+        self._check(X)
+        identifiers = self._identify(
+            X,
+            cells=False,
+            on_invalid_smiles=self.on_invalid_smiles,
+            has_compounds=self._has_compounds,
+        )
+        frame = as_frame(X)
+        parts = pd.DataFrame(
+            {"level": np.nan, "ranking": np.nan},
+            index=pd.RangeIndex(identifiers.n_rows) if frame is None else frame.index,
+        )
+        valid = np.flatnonzero(identifiers.valid)
+        with one_warning_of_a_kind():
+            if not self._has_compounds:
+                level = np.full(len(valid), self._levels.mean)
+                ranking = _predict(self.ranking_, X) - self._center
+            elif len(valid):
+                level, ranking = self._predict_rows_of_compounds(frame.iloc[valid])
+            else:
+                return parts
+        parts.iloc[valid] = np.column_stack([level, ranking])
+        return parts
+
+    def _fit_in_place(self, X: Any, y: Any) -> None:
+        """Read X and y, then fit both models."""
+        identifiers = self._record(X, lambda _: self._identify(X))
+        response = read_response(
+            y,
+            identifiers.n_rows,
+            identifiers.row_labels,
+            estimator_name=type(self).__name__,
+        )
+        rows = as_frame(X) if identifiers.has_compounds else X
+        self._levels = CompoundLevels(
+            self.level,
+            rows,
+            response,
+            identifiers,
+            smiles_column=self._smiles_column,
+            shrinkage=self.shrinkage,
+        )
+        self.level_ = self._levels.model
+        self.ranking_ = clone(self.ranking).fit(rows, response - self._levels.of_rows)
+        if not identifiers.has_compounds:
+            self.levels_ = pd.Series(dtype=np.float64)
+            self._center = float(_predict(self.ranking_, X).mean())
+            return
+        smiles = rows[self._smiles_column].astype(object)
+        first = _first_rows(identifiers.compound)
+        self.levels_ = pd.Series(self._levels.levels, index=smiles.iloc[first].tolist())
+        self._cells = rows.iloc[_first_rows(identifiers.cell)].reset_index(drop=True)
+
+    @property
+    def _smiles_column(self) -> str:
+        """Name of the column of compounds."""
+        return (self.columns or {}).get("smiles", "smiles")
+
+    def _identify(self, X: Any, **options: Any) -> Identifiers:
+        """Read the ids of cells and compounds."""
+        name = type(self).__name__
+        return read_identifiers(X, columns=self.columns, estimator_name=name, **options)
+
+    def _predict_rows_of_compounds(
+        self, rows: pd.DataFrame
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return level and ranking of rows with valid compounds."""
+        code, smiles = pd.factorize(rows[self._smiles_column].astype(object))
+        ranking = _predict(self.ranking_, rows) - self._find_centers(smiles)[code]
+        return self._levels.predict(smiles.tolist())[code], ranking
+
+    def _find_centers(self, smiles: Sequence[str]) -> np.ndarray:
+        """Return the mean prediction of `ranking` over the training cells."""
+        n_cells, n_columns = self._cells.shape
+        size = max(_NUMBERS_AT_ONCE // (n_cells * n_columns), 1)
+        centers = []
+        for first in range(0, len(smiles), size):
+            some = smiles[first : first + size]
+            rows = self._cells.iloc[np.tile(np.arange(n_cells), len(some))]
+            grid = rows.reset_index(drop=True).assign(
+                **{self._smiles_column: np.repeat(some, n_cells)}
+            )
+            predicted = _predict(self.ranking_, grid)
+            centers.append(predicted.reshape(len(some), n_cells).mean(axis=1))
+        return np.concatenate(centers)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return the tags: X without compounds is predicted by `ranking` alone."""
+        tags = super().__sklearn_tags__()
+        if hasattr(self.ranking, "__sklearn_tags__"):
+            of_ranking = get_tags(self.ranking).regressor_tags
+            tags.regressor_tags.poor_score = of_ranking is None or of_ranking.poor_score
+        return tags
+
+
+def _first_rows(keys: np.ndarray) -> np.ndarray:
+    """Return the first row of each distinct key, in order of appearance."""
+    return np.unique(pd.factorize(keys)[0], return_index=True)[1]
+
+
+def _predict(model: Any, X: Any) -> np.ndarray:
+    """Return the predictions of a model, (n_rows,) float64, from a column too."""
+    return np.asarray(column_or_1d(model.predict(X)), dtype=np.float64)
