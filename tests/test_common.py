@@ -31,6 +31,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 import sklearn_csg2a
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
+from sklearn_csg2a.baselines import MeanEffects, PotencyRegressor
 from sklearn_csg2a.datasets import make_screen
 
 N_CHECKS = {PerturbationRegressor: 53, DrugResponseRegressor: 52}
@@ -45,6 +46,8 @@ REQUIRED = {
     "base": Ridge(),
     "cv": 3,
     "estimator": Ridge(),
+    "level": PotencyRegressor(),
+    "ranking": MeanEffects(),
     "regressor": Ridge(),
     "responses": pd.DataFrame({"A": np.arange(6.0), "B": 1.0}, index=SMILES),
     "table": pd.DataFrame({"target": "A|B", "moa": list("ababab")}, index=SMILES),

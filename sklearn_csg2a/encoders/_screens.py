@@ -100,7 +100,7 @@ def combine_screens(responses: Any, excluded: AbstractSet[str]) -> Potencies:
         smiles=list(smiles.values()),
         potency=potency,
         noise=noise,
-        loadings=dict(zip(table, loadings.tolist(), strict=True)),
+        loadings=dict(zip(table.columns, loadings.tolist(), strict=True)),
         center=float(first.mean()),
         scale=float(first.std(ddof=0)),
     )

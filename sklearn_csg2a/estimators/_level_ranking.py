@@ -68,8 +68,10 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
         The fitted model of levels; None without compounds, or with one alone.
     ranking_ : regressor
         The fitted model of rankings.
-    levels_ : Series of shape (n_compounds,)
-        Levels of the training compounds, by SMILES, in the unit of y.
+    compounds_ : list of str of length n_compounds
+        SMILES of the training compounds, each once.
+    levels_ : ndarray of shape (n_compounds,)
+        Level of each, in the unit of y.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -203,21 +205,16 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
             has_compounds=self._has_compounds,
         )
         frame = as_frame(X)
-        parts = pd.DataFrame(
-            {"level": np.nan, "ranking": np.nan},
-            index=pd.RangeIndex(identifiers.n_rows) if frame is None else frame.index,
-        )
+        values = np.full((identifiers.n_rows, 2), np.nan)
         valid = np.flatnonzero(identifiers.valid)
         with one_warning_of_a_kind():
-            if not self._has_compounds:
-                level = np.full(len(valid), self._levels.mean)
-                ranking = _predict(self.ranking_, X) - self._center
+            if frame is None or not self._has_compounds:
+                values[:, 0] = self._levels.mean
+                values[:, 1] = _predict(self.ranking_, X) - self._center
             elif len(valid):
-                level, ranking = self._predict_rows_of_compounds(frame.iloc[valid])
-            else:
-                return parts
-        parts.iloc[valid] = np.column_stack([level, ranking])
-        return parts
+                values[valid] = self._predict_rows_of_compounds(frame.iloc[valid])
+        index = None if frame is None else frame.index
+        return pd.DataFrame(values, index=index, columns=["level", "ranking"])
 
     def _fit_in_place(self, X: Any, y: Any) -> None:
         """Read X and y, then fit both models."""
@@ -228,7 +225,7 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
             identifiers.row_labels,
             estimator_name=type(self).__name__,
         )
-        rows = as_frame(X) if identifiers.has_compounds else X
+        rows: Any = as_frame(X) if identifiers.has_compounds else X
         self._levels = CompoundLevels(
             self.level,
             rows,
@@ -239,13 +236,13 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
         )
         self.level_ = self._levels.model
         self.ranking_ = clone(self.ranking).fit(rows, response - self._levels.of_rows)
+        self.levels_ = self._levels.levels
+        self.compounds_: list[str] = []
         if not identifiers.has_compounds:
-            self.levels_ = pd.Series(dtype=np.float64)
             self._center = float(_predict(self.ranking_, X).mean())
             return
-        smiles = rows[self._smiles_column].astype(object)
         first = _first_rows(identifiers.compound)
-        self.levels_ = pd.Series(self._levels.levels, index=smiles.iloc[first].tolist())
+        self.compounds_ = rows[self._smiles_column].iloc[first].tolist()
         self._cells = rows.iloc[_first_rows(identifiers.cell)].reset_index(drop=True)
 
     @property
@@ -258,13 +255,13 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
         name = type(self).__name__
         return read_identifiers(X, columns=self.columns, estimator_name=name, **options)
 
-    def _predict_rows_of_compounds(
-        self, rows: pd.DataFrame
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return level and ranking of rows with valid compounds."""
-        code, smiles = pd.factorize(rows[self._smiles_column].astype(object))
-        ranking = _predict(self.ranking_, rows) - self._find_centers(smiles)[code]
-        return self._levels.predict(smiles.tolist())[code], ranking
+    def _predict_rows_of_compounds(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return level and ranking of rows with valid compounds, (n_rows, 2)."""
+        code, distinct = pd.factorize(rows[self._smiles_column].astype(object))
+        smiles = distinct.tolist()
+        level, center = self._levels.predict(smiles), self._find_centers(smiles)
+        ranking = _predict(self.ranking_, rows) - center[code]
+        return np.column_stack([level[code], ranking])
 
     def _find_centers(self, smiles: Sequence[str]) -> np.ndarray:
         """Return the mean prediction of `ranking` over the training cells."""

@@ -65,14 +65,12 @@ class CompoundLevels:
         effects = fit_mean_effects(
             response, identifiers.cell, code, shrinkage=shrinkage
         )
-        of_compound = effects.drug_effects.to_numpy()[
-            effects.drug_effects.index.get_indexer(np.arange(len(distinct)))
-        ]
         self.mean = effects.intercept
-        self.levels = self.mean + of_compound
+        self.levels = self.mean + effects.drug_effects.sort_index().to_numpy()
         self.identities = [str(one) for one in distinct]
         self.smiles_column = smiles_column
-        self.model, self.template = None, None
+        self.model: Any = None
+        self.template = pd.DataFrame()
         self.of_rows = self.levels[code]
         if identifiers.has_compounds and len(distinct) > 1:
             first = np.unique(code, return_index=True)[1]
@@ -85,8 +83,8 @@ class CompoundLevels:
         place = {identity: row for row, identity in enumerate(self.identities)}
         rows = np.array([place.get(one, -1) for one in compound_identities(smiles)])
         levels = np.where(rows >= 0, self.levels[rows], self.mean)
-        new = np.flatnonzero(rows < 0)
-        if self.model is not None and len(new):
+        new = np.flatnonzero(rows < 0).tolist()
+        if self.model is not None and new:
             found = self.model.predict(self._rows_of([smiles[k] for k in new]))
             levels[new] = column_or_1d(found)
             if not np.isfinite(levels).all():

@@ -31,6 +31,7 @@ from sklearn_csg2a.baselines import (
     LatentFactors,
     MeanEffects,
     PairwiseKernelRidge,
+    PotencyRegressor,
     RandomForestResponse,
 )
 from sklearn_csg2a.baselines._features import Standardizer
@@ -85,6 +86,10 @@ FITTED_WITH = {
     "AnnotationEncoder": {
         "table": pd.DataFrame({"moa": ["a", "b|a"]}, index=["CCO", "CCN"]),
         "columns": ["moa"],
+    },
+    "LevelRankingRegressor": {
+        "level": PotencyRegressor(),
+        "ranking": PairwiseKernelRidge(expression=EXPRESSION),
     },
     "ResidualRegressor": {
         "base": LatentFactors(),

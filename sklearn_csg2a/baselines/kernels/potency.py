@@ -52,9 +52,12 @@ class PotencyRegressor(NaiveRegressor):
         Turns a list of SMILES into a 2-D array. "morgan" and "auto" are Morgan
         fingerprints, "mat" is the pretrained Molecule Attention Transformer. It is
         fitted to the compounds of the rows and of the screens.
-    compound_kernel : {"tanimoto", "linear"} or dict of str to str, default="tanimoto"
-        Kernel of encoded compounds, ``x.y / (|x|^2 + |y|^2 - x.y)`` or ``x.y``. A dict
-        gives one to each part of a `FeatureUnion`; they are added up.
+    compound_kernel : {"tanimoto", "linear"} or dict of str to these, default="tanimoto"
+        Kernel of the encoded compounds: the Tanimoto similarity
+        ``x.y / (|x|^2 + |y|^2 - x.y)``, or ``x.y``. A dict gives one for each part of
+        a `FeatureUnion` by its name, and the kernels are added up: what is known of
+        compounds, such as their mechanism, then counts beside their structure.
+        `transformer_weights` of the union weight linear kernels, by their squares.
     screens : DataFrame or dict of str to DataFrame, default=None
         Another screen, or several by name: index SMILES, one column per assay or cell
         line, NaN where not measured. Units do not matter, but large values should mean
@@ -160,7 +163,7 @@ class PotencyRegressor(NaiveRegressor):
         self.noise = noise
 
     @steady_threads()
-    def predict(
+    def predict(  # type: ignore[override]
         self, X: Any, return_std: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict the mean response of the compound of each row.
@@ -210,7 +213,8 @@ class PotencyRegressor(NaiveRegressor):
         factor = self._factorize()
         self.dual_coef_ = linalg.cho_solve((factor, True), values)
         of_rows = slice(len(values) - n_compounds, None)
-        inverse = linalg.cho_solve((factor[of_rows, of_rows], True), np.eye(n_compounds))
+        of_rest = factor[of_rows, of_rows], True  # given the screens
+        inverse = linalg.cho_solve(of_rest, np.eye(n_compounds))
         left_out = self.dual_coef_[of_rows] ** 2 / inverse.diagonal()[:, None]
         self.scale_ = self._spread * np.sqrt(left_out.mean(axis=0))
 
@@ -221,8 +225,9 @@ class PotencyRegressor(NaiveRegressor):
     def _read_smiles(self, X: Any, identifiers: Identifiers) -> np.ndarray:
         """Return the SMILES of each row as it is written, None where it is invalid."""
         name = (self.columns or {}).get("smiles", "smiles")
-        texts = read_column(X, name, type(self).__name__)
-        return np.where(identifiers.valid, texts, None)
+        texts = read_column(X, name, type(self).__name__).copy()
+        texts[~identifiers.valid] = None
+        return texts
 
     def _list_compounds(
         self, X: Any, identifiers: Identifiers
@@ -273,7 +278,7 @@ class PotencyRegressor(NaiveRegressor):
             own = compound_identities(self.compounds_)
             of_rows = pd.Series(target, index=own).reindex(table.index)
             return {
-                name: _estimate_correlation(scaled[:, k], of_rows.to_numpy())
+                str(name): _estimate_correlation(scaled[:, k], of_rows.to_numpy())
                 for k, name in enumerate(table)
             }
         given = dict(self.correlations)
@@ -285,7 +290,7 @@ class PotencyRegressor(NaiveRegressor):
                 f"of the screens {quote_names(list(table))}."
             )
             raise InputError(msg)
-        return {name: float(given[name]) for name in table}
+        return {str(name): float(given[str(name)]) for name in table}
 
     def _encode_known(self, compounds: list[str], screen: np.ndarray) -> None:
         """Set the encodings of all values: those of the screens, then of the rows."""

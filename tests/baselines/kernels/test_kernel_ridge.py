@@ -322,3 +322,20 @@ def test_a_plain_table_is_kernel_ridge_on_expression():
     reference = KernelRidge(alpha=0.5, kernel="rbf", gamma=2.0 / 5)
     expected = y.mean() + reference.fit(scaled, y - y.mean()).predict(scaled)
     np.testing.assert_allclose(model.fit(X, y).predict(X), expected, atol=1e-5)
+
+
+def test_identity_tells_known_cells_from_others_like_them(expression, response):
+    at = _choose("incomplete")
+    y = response(at)
+    cells = rbf_kernel(_standardised(expression, at), gamma=1.0 / N_GENES)
+    cells = cells + 0.7 * np.eye(N_CELLS)
+    kernel = (tanimoto_matrix(SMILES) + 1.0)[np.ix_(DRUG, DRUG)]
+    kernel = kernel * (cells + 1.0)[np.ix_(CELL, CELL)]
+    reference = KernelRidge(alpha=0.3, kernel="precomputed")
+    reference.fit(kernel[np.ix_(at, at)], y - y.mean())
+    expected = y.mean() + reference.predict(kernel[:, at])
+    model = PairwiseKernelRidge(
+        expression=expression, identity_weight=0.7, tol=1e-13
+    ).fit(_pairs(at), y)
+    predicted = model.predict(_pairs(np.arange(len(DRUG))))
+    np.testing.assert_allclose(predicted, expected, rtol=0, atol=1e-6)
