@@ -92,7 +92,7 @@ def combine_screens(responses: Any, excluded: AbstractSet[str]) -> Potencies:
     """Read screens, leave out compounds, and bring the others to one scale."""
     smiles, table = read_screens(responses, excluded)
     scaled = standardize_levels(table)
-    loadings = _estimate_loadings(scaled, list(table))
+    loadings = _estimate_loadings(scaled, table.columns.tolist())
     potency, noise = _average(scaled, loadings)
     first = table.iloc[:, 0]
     return Potencies(
