@@ -14,6 +14,7 @@ import pandas as pd
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
+from benchmarks.models.knowledge import load_knowledge
 from benchmarks.models.potency import tabulate_screen
 from sklearn_csg2a.datasets import load_gdsc_full, load_interactome, load_nci60
 from sklearn_csg2a.evaluation.folds import Fold
@@ -61,6 +62,7 @@ def _load(data_home: str | None, genes: str) -> Bunch:
         other_screen=lru_cache(
             lambda: tabulate_screen(load_nci60(data_home=data_home), loaded.X["smiles"])
         ),
+        knowledge=lru_cache(lambda: load_knowledge(loaded.compounds, data_home)),
     )
 
 

@@ -15,6 +15,7 @@ from benchmarks.data.gdsc_full import (
     load_gdsc_full_variable,
 )
 from benchmarks.data.nci60 import load_nci60_alone, load_nci60_transfer
+from benchmarks.models.knowledge import COLUMNS, SCREENS, load_knowledge
 from benchmarks.models.potency import tabulate_screen
 from sklearn_csg2a.datasets import (
     load_gdsc2,
@@ -39,7 +40,19 @@ def load_screen(data_home: str | None) -> Bunch:
             make_screen(**size, **few, random_state=1), data.X["smiles"]
         )
     )
+    data.knowledge = lru_cache(lambda: _simulate_knowledge(data))
     return data
+
+
+def _simulate_knowledge(data: Bunch) -> Bunch:
+    """Make other screens, and an annotation that says the scaffold of a compound."""
+    screen = data.other_screen()
+    said = dict.fromkeys(COLUMNS, data.compounds["scaffold"])
+    return Bunch(
+        screens={name: (-1) ** k * screen for k, name in enumerate(SCREENS)},
+        annotation=data.compounds[["smiles"]].assign(**said),
+        smiles=data.X["smiles"].unique().tolist(),
+    )
 
 
 def load_gdsc2_with_interactome(data_home: str | None) -> Bunch:
@@ -51,6 +64,7 @@ def load_gdsc2_with_interactome(data_home: str | None) -> Bunch:
     data.other_screen = lru_cache(
         lambda: tabulate_screen(load_nci60(data_home=data_home), data.X["smiles"])
     )
+    data.knowledge = lru_cache(lambda: load_knowledge(data.compounds, data_home))
     return data
 
 

@@ -24,6 +24,7 @@ from benchmarks.data.gdsc_full import choose_genes
 from benchmarks.data.load import load_data
 from benchmarks.models.ablations import rewire, shuffle_cells, shuffled_encoder
 from benchmarks.models.deep import DEEP, PRECISION
+from benchmarks.models.knowledge import SCREENS, Known, with_knowledge
 from benchmarks.models.potency import with_potency
 from benchmarks.models.spaces import draw_candidates
 from sklearn_csg2a import DrugResponseRegressor, ResidualRegressor
@@ -147,6 +148,22 @@ def make_with_potency(
     return model.set_params(compound_encoder=with_potency(structure, data))
 
 
+def make_with_knowledge(
+    make: Callable[..., BaseEstimator],
+    known: Known,
+    data: Bunch,
+    scheme: str,
+    seed: int,
+) -> BaseEstimator:
+    """Make a model that is told what is known of compounds beside their structure."""
+    if "knowledge" not in data:
+        msg = "Of the compounds of these data nothing but the structure is known."
+        raise ValueError(msg)
+    model = make(data, scheme, seed)
+    structure = resolve_encoder(model.compound_encoder)
+    return with_knowledge(model, structure, known, data.knowledge())
+
+
 def _naive(kind: type[BaseEstimator]) -> Factory:
     """Make a naive model, independent of data, scheme and seed."""
     return lambda data, scheme, seed: kind()  # noqa: ARG005
@@ -220,6 +237,24 @@ WITH_POTENCY: dict[str, Factory] = {
     )
 }
 
+# Models that are told what is known of compounds: "known" their annotation and their
+# potency as predicted from screens of other compounds, "measured" their potency in
+# NCI-60, too; "expected" nothing of held-out compounds, but what others let expect.
+KNOWLEDGE = {
+    "known": Known(SCREENS, annotation="all"),
+    "measured": Known(SCREENS, measured=("NCI-60",), annotation="all"),
+    "expected": Known(SCREENS, annotation="fit"),
+}
+WITH_KNOWLEDGE: dict[str, Factory] = {
+    f"{name}_{kind}": partial(make_with_knowledge, make, known)
+    for name, make in (
+        ("SVM", make_svm),
+        ("PairwiseKernelRidge", make_kernel_ridge),
+        ("csg2a", make_csg2a),
+    )
+    for kind, known in KNOWLEDGE.items()
+}
+
 # Ablations of CSG2A. Random ones depend on the seed.
 ABLATIONS: dict[str, Factory] = {
     "csg2a_off": partial(make_csg2a, attention="off"),
@@ -247,6 +282,7 @@ MODELS: dict[str, Factory] = {
     "csg2a": make_csg2a,
     "csg2a_on_factors": make_csg2a_on_factors,
     **WITH_POTENCY,
+    **WITH_KNOWLEDGE,
     **{
         f"csg2a_{name}": partial(make_csg2a, compound_encoder=encoder)
         for name, encoder in ENCODERS.items()
@@ -274,6 +310,7 @@ GROUPS: dict[str, list[str]] = {
     "classical": list(CLASSICAL),
     "deep": list(DEEP),
     "encoders": ["csg2a", *(f"csg2a_{name}" for name in ENCODERS)],
+    "knowledge": list(WITH_KNOWLEDGE),
     "potency": list(WITH_POTENCY),
     "naive": list(NAIVE),
 }
@@ -295,7 +332,11 @@ ROSTER = Roster(
     kinds={
         **{name: "network" for name in MODELS if name not in NAIVE},
         **dict.fromkeys(CLASSICAL, "classical"),
-        **{f"{name}_potency": "classical" for name in CLASSICAL},
+        **{
+            f"{name}_{kind}": "classical"
+            for name in CLASSICAL
+            for kind in ("potency", *KNOWLEDGE)
+        },
         **dict.fromkeys(AVERAGES, "average"),
     },
     variants=VARIANTS,
@@ -310,6 +351,7 @@ WITHOUT_SEED = frozenset(
         "GradientBoosting",
         *("PairwiseKernelRidge", "PairwiseKernelRidge_potency"),
         *("SVM", "SVM_potency"),
+        *(name for name in WITH_KNOWLEDGE if not name.startswith("csg2a")),
     }
 )
 

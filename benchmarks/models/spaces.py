@@ -109,7 +109,8 @@ SPACES["csg2a_on_factors"] = {
 
 def find_space(model: str) -> str | None:
     """Return the name of the space of a model; None if it has none."""
-    model = model.removesuffix("_potency")
+    for told in ("potency", "known", "measured", "expected"):
+        model = model.removesuffix(f"_{told}")
     if model in SPACES:
         return model
     return "csg2a" if model.startswith("csg2a_") else None
