@@ -100,8 +100,9 @@ class PotencyEncoder(SharesTables, TransformerMixin, BaseEstimator):
     fingerprints; with several screens, the penalty of a compound grows with the noise
     of those that have measured it. The encoding is the predicted deviation from the
     mean, in units of the standard deviation of these predictions over the screens. The
-    compounds passed to `fit` are only validated. Memory grows with the square of
-    `n_compounds`.
+    compounds passed to `fit` are only validated: a fitted encoder, frozen in a
+    :class:`sklearn.frozen.FrozenEstimator`, is not fitted again in each fold of a
+    cross-validation. Memory grows with the square of `n_compounds`.
 
     Examples
     --------

@@ -7,8 +7,15 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion
 
+from sklearn_csg2a import DrugResponseRegressor
+from sklearn_csg2a.baselines import (
+    PairwiseKernelRidge,
+    RandomForestResponse,
+    SVMResponse,
+)
 from sklearn_csg2a.encoders import (
     AnnotationEncoder,
     MorganEncoder,
@@ -30,6 +37,12 @@ TABLE = pd.DataFrame(
 )
 ALL = list(TABLE.index)
 METHYL_SALICYLATE = "COC(=O)c1ccccc1O"
+
+
+@pytest.fixture
+def expression():
+    values = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+    return pd.DataFrame(values, list("abcdef"), ["TP53", "EGFR", "KRAS", "MYC"])
 
 
 def encode(smiles, *, fit=None, table=TABLE, **parameters):
@@ -261,6 +274,40 @@ def test_pickles_and_model_files_predict_the_same(tmp_path):
         assert list(back.get_feature_names_out()) == list(
             encoder.get_feature_names_out()
         )
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestResponse(n_estimators=5, random_state=0),
+        SVMResponse(),
+        PairwiseKernelRidge(),
+        DrugResponseRegressor(max_epochs=1, early_stopping=False, random_state=0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_any_model_sees_what_is_known_beside_the_structure(model, expression):
+    rows = pd.MultiIndex.from_product([ALL, expression.index])
+    X = rows.set_names(["smiles", "cell_line"]).to_frame(index=False)
+    y = np.arange(float(len(X)))
+    parts = [("bits", MorganEncoder(n_bits=16)), ("known", AnnotationEncoder(TABLE))]
+    model = clone(model).set_params(
+        expression=expression, compound_encoder=FeatureUnion(parts)
+    )
+    predicted = model.fit(X, y).predict(X)
+    assert np.isfinite(predicted).all()
+    changed = TABLE.copy()
+    changed.loc[ASPIRIN] = ["ADORA1", "antagonist"]
+    model.set_params(compound_encoder__known__table=changed)
+    assert not np.allclose(model.fit(X, y).predict(X), predicted)
+
+
+def test_a_frozen_encoder_is_not_fitted_again():
+    encoder = AnnotationEncoder(TABLE, known="fit").fit(ALL[:1])
+    union = FeatureUnion([("known", FrozenEstimator(encoder))])
+    np.testing.assert_array_equal(
+        clone(union).fit(ALL).transform(ALL), encoder.transform(ALL)
+    )
 
 
 def test_clones_share_the_table():
