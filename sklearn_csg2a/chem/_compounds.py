@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rdkit import Chem, rdBase
 
+from sklearn_csg2a.chem._cxsmiles import add_radicals, has_extension, split_extension
 from sklearn_csg2a.chem._identify import Compound, identify, list_relations
 from sklearn_csg2a.chem._unreadable import (
     describe_other_identifier,
@@ -38,11 +39,6 @@ _SHOWN_LENGTH = 80
 _MISSING_TEXTS = frozenset({"nan", "none", "null", "na", "n/a", "<na>"})
 _REACTION_ARROW = re.compile(r"(?<!-)>")
 _ROUND_TRIPS = 3
-# The part of CXSMILES about drawing and stereo groups; entries about atoms, radicals,
-# bonds and repeats would change the structure.
-_DRAWING = r"(?:\([^()|]*\)|r|(?:a|c|t|ctu|f|lp|w|wU|wD|@|o\d+|&\d+|T[HL]B):[\d.,:]*)"
-_TAIL = re.compile(rf"[ \t]+\|(?:{_DRAWING},?)*\|(?=,|$)")
-_ANY_TAIL = re.compile(r"[ \t]\|.*\|$")
 _COMMA = re.compile(r", ?")
 
 
@@ -52,9 +48,9 @@ def parse_smiles(smiles: object) -> Chem.Mol:
     RDKit reads the empty string as a molecule without atoms, ignores what follows a
     space and drops letters outside ASCII. Here each of these is an error, so that no
     string is read as another molecule. Two forms that occur in public tables are read:
-    CXSMILES (``"C/C=C/C |r,t:1|"``), whose extension is dropped if it is about stereo
-    or drawing, and a list of spellings of one compound (``"CCO, OCC"``), of which the
-    first is used.
+    CXSMILES (``"C/C=C/C |r,t:1|"``), whose extension may be about stereo or drawing and
+    is dropped, or about radicals (``"CC[O] |^1:2|"``), and a list of spellings of one
+    compound (``"CCO, OCC"``), of which the first is used.
 
     Parameters
     ----------
@@ -171,14 +167,27 @@ def _read(smiles: object) -> tuple[str, Chem.Mol | None]:
     """Return ("", molecule) or (problem, None)."""
     if not isinstance(smiles, str):
         return _problem_of_type(smiles), None
-    text = _TAIL.sub("", str(smiles))
-    if _ANY_TAIL.search(text):
+    text, radicals = split_extension(str(smiles))
+    if radicals:
+        return _read_with_radicals(text, radicals)
+    if has_extension(text):
         problem = (
             "the part between bars (CXSMILES) changes the structure; give a SMILES "
             "string that contains it"
         )
         return f"{_shorten(text)}: {problem}", None
     return _read_list(text) if "," in text else _read_one(text)
+
+
+def _read_with_radicals(text: str, radicals: str) -> tuple[str, Chem.Mol | None]:
+    """Read a SMILES string and the radicals of its CXSMILES extension."""
+    problem, mol = _read_one(text)
+    if mol is None:
+        return problem, None
+    mol = add_radicals(text, radicals)
+    if mol is None:
+        return f"{_shorten(text)}: no atom can have the radicals |{radicals}|", None
+    return "", _without_atom_maps(mol)
 
 
 def _read_list(text: str) -> tuple[str, Chem.Mol | None]:
@@ -323,12 +332,14 @@ def compound_identity(smiles: object) -> str:
       ammonia next to ligands with carbon. Lithium to caesium and magnesium to barium
       are counterions, other metals are not: zinc pyrithione is not pyrithione. Arsenic
       and antimony of states III and V differ;
+    * boronic acids with their hydrated anions and their anhydrides, such as boroxines;
     * tautomers that differ in hydrogens on hetero atoms, and enols with their ketones.
 
     These have different identities: mixtures of two drugs and either of them, ring and
-    chain forms, imines and enamines, azo compounds and hydrazones, esters of boronic
-    acids and the acid. :func:`~sklearn_csg2a.model_selection.audit_split` reports
-    tautomers in a wider sense, and drugs within mixtures.
+    chain forms, imines and enamines, azo compounds and hydrazones, esters and
+    trifluoroborates of boronic acids and the acid.
+    :func:`~sklearn_csg2a.model_selection.audit_split` reports tautomers in a wider
+    sense, and drugs within mixtures.
 
     Examples
     --------

@@ -15,6 +15,7 @@ from rdkit import Chem, rdBase
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from sklearn_csg2a.chem import _counterions
+from sklearn_csg2a.chem._boron import as_boronic_acid
 from sklearn_csg2a.chem._tautomers import inchi_block, keto_block, loose_tautomer_key
 
 __all__ = [
@@ -308,7 +309,8 @@ class Parts:
 
 
 def split_parts(mol: Chem.Mol) -> Parts:
-    """Split a compound: metals from ligands, salts into ions."""
+    """Split a compound: metals from ligands, salts into ions, anhydrides of boron."""
+    mol = as_boronic_acid(mol)
     metals = [atom.GetIdx() for atom in mol.GetAtoms() if _is_metal(atom)]
     names = [_name(mol.GetAtomWithIdx(index)) for index in metals]
     simple = [

@@ -185,16 +185,40 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "B(C(CC(C)C)NC(=O)C(Cc1ccccc1)NC(=O)c1cnccn1)(O)O",
         "CC(C)C[C@H](NC(=O)[C@H](Cc1ccccc1)NC(=O)c1cnccn1)B(O)O",
         "CC(C)CC(NC(=O)C(Cc1ccccc1)NC(=O)c1cnccn1)B(O)[O-].[Na+]",
+        "CC(C)C[C@H](NC(=O)[C@H](Cc1ccccc1)NC(=O)c1cnccn1)[B-](O)(O)O.[Na+]",
+        "CC(C)CC(NC(=O)C(Cc1ccccc1)NC(=O)c1cnccn1)[B-](O)(O)[OH2+]",
+        (
+            "CC(C)CC(NC(=O)C(Cc1ccccc1)NC(=O)c1cnccn1)B1OB(C(CC(C)C)NC(=O)C(Cc2ccccc2)"
+            "NC(=O)c2cnccn2)OB(O1)C(CC(C)C)NC(=O)C(Cc1ccccc1)NC(=O)c1cnccn1"
+        ),
     ),
     "ixazomib": (
         "CC(C)C[C@H](NC(=O)CNC(=O)c1cc(Cl)ccc1Cl)B(O)O",
         "B(C(CC(C)C)NC(=O)CNC(=O)C1=C(C=CC(=C1)Cl)Cl)(O)O",
         "CC(C)CC(NC(=O)CNC(=O)c1cc(Cl)ccc1Cl)B(O)O.OCC(O)CO",
+        "CC(C)CC(NC(=O)CNC(=O)c1cc(Cl)ccc1Cl)[B-](O)(O)[O-].[Na+].[Na+]",
     ),
     "tavaborole": (
         "OB1OCc2cc(F)ccc12",
         "B1(C2=C(CO1)C=C(C=C2)F)O",
         "[O-]B1OCc2cc(F)ccc12.[K+]",
+        "O[B-]1(O)OCc2cc(F)ccc12.[K+]",
+        "B1(OB2OCc3cc(F)ccc32)OCc2cc(F)ccc12",
+    ),
+    "crisaborole": (
+        "OB1OCc2cc(Oc3ccc(cc3)C#N)ccc12",
+        "B1(C2=C(CO1)C=C(C=C2)OC3=CC=C(C=C3)C#N)O",
+        "O[B-]1(O)OCc2cc(Oc3ccc(cc3)C#N)ccc12.[Na+]",
+    ),
+    "vaborbactam": (
+        "B1(C(CCC(O1)CC(=O)O)NC(=O)CC2=CC=CS2)O",
+        "OB1O[C@H](CC(O)=O)CC[C@@H]1NC(=O)Cc1cccs1",
+        "O[B-]1(O)OC(CC([O-])=O)CCC1NC(=O)Cc1cccs1.[Na+].[Na+]",
+    ),
+    "boronophenylalanine": (
+        "NC(Cc1ccc(cc1)B(O)O)C(O)=O",
+        "[NH3+]C(Cc1ccc(cc1)B(O)O)C([O-])=O",
+        "NC(Cc1ccc(cc1)[B-](O)(O)O)C(O)=O.[Na+]",
     ),
     # salts whose counterion is larger than the drug
     "metformin": (
@@ -429,6 +453,21 @@ APART: dict[str, str] = {
     "ligand of carboplatin": "OC(=O)C1(CCC1)C(O)=O",
     "ligand of oxaliplatin": "NC1CCCCC1N",
     "oxalic acid": "OC(=O)C(O)=O",
+    "mannitol ester of bortezomib": (
+        "CC(C)CC(NC(=O)C(Cc1ccccc1)NC(=O)c1cnccn1)B1OC(C(O)CO)C(C(O)CO)O1"
+    ),
+    "citrate ester of ixazomib": (
+        "CC(C)CC(NC(=O)CNC(=O)c1cc(Cl)ccc1Cl)B1OC(=O)CC(CC(O)=O)(O1)C(O)=O"
+    ),
+    "trifluoroborate of bortezomib": (
+        "CC(C)CC(NC(=O)C(Cc1ccccc1)NC(=O)c1cnccn1)[B-](F)(F)F.[K+]"
+    ),
+    "open form of tavaborole": "OCc1cc(F)ccc1B(O)O",
+    "open form of vaborbactam": "OB(O)C(CCC(O)CC(O)=O)NC(=O)Cc1cccs1",
+    "boric acid": "OB(O)O",
+    "phenylboronic acid": "OB(O)c1ccccc1",
+    "phenyl trifluoroborate": "F[B-](F)(F)c1ccccc1.[K+]",
+    "pinacol ester of phenylboronic acid": "CC1(C)OB(OC1(C)C)c1ccccc1",
     "potassium tetrachloroplatinate": "[K+].[K+].[Cl-].[Cl-].[Cl-].[Cl-].[Pt+2]",
     "dichloro(diaminocyclohexane)platinum": "Cl[Pt]1(Cl)NC2CCCCC2N1",
     "palladium analogue of cisplatin": "N.N.Cl[Pd]Cl",

@@ -18,7 +18,10 @@ REFUSED = [
     ("CCO\n", "white space"),
     ("CCO ethanol", "white space"),
     ("CCO |$;;R$|", "CXSMILES"),
-    ("CCO |^1:2|", "CXSMILES"),
+    ("CCO |^1:2,$;;R$|", "CXSMILES"),
+    ("O=O |^1:0,1|", "no atom can have the radicals"),
+    ("CCO |^1:7|", "no atom can have the radicals"),
+    ("C1CC |^1:0|", "ring bond"),
     ("CCO |r| ethanol", "white space"),
     ("CCO, CCN", "list of 2 different compounds"),
     ("CCO, C1CC", "in this list.*ring bond"),
@@ -162,12 +165,15 @@ def test_parsing_leaves_rdkit_logs_on_and_prints_nothing(capfd):
         ("CCO |(1.2,3.4,;-2,3,;0,0,),r|", "CCO"),
         ("C1C2CC1C2 |THB:0:1:3.4:2,TLB:2:3:0.1:4|", "C1C2CC1C2"),
         ("Cl.CCN |f:0.1|", "CCN.Cl"),
+        ("[O]N1C(C)(C)CCCC1(C)C |^1:0|", "CC1(C)CCCC(C)(C)N1[O]"),
+        ("CC/C=C/C |r,t:2,^1:0|", "[CH2]C/C=C/C"),
+        ("[O:1][O:2] |^1:0,1,lp:0:2|", "[O][O]"),
         ("CCO, OCC", "CCO"),
         ("CCO,CCO,CCO", "CCO"),
         ("CCN.Cl, CCN", "CCN.Cl"),
         ("C1=CC=CC=C1 |c:0,2,4|, c1ccccc1", "c1ccccc1"),
     ],
 )
-def test_stereo_tails_and_lists_of_one_compound_are_read(written, meant):
+def test_tails_and_lists_of_one_compound_are_read(written, meant):
     assert canonical_smiles(written) == canonical_smiles(meant)
     assert smiles_problem(written) is None
