@@ -187,6 +187,11 @@ class RobustZScore(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         expression : ndarray of shape (n_cells, n_genes)
             Expression.
+
+        Raises
+        ------
+        InputError
+            If X has another number of genes than in `fit`, or groups do not fit.
         """
         check_is_fitted(self)
         values = check_array(X, dtype=_DTYPES)

@@ -2,49 +2,42 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import importlib
 import inspect
 import itertools
 import pkgutil
 import re
+import sys
+import textwrap
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import sklearn_csg2a
 from sklearn_csg2a import exceptions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# The parts that users import from.
-PUBLIC_PARTS = (
-    "baselines",
-    "chem",
-    "datasets",
-    "encoders",
-    "estimators",
-    "exceptions",
-    "metrics",
-    "model_selection",
-    "nn",
-    "persistence",
-    "preprocessing",
-    "treatments",
-)
+# Names that need no example of their own: errors, and network layers, which the
+# estimators are an example of.
+NEEDS_NO_EXAMPLE = re.compile(r"\.(exceptions|nn)\.")
 
-# Names that need no example of their own: errors, network layers (the estimators are
-# their example), plots, and functions that need files which the project cannot ship.
-NEEDS_NO_EXAMPLE = re.compile(
-    r"\.(exceptions|nn)\.|\.datasets\.(load|fetch|read)_|\.plotting\.",
-)
+
+def _public_modules():
+    """Yield the package and the parts of it that say what they export."""
+    yield sklearn_csg2a
+    for part in pkgutil.walk_packages(sklearn_csg2a.__path__, "sklearn_csg2a."):
+        *folders, name = part.name.split(".")[1:]
+        is_private = any(word.startswith("_") for word in (*folders, name))
+        if not is_private and (part.ispkg or not folders):
+            module = importlib.import_module(part.name)
+            if hasattr(module, "__all__"):
+                yield module
 
 
 def _public_objects():
-    present = {part.name for part in pkgutil.iter_modules(sklearn_csg2a.__path__)}
-    assert set(PUBLIC_PARTS) <= present
-    modules = [sklearn_csg2a] + [
-        importlib.import_module(f"sklearn_csg2a.{part}") for part in PUBLIC_PARTS
-    ]
-    for module in modules:
+    for module in _public_modules():
         for name in module.__all__:
             found = getattr(module, name)
             if inspect.isclass(found) or inspect.isfunction(found):
@@ -52,6 +45,22 @@ def _public_objects():
 
 
 OBJECTS = dict(_public_objects())
+
+
+def _public_functions():
+    """Yield functions, and methods of classes other than networks."""
+    for name, found in OBJECTS.items():
+        if inspect.isfunction(found):
+            yield name, inspect.unwrap(found)
+            continue
+        for method, function in inspect.getmembers(found, inspect.isfunction):
+            is_ours = function.__module__.startswith("sklearn_csg2a.")
+            is_of_network = function.__module__.startswith("sklearn_csg2a.nn.")
+            if not method.startswith("_") and is_ours and not is_of_network:
+                yield f"{name}.{method}", inspect.unwrap(function)
+
+
+FUNCTIONS = dict(_public_functions())
 
 
 def _sections(text):
@@ -147,6 +156,86 @@ def test_public_names_show_an_example():
         and _parameters(found)
         and ">>>" not in _docstring(found)
     ]
+    assert wrong == []
+
+
+def test_public_methods_document_their_parameters_in_order():
+    wrong = []
+    for name, function in FUNCTIONS.items():
+        documented = _documented(_sections(_docstring(function)).get("Parameters", ()))
+        if documented != [each for each in _parameters(function) if each != "self"]:
+            wrong.append(name)
+    assert wrong == []
+
+
+def test_public_functions_say_what_they_return():
+    wrong = [
+        name
+        for name, function in FUNCTIONS.items()
+        if inspect.signature(function).return_annotation not in (None, "None")
+        and not {"Returns", "Yields"} & set(_sections(_docstring(function)))
+    ]
+    assert wrong == []
+
+
+def test_public_functions_name_the_errors_that_they_raise():
+    wrong = []
+    for name, function in FUNCTIONS.items():
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        errors = (node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise))
+        raised = {
+            error.func.id
+            for error in errors
+            if isinstance(error, ast.Call) and isinstance(error.func, ast.Name)
+        }
+        named = _documented(_sections(_docstring(function)).get("Raises", ()))
+        wrong += [f"{name}: {error}" for error in sorted(raised - set(named))]
+    assert wrong == []
+
+
+def test_arrays_have_shapes():
+    wrong = [
+        f"{name}: {line}"
+        for name, found in (OBJECTS | FUNCTIONS).items()
+        for lines in _sections(_docstring(found)).values()
+        for line in lines
+        if re.match(r"\w[\w, ]* : (ndarray|array-like|NDArray|Tensor)", line)
+        and "of shape" not in line
+    ]
+    assert wrong == []
+
+
+# A set of strings in the type of a parameter: {"a", "b"} or {"a", None}.
+WORDS = r'\{("[^"]*"(?:, "[^"]*")*)(?:, None)?\}'
+
+
+def _words(annotation):
+    """Return the strings of the literals in a type."""
+    if get_origin(annotation) is Literal:
+        return {word for word in get_args(annotation) if isinstance(word, str)}
+    return set().union(*map(_words, get_args(annotation)))
+
+
+def test_words_that_a_parameter_takes_are_its_type():
+    """Editors complete them."""
+    wrong = []
+    for name, found in (OBJECTS | FUNCTIONS).items():
+        if _is_error(found):
+            continue
+        for parameter in inspect.signature(found).parameters.values():
+            entry = re.search(
+                rf"^{parameter.name} : (?:.*, )?{WORDS}(?! or str)",
+                _docstring(found),
+                re.MULTILINE,
+            )
+            if entry:
+                words = set(re.findall(r'"(.*?)"', entry.group(1)))
+                module = vars(sys.modules[found.__module__])
+                annotation = parameter.annotation
+                if isinstance(annotation, str):
+                    annotation = eval(annotation, module)  # noqa: S307 (our own)
+                if _words(annotation) != words:
+                    wrong.append(f"{name}, {parameter.name}: {parameter.annotation}")
     assert wrong == []
 
 

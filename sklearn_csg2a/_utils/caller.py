@@ -1,40 +1,43 @@
-"""The line of the caller, which a warning points at."""
+"""The line of the user's call, which a warning points at."""
 
 from __future__ import annotations
 
-import contextlib
-import inspect
-import os
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
+import sys
+from typing import TYPE_CHECKING
 
-__all__ = ["find_stacklevel"]
+if TYPE_CHECKING:
+    from types import FrameType
 
-# Packages that may be between a caller and the code that warns: searches and pipelines,
-# decorators, training loops.
-_BETWEEN = ("joblib", "sklearn", "skorch", "torch")
+__all__ = ["find_stacklevel", "library_calls", "library_of"]
+
+_LIBRARIES = {"sklearn", "sklearn_csg2a"}
+_DECORATORS = {"contextlib"}  # around methods of this package
+
+
+def library_calls() -> list[FrameType]:
+    """Return the calls from the caller of this function out to the one of the user.
+
+    The latter is the outermost into scikit-learn or this package: in a search, the call
+    that started the search. What lies between, such as joblib, is included.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 (as pandas finds it)
+    calls: list[FrameType] = []
+    n_found = 0
+    while frame is not None:
+        library = library_of(frame)
+        is_outside = n_found < len(calls)
+        calls.append(frame)
+        if library in _LIBRARIES or (library in _DECORATORS and not is_outside):
+            n_found = len(calls)
+        frame = frame.f_back
+    return calls[:n_found]
+
+
+def library_of(frame: FrameType) -> str:
+    """Return the name of the package that a frame runs code of."""
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def find_stacklevel() -> int:
-    """Return the `stacklevel` of the first caller outside of this package.
-
-    Callers inside of scikit-learn, joblib, skorch and torch do not count either: a
-    warning in a search points at the line that started the search.
-    """
-    inside = _inside()
-    frame = inspect.currentframe()
-    level = 0
-    while frame is not None and frame.f_code.co_filename.startswith(inside):
-        frame = frame.f_back
-        level += 1
-    return level
-
-
-@cache
-def _inside() -> tuple[str, ...]:
-    """Return how the names of files begin that are not a caller's."""
-    found = [find_spec(name) for name in _BETWEEN]
-    origins = [spec.origin for spec in found if spec is not None and spec.origin]
-    folders = [Path(__file__).parents[1], *(Path(origin).parent for origin in origins)]
-    return (*(f"{folder}{os.sep}" for folder in folders), contextlib.__file__)
+    """Return the `stacklevel` with which a warning points at the user's line."""
+    return len(library_calls())

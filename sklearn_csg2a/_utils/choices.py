@@ -12,6 +12,7 @@ __all__ = [
     "AttentionForm",
     "Batching",
     "CompoundEncoder",
+    "CompoundKernel",
     "CompoundTransformer",
     "GraphConvolution",
     "MissingGenes",
@@ -22,6 +23,7 @@ __all__ = [
 
 AttentionForm = Literal["paper", "gated", "released", "off"]
 Batching = Literal["rows", "blocks"]
+CompoundKernel = Literal["tanimoto", "linear"]
 GraphConvolution = Literal["gin", "gcn", "gat", "gat_gcn"]
 MissingGenes = Literal["error", "zero"]
 OnInvalidSmiles = Literal["raise", "nan"]

@@ -7,12 +7,13 @@ models. What is wrong with these rows is said once, at the user's line.
 from __future__ import annotations
 
 import inspect
-import sys
 import warnings
 import weakref
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
+
+from sklearn_csg2a._utils.caller import library_calls, library_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["one_warning_of_a_kind", "warn_of_input"]
-
-_LIBRARIES = {"sklearn", "sklearn_csg2a"}
 
 _KINDS_SAID: ContextVar[set[str] | None] = ContextVar("kinds_said", default=None)
 # What was said in which call: see `_name_call`. The references forget calls whose
@@ -55,7 +54,7 @@ def warn_of_input(
     said = _KINDS_SAID.get()
     if said is not None and kind in said:
         return
-    calls = _calls_of_libraries()
+    calls = library_calls()
     given = _given_to(calls)
     call = (kind, *_name_call(calls[-1], given))
     if call in _CALLS:
@@ -67,34 +66,13 @@ def warn_of_input(
         _CALLS[call] = [weakref.ref(one, lambda _: _forget(call)) for one in given]
 
 
-def _calls_of_libraries() -> list[FrameType]:
-    """Return the calls from `warn_of_input` out to the one that the user made.
-
-    That is the outermost into scikit-learn or this package.
-    """
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 (as pandas finds it)
-    calls: list[FrameType] = []
-    n_found = 0
-    while frame is not None:
-        calls.append(frame)
-        if _library_of(frame) in _LIBRARIES:
-            n_found = len(calls)
-        frame = frame.f_back
-    return calls[:n_found]
-
-
-def _library_of(frame: FrameType) -> str:
-    """Return the name of the package that a frame runs code of."""
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
-
-
 def _given_to(calls: list[FrameType]) -> list[Any]:
     """Return what the outermost call was given and can be told apart by.
 
     Empty where no table is among the arguments, and unless scikit-learn itself is at
     work: in a fit of this package only its wrapper around the method is.
     """
-    if not all(_library_of(call) == "sklearn" for call in calls[-2:]):
+    if not all(library_of(call) == "sklearn" for call in calls[-2:]):
         return []
     arguments = inspect.getargvalues(calls[-1])
     values = [arguments.locals[name] for name in arguments.args]

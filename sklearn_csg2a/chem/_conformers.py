@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import joblib
 import numpy as np
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CONFORMER_METHODS", "Conformer", "embed_conformer", "embed_conformers"]
 
-CONFORMER_METHODS = ("etkdg", "random", "2d")
+ConformerMethod = Literal["etkdg", "random", "2d"]
+CONFORMER_METHODS = get_args(ConformerMethod)
 _CACHE_FORMAT = 1
 _MAX_SEED = 2**32 - 1
 _RDKIT_SEEDS = 2**31 - 2  # its generator treats 0 as 1 and repeats after these
@@ -53,7 +54,7 @@ class Conformer:
     """
 
     coordinates: np.ndarray
-    method: str
+    method: ConformerMethod
     timed_out: bool = False
 
 
@@ -258,7 +259,7 @@ def _load_cached(key: str, n_atoms: int, store: ArrayStore | None) -> Conformer 
     )
     if not is_valid:
         return None
-    conformer = Conformer(coordinates, method)
+    conformer = Conformer(coordinates, cast("ConformerMethod", method))
     _cache_in_memory(key, conformer)
     return conformer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -156,7 +156,7 @@ class AnnotationEncoder(SharesTables, TransformerMixin, BaseEstimator):
         table: pd.DataFrame,
         columns: Sequence[str] = ("target", "moa"),
         *,
-        known: str = "all",
+        known: Literal["all", "fit", "none"] = "all",
         exclude: Iterable[str] | None = None,
         weight: float | dict[str, float] = 3.0,
         interactome: pd.DataFrame | None = None,

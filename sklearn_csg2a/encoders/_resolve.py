@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 
+from sklearn_csg2a._utils.choices import CompoundEncoder
 from sklearn_csg2a.chem._cache import MemoryCache
 from sklearn_csg2a.encoders._base import MorganEncoder, SmilesEncoder, read_smiles
 from sklearn_csg2a.encoders._mat import MATEncoder
@@ -27,7 +28,7 @@ _NAMED = {"auto": MorganEncoder, "morgan": MorganEncoder, "mat": MATEncoder}
 _NOT_CONTENT = frozenset({"n_jobs", "verbose"})
 
 
-def resolve_encoder(encoder: object) -> Any:
+def resolve_encoder(encoder: CompoundEncoder) -> Any:
     """Return the unfitted transformer given by `compound_encoder`.
 
     Parameters

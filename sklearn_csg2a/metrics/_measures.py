@@ -143,7 +143,7 @@ def skill(y_true: Any, y_pred: Any, naive_pred: Any) -> float:
     ----------
     y_true, y_pred : array-like of shape (n,) or (n, n_outputs)
         Measured and predicted values.
-    naive_pred : array-like of the same shape
+    naive_pred : array-like of shape (n,) or (n, n_outputs)
         Predictions of the naive model of the split, fitted to the training rows:
         mean effects for a mixed split, the mean of the drug for a cell-blind one,
         the mean of the cell for a drug-blind one, and the overall mean for a

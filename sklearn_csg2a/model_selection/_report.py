@@ -34,9 +34,9 @@ class SplitAudit:
         The scheme that the split was checked against.
     n_train, n_test : int
         Rows of the two sets.
-    shared_rows : ndarray of int
+    shared_rows : ndarray of shape (n_shared,), dtype=int64
         Row positions in both sets.
-    repeated_rows : ndarray of int
+    repeated_rows : ndarray of shape (n_repeated,), dtype=int64
         Row positions that occur more than once within one set.
     shared_pairs : tuple of (str, str)
         (cell, compound) pairs with rows in both sets: leaking replicates.

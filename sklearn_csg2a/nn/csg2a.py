@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from sklearn_csg2a._utils.choices import AttentionForm
 from sklearn_csg2a.nn.blocks import apply_by_rows
 from sklearn_csg2a.nn.layers import Dense, Dropout, EntityBatchNorm, dense
 from sklearn_csg2a.nn.molecules import MoleculeBatch
@@ -149,7 +150,7 @@ class GeneGeneAttention(nn.Module):
         self,
         n_genes: int,
         hidden_dim: int,
-        form: str,
+        form: AttentionForm,
         interactome: tuple[Tensor, Tensor, Tensor],
         init_scale: float = 0.1,
     ) -> None:
@@ -318,7 +319,7 @@ class CSG2A(nn.Module):
         compound_dim: int,
         interactome: tuple[Tensor, Tensor, Tensor],
         hidden_dim: int = 64,
-        attention: str = "paper",
+        attention: AttentionForm = "paper",
         dropout: float = 0.1,
         gene_dropout: float = 0.0,
     ) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
+from sklearn_csg2a._utils.caller import find_stacklevel
 from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.exceptions import InputError, SlowPrecisionWarning
 
@@ -73,7 +74,7 @@ def bfloat16_is_slow(device: torch.device) -> bool:
     return device.type == "cpu" and capability in {"AVX2", "NO AVX"}
 
 
-def uses_bfloat16(precision: str, device: torch.device, *, stacklevel: int) -> bool:
+def uses_bfloat16(precision: str, device: torch.device) -> bool:
     """Return whether to compute products in bfloat16; warn if that is slow."""
     is_low = precision == "bf16"
     if is_low and bfloat16_is_slow(device):
@@ -81,7 +82,7 @@ def uses_bfloat16(precision: str, device: torch.device, *, stacklevel: int) -> b
             "precision='bf16' makes training slower on this processor, which has no "
             "instructions for it; use precision='float32'.",
             SlowPrecisionWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=find_stacklevel(),
         )
     return is_low
 

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from skorch.helper import predefined_split
 
+from sklearn_csg2a._utils.caller import find_stacklevel
 from sklearn_csg2a._utils.files import digest
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
 from sklearn_csg2a.nn import Dropout
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["TrainingSettings", "history_table", "train_network"]
-
-
-_CALLER_OF_FIT = 6  # stacklevel of a warning of `train_network`
 
 
 @dataclass
@@ -79,9 +77,7 @@ def train_network(
         train_split=None if valid is None else predefined_split(valid),
         callbacks=_callbacks(network, settings, processes, best, progress),
     )
-    net.low_precision = uses_bfloat16(
-        settings.precision, settings.device, stacklevel=_CALLER_OF_FIT
-    )
+    net.low_precision = uses_bfloat16(settings.precision, settings.device)
     net.processes = processes
     if settings.compile:
         net.compiled = compile_network(network)
@@ -104,7 +100,7 @@ def train_network(
             f"Training was interrupted in epoch {len(net.history)} of "
             f"{settings.max_epochs}; {_describe_weights(best)}.",
             InterruptedFitWarning,
-            stacklevel=_CALLER_OF_FIT,
+            stacklevel=find_stacklevel(),
         )
     _check_finite(net, train)
     return net, best

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_csg2a._utils.choices import OnInvalidSmiles
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.treatments._cells import (
     factorize_cell_line,
@@ -63,7 +64,7 @@ def read_identifiers(
     columns: Mapping[str, str] | None = None,
     cells: bool = True,
     genes: tuple[str, ...] | None = None,
-    on_invalid_smiles: str = "raise",
+    on_invalid_smiles: OnInvalidSmiles = "raise",
     has_compounds: bool | None = None,
     estimator_name: str = "The estimator",
 ) -> Identifiers:

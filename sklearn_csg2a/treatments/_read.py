@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from sklearn_csg2a._utils.choices import MissingGenes, OnInvalidSmiles
 from sklearn_csg2a._utils.offenders import describe_entries, name_row
 from sklearn_csg2a._utils.sharing import SharesTables
 from sklearn_csg2a._utils.sklearn_compat import validate_plain
@@ -57,8 +58,8 @@ def read_treatments(
     expression: pd.DataFrame | None = None,
     columns: Mapping[str, str] | None = None,
     genes: Sequence[str] | None = None,
-    missing_genes: str = "error",
-    on_invalid_smiles: str = "raise",
+    missing_genes: MissingGenes = "error",
+    on_invalid_smiles: OnInvalidSmiles = "raise",
     default_dose: float = DEFAULT_DOSE,
     default_time: float = DEFAULT_TIME,
     fitted_ranges: Mapping[str, Sequence[float]] | None = None,
@@ -298,8 +299,8 @@ class TreatmentRegressor(SharesTables, RegressorMixin, BaseEstimator):
 
     expression: pd.DataFrame | None
     columns: Mapping[str, str] | None
-    missing_genes: str
-    on_invalid_smiles: str
+    missing_genes: MissingGenes
+    on_invalid_smiles: OnInvalidSmiles
 
     genes_: np.ndarray
     _has_compounds: bool

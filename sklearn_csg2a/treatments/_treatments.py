@@ -152,8 +152,8 @@ class Treatments:
 
         Parameters
         ----------
-        rows : array-like of int or bool
-            Positions of rows, in any order and with repeats, or a mask.
+        rows : array-like of shape (n,) or (n_rows,)
+            Positions of rows, in any order and with repeats, or a boolean mask.
 
         Returns
         -------

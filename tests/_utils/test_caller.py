@@ -10,7 +10,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a.baselines import PairwiseKernelRidge, SVMResponse
+from sklearn_csg2a.exceptions import ExpressionScaleWarning
 
 SMILES = ["CCO", "CCN", "CCCl", "c1ccccc1"]
 
@@ -43,3 +45,14 @@ def test_a_warning_of_a_kernel_model_points_at_the_call_of_fit(
     with pytest.warns(ConvergenceWarning) as caught:
         model.fit(X, y)
     assert {warning.filename for warning in caught} == {__file__}
+
+
+def test_a_warning_of_a_distance_points_at_the_call(screen):
+    X, _, expression = screen
+    Y = expression.loc[X["cell_line"]].to_numpy()
+    model = PerturbationRegressor(max_epochs=1, hidden_dim=2, random_state=0)
+    model.set_params(expression=expression).fit(X, Y)
+    model.set_params(expression=30 + 9 * expression)
+    with pytest.warns(ExpressionScaleWarning) as caught:
+        model.perturbation_distance(X)
+    assert [warning.filename for warning in caught] == [__file__]

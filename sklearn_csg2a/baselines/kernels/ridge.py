@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -11,7 +12,13 @@ from scipy.spatial.distance import cdist
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_csg2a._utils.caller import find_stacklevel
-from sklearn_csg2a._utils.choices import CompoundEncoder, MissingGenes, OnInvalidSmiles
+from sklearn_csg2a._utils.choices import (
+    CompoundEncoder,
+    CompoundKernel,
+    MissingGenes,
+    OnInvalidSmiles,
+    options,
+)
 from sklearn_csg2a._utils.sklearn_compat import HasMethods, Interval, StrOptions
 from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.baselines._features import FeatureRegressor
@@ -30,7 +37,7 @@ from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.training.rows import hold_out_pairs, seed_splitter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
@@ -175,7 +182,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **FeatureRegressor._parameter_constraints,
-        "compound_kernel": [StrOptions({"tanimoto", "linear"}), dict],
+        "compound_kernel": [StrOptions(options(CompoundKernel)), dict],
         "cell_kernel": [StrOptions({"rbf", "linear"})],
         "gamma": [Interval(Real, 0, None, closed="neither")],
         "identity_weight": [Interval(Real, 0, None, closed="left")],
@@ -196,7 +203,7 @@ class PairwiseKernelRidge(PairKernelRegressor):
         *,
         expression: pd.DataFrame | None = None,
         compound_encoder: CompoundEncoder = "morgan",
-        compound_kernel: str | Mapping[str, str] = "tanimoto",
+        compound_kernel: CompoundKernel | Mapping[str, CompoundKernel] = "tanimoto",
         cell_kernel: Literal["rbf", "linear"] = "rbf",
         gamma: float = 1.0,
         identity_weight: float = 0.0,

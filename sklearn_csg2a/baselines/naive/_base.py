@@ -58,6 +58,11 @@ class NaiveRegressor(TreatmentRegressor):
         -------
         self : object
             The fitted model.
+
+        Raises
+        ------
+        InputError
+            If X or y cannot be used; the message names row, column and value.
         """
         with steady_threads():
             return self._fit_a_copy(X, y)
@@ -96,6 +101,11 @@ class NaiveRegressor(TreatmentRegressor):
         response : ndarray of shape (n_rows,) or (n_rows, n_outputs)
             In the shape of y in fit; NaN in rows whose SMILES is invalid, if
             `on_invalid_smiles` is "nan".
+
+        Raises
+        ------
+        InputError
+            If X cannot be used; the message names row, column and value.
         """
         identifiers = self._identify(X)
         return self._to_shape(self._predict(X, identifiers), identifiers)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklearn_csg2a._utils.caller import find_stacklevel
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.chem._compounds import canonical_smiles, parse_smiles
 from sklearn_csg2a.chem._conformers import embed_conformers
@@ -229,7 +230,7 @@ def _warn_unsupported(elements_of: Mapping[str, tuple[str, ...]]) -> None:
         f"'other', in {list_offenders(elements_of)}. The encoder cannot "
         "distinguish them; MorganEncoder can.",
         UnsupportedElementWarning,
-        stacklevel=3,
+        stacklevel=find_stacklevel(),
     )
 
 

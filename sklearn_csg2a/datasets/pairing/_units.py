@@ -44,8 +44,8 @@ def parse_doses(values: Any, units: Any = None) -> np.ndarray:
 
     Parameters
     ----------
-    values : array-like of str or float, shape (n,)
-        The doses. A value without a unit takes the one of `units`.
+    values : array-like of shape (n,)
+        The doses, as text or numbers. A value without a unit takes the one of `units`.
     units : str, array-like of str or None, default=None
         Unit of each value, or of all of them; None means micromolar.
         M, mM, uM (with any letter for micro), nM and pM are known.
@@ -77,8 +77,8 @@ def parse_times(values: Any, units: Any = None) -> np.ndarray:
 
     Parameters
     ----------
-    values : array-like of str or float, shape (n,)
-        The times. A value without a unit takes the one of `units`.
+    values : array-like of shape (n,)
+        The times, as text or numbers. A value without a unit takes the one of `units`.
     units : str, array-like of str or None, default=None
         Unit of each value, or of all of them; None means hours. Minutes, hours,
         days and weeks are known.

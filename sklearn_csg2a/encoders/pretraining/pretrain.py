@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from sklearn.utils import Bunch
 
+from sklearn_csg2a._utils.choices import Precision
 from sklearn_csg2a.encoders.pretraining.packed import pack_molecules
 from sklearn_csg2a.encoders.pretraining.progress import PretrainingProgress
 from sklearn_csg2a.encoders.pretraining.training import (
@@ -40,7 +41,7 @@ def pretrain_mat(
     max_atoms: int = 60,
     timeout: int = 60,
     device: str = "auto",
-    precision: str = "float32",
+    precision: Precision = "float32",
     n_jobs: int | None = None,
     random_state: int = 0,
     verbose: int = 0,

@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 
+from sklearn_csg2a._utils.caller import find_stacklevel
 from sklearn_csg2a._utils.files import replacing
 from sklearn_csg2a.chem._cache import content_hash
 from sklearn_csg2a.encoders.pretraining.masked_atoms import (
@@ -99,9 +100,7 @@ class MaskedAtomTraining:
     ) -> None:
         self.settings = settings
         self.device = device
-        self.low_precision = uses_bfloat16(
-            settings.precision, device, stacklevel=3
-        )  # pretrain_mat's
+        self.low_precision = uses_bfloat16(settings.precision, device)  # pretrain_mat's
         self.folder = folder
         self.train, self.held_out = _separate(molecules, settings)
         self.identity = content_hash(
@@ -156,7 +155,7 @@ class MaskedAtomTraining:
                 "the weights so far are written, and the same call goes on from the "
                 "last checkpoint.",
                 InterruptedFitWarning,
-                stacklevel=3,  # the caller of pretrain_mat
+                stacklevel=find_stacklevel(),
             )
         finally:
             progress.end()
