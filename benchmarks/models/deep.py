@@ -19,6 +19,7 @@ from sklearn_csg2a.baselines import (
     DeepCoVDR,
     DeepTTA,
     DRPreter,
+    EnsembleMF,
     GraphDRP,
     PathDNN,
     Precily,
@@ -42,6 +43,7 @@ SETTINGS: dict[type[BaseEstimator], dict[str, Any]] = {
     Precily: {"batch_size": 1024},
     # published: 8 layers and batches of 32 rows, of an eighth of the rows
     DeepCoVDR: {"batch_size": 512, "learning_rate": 7e-4, "n_layers": 1},
+    EnsembleMF: {"learning_rate": 3e-3},  # published settings are not known
 }
 # Maximum epochs for new pairs, new cell lines, and new compounds, where the best epoch
 # on held-out rows is reached early. Published: 300 for GraphDRP and DRPreter, 50 for
@@ -53,6 +55,7 @@ EPOCHS: dict[type[BaseEstimator], tuple[int, int, int]] = {
     PathDNN: (60, 30, 30),
     Precily: (25, 12, 12),
     DeepCoVDR: (8, 8, 3),
+    EnsembleMF: (40, 10, 10),
 }
 
 # The published protocol is run on fewer splits, with a longer schedule.

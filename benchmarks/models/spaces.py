@@ -97,6 +97,11 @@ SPACES: dict[str, Space] = {
     "DRPreter": network_space(),
     "DeepCoVDR": network_space(n_layers=[1, 2, 4]),
     "DeepTTA": network_space(n_layers=[2, 4, 8]),
+    "EnsembleMF": network_space(
+        hidden=[(128,), (256,), (256, 128)],
+        n_factors=[32, 64, 128],
+        embedding_dropout=[0.1, 0.3, 0.5],
+    ),
 }
 
 

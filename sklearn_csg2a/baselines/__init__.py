@@ -3,6 +3,7 @@
 from sklearn_csg2a.baselines.deepcovdr import DeepCoVDR
 from sklearn_csg2a.baselines.deeptta import DeepTTA
 from sklearn_csg2a.baselines.drpreter import DRPreter
+from sklearn_csg2a.baselines.ensemblemf import EnsembleMF
 from sklearn_csg2a.baselines.graphdrp import GraphDRP
 from sklearn_csg2a.baselines.kernels.potency import PotencyRegressor
 from sklearn_csg2a.baselines.kernels.ridge import PairwiseKernelRidge
@@ -29,6 +30,7 @@ __all__ = [
     "DeepCoVDR",
     "DeepTTA",
     "DrugMean",
+    "EnsembleMF",
     "GlobalMean",
     "GradientBoostingResponse",
     "GraphDRP",

@@ -34,6 +34,7 @@ _ESTIMATORS = {
         "DeepCoVDR",
         "DeepTTA",
         "DrugMean",
+        "EnsembleMF",
         "GlobalMean",
         "GraphDRP",
         "LatentFactors",

@@ -36,6 +36,7 @@ MODELS = {
     "DRPreter": DEEP,
     "DeepCoVDR": {**DEEP, "n_layers": 1},
     "DeepTTA": {**DEEP, "n_layers": 1},
+    "EnsembleMF": {**DEEP, "n_members": 3},
     "GraphDRP": DEEP,
     "PathDNN": DEEP,
     "Precily": DEEP,

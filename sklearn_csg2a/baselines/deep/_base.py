@@ -155,12 +155,14 @@ class DeepResponse(NetworkState, TreatmentRegressor):
         )
         net, best = train_network(
             network,
-            _dataset(
-                tensors,
-                train_rows,
-                target,
-                batch_size if self.batching == "blocks" else None,
-                shuffle,
+            self._training_data(
+                _dataset(
+                    tensors,
+                    train_rows,
+                    target,
+                    batch_size if self.batching == "blocks" else None,
+                    shuffle,
+                )
             ),
             None
             if valid_rows is None
@@ -230,6 +232,10 @@ class DeepResponse(NetworkState, TreatmentRegressor):
     @abstractmethod
     def _compound_inputs(self, smiles: Sequence[str]) -> tuple[np.ndarray, ...]:
         """Return the inputs of the compound tower, each (compounds, ...)."""
+
+    def _training_data(self, rows: PairDataset) -> Any:
+        """Return the rows as the network trains on them; here as they are."""
+        return rows
 
     def _fit_target(self, response: np.ndarray, train_rows: np.ndarray) -> np.ndarray:
         """Return the target of the network in each row; here, y standardised."""

@@ -24,6 +24,7 @@ MODELS = {
     "DRPreter": {"learning_rate": 3e-4},
     "DeepCoVDR": {"learning_rate": 1e-3, "n_layers": 1},
     "DeepTTA": {"learning_rate": 5e-4, "n_layers": 1},
+    "EnsembleMF": {"learning_rate": 1e-2, "n_members": 3},
     "GraphDRP": {"learning_rate": 3e-3, "dropout": 0.1},
     "PathDNN": {"learning_rate": 1e-2},
     "Precily": {"learning_rate": 1e-2, "hidden": (20,)},
