@@ -171,9 +171,9 @@ class _Tower(nn.Module):
 
     def draw(self, member: int) -> None:
         """Draw the first weights of a member."""
-        for layer in self.layers:
-            assert isinstance(layer, _MemberDense)
-            layer.draw(member)
+        for layer in self.modules():
+            if isinstance(layer, _MemberDense):
+                layer.draw(member)
 
     def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         """Return codes (members, entities, ...); `added` joins the first layer."""
