@@ -10,7 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from sklearn_csg2a._utils.choices import CompoundEncoder, OnInvalidSmiles
+from sklearn_csg2a._utils.choices import (
+    CompoundEncoder,
+    CompoundKernel,
+    OnInvalidSmiles,
+)
 from sklearn_csg2a._utils.offenders import quote_names
 from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines.kernels._compounds import (
@@ -146,7 +150,7 @@ class PotencyRegressor(NaiveRegressor):
         self,
         *,
         compound_encoder: CompoundEncoder = "morgan",
-        compound_kernel: str | Mapping[str, str] = "tanimoto",
+        compound_kernel: CompoundKernel | Mapping[str, CompoundKernel] = "tanimoto",
         screens: pd.DataFrame | Mapping[str, pd.DataFrame] | None = None,
         exclude: Iterable[str] | None = None,
         correlations: Mapping[str, float] | None = None,
