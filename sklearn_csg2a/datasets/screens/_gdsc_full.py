@@ -131,9 +131,9 @@ def load_gdsc_full(
     ln uM, a single effect for all to 1.66.
 
     An effect is estimated from the responses of all cell lines, those of any later
-    test fold included; it is one number per compound. To avoid it, load with
-    ``assay_effect="keep"`` and give models `screen` as a feature, or test on rows of
-    GDSC2, which are never changed.
+    test fold included; it is one number per compound. Rows of GDSC2 are never changed.
+    To estimate it from training rows alone, load with ``assay_effect="keep"`` and
+    compare the pairs of ``paired_measurements(within=X_train)``.
 
     Examples
     --------
