@@ -35,3 +35,24 @@ def test_parts_without_networks_import_no_network_library(part):
 
 def test_the_package_alone_imports_nothing_large():
     assert imported_with("sklearn_csg2a") == set()
+
+
+def test_a_first_fit_does_not_import_the_compiler_of_torch():
+    """Which takes longer than the fit of a small table."""
+    script = """
+import sys
+import numpy as np
+from sklearn_csg2a import DrugResponseRegressor
+
+X = np.arange(12.0).reshape(6, 2)
+model = DrugResponseRegressor(max_epochs=1).fit(X, X[:, 0])
+model.predict(X)
+print("torch" in sys.modules, "torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["True", "False"]

@@ -66,8 +66,6 @@ def train_network(
     net = wrap_network(
         network,
         settings.device,
-        optimizer=torch.optim.AdamW,
-        optimizer__fused=True,
         optimizer__weight_decay=settings.weight_decay,
         lr=settings.learning_rate,
         max_epochs=settings.max_epochs,

@@ -6,6 +6,7 @@ best weights, stop early and show progress.
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
+    "AdamW",
     "BestWeights",
     "CosineLearningRate",
     "DropoutOfProcess",
@@ -33,6 +35,21 @@ __all__ = [
 ]
 
 _FINAL_LEARNING_RATE = 0.01  # of the initial rate, at the end of the cosine
+
+
+class AdamW(torch.optim.AdamW):
+    """Torch's AdamW, without an import of torch's compiler.
+
+    Torch marks some methods of its optimizers for the compiler, and the first call of
+    one imports it, which takes one to two seconds in each process. These are the same
+    methods without the marks.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.AdamW.add_param_group)
+    load_state_dict = inspect.unwrap(torch.optim.AdamW.load_state_dict)
+    state_dict = inspect.unwrap(torch.optim.AdamW.state_dict)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
+    zero_grad = inspect.unwrap(torch.optim.AdamW.zero_grad)
 
 
 class TrainingNet(NeuralNetRegressor):
@@ -169,6 +186,8 @@ def wrap_network(
     net = TrainingNet(
         network.to(device),
         criterion=torch.nn.MSELoss,
+        optimizer=AdamW,
+        optimizer__fused=True,
         device=str(device),
         callbacks__print_log=None,
         iterator_train=Batches,
