@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from sklearn_csg2a._utils.choices import AttentionForm
 from sklearn_csg2a.nn.blocks import apply_by_rows
-from sklearn_csg2a.nn.layers import Dense, Dropout, EntityBatchNorm, dense
+from sklearn_csg2a.nn.layers import (
+    Dense,
+    Dropout,
+    EntityBatchNorm,
+    dense,
+    finish_hidden,
+)
 from sklearn_csg2a.nn.molecules import MoleculeBatch
 
 if TYPE_CHECKING:
@@ -108,15 +114,30 @@ class ChemicalConditionEncoder(nn.Module):
         `dose` uM and `time` hours (conditions,), `counts` rows per condition.
         Returns (conditions, genes).
         """
-        if self.mat is not None and isinstance(compound, MoleculeBatch):
-            compound = compound.encode(self.mat)
-        expanded = [
-            compound,
-            self.dose(dose.unsqueeze(-1) / DOSE_SCALE),
-            self.time(time.unsqueeze(-1) / TIME_SCALE),
-        ]
-        projected = self.project(torch.cat(expanded, dim=-1))
-        return self.dropout(torch.relu(self.norm(projected, counts)))
+        if isinstance(compound, MoleculeBatch):
+            compound = compound.encode(cast("MAT", self.mat))
+        amounts = torch.cat(
+            [
+                self.dose(dose.unsqueeze(-1) / DOSE_SCALE),
+                self.time(time.unsqueeze(-1) / TIME_SCALE),
+            ],
+            dim=-1,
+        )
+        projected = self._project(compound, amounts)
+        return finish_hidden(projected, self.norm, self.dropout, counts)
+
+    def _project(self, compound: Tensor, amounts: Tensor) -> Tensor:
+        """Project compounds (conditions, compound_dim) and amounts (conditions, 4).
+
+        A fixed compound needs no gradient: the product does not compute any of its
+        input, and a small one, whose value is zero, those of the amounts.
+        """
+        if not self.training or compound.requires_grad:
+            return self.project(torch.cat([compound, amounts], dim=-1))
+        fixed = amounts.detach()
+        of_amounts = self.project.weight[:, self.compound_dim :].detach()
+        projected = self.project(torch.cat([compound, fixed], dim=-1))
+        return projected + (amounts - fixed) @ of_amounts.T
 
 
 class GeneGeneAttention(nn.Module):

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_csg2a.nn.csg2a import CSG2A, CellTerms
-from sklearn_csg2a.nn.layers import Dense, Dropout, EntityBatchNorm, dense
+from sklearn_csg2a.nn.layers import (
+    Dense,
+    Dropout,
+    EntityBatchNorm,
+    dense,
+    finish_hidden,
+)
 
 if TYPE_CHECKING:
     from sklearn_csg2a.nn.csg2a import TreatmentBatch
@@ -37,11 +43,16 @@ class ScalingLayer(nn.Module):
 
     def forward(self, basal: Tensor) -> Tensor:
         """Scale basal expression (cells, genes)."""
-        return (basal - self.mean) * self.inverse_std
+        return torch.addcmul(self._shift, basal, self.inverse_std)
 
     def scale_propagated(self, propagated: Tensor, degree: Tensor) -> Tensor:
         """Return A g' from A g (cells, genes) and the row sums of A (genes,)."""
-        return (propagated - self.mean * degree) * self.inverse_std
+        return torch.addcmul(self._shift * degree, propagated, self.inverse_std)
+
+    @property
+    def _shift(self) -> Tensor:
+        """Return what is added to scaled values: in this form, each is read once."""
+        return -self.mean * self.inverse_std
 
 
 class _Projection(nn.Module):
@@ -58,7 +69,7 @@ class _Projection(nn.Module):
 
     def finish(self, projected: Tensor, counts: Tensor | None = None) -> Tensor:
         """Apply the operations after the dense layer."""
-        return self.dropout(torch.relu(self.norm(projected, counts)))
+        return finish_hidden(projected, self.norm, self.dropout, counts)
 
 
 class EntityCodes(NamedTuple):
@@ -192,7 +203,7 @@ class ResponseHead(nn.Module):
             0, condition_index
         ).split(sizes, dim=1)
         x = dense(self.perturbed.finish(projected), block) + of_cell + of_condition
-        x = self.dropout(torch.relu(self.first_norm(x)))  # (rows, width)
+        x = finish_hidden(x, self.first_norm, self.dropout)  # (rows, width)
         for layer in self.hidden:
             x = layer(x)
         response = self.output(x)  # (rows, 1)
