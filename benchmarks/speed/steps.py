@@ -24,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean, median
 from types import SimpleNamespace
+from typing import Any
 
 if not __package__:  # run as a script, with its folder first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[2])
@@ -31,7 +32,8 @@ if not __package__:  # run as a script, with its folder first on the path
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from benchmarks.speed import textbook
 from sklearn_csg2a.nn import (
@@ -41,6 +43,7 @@ from sklearn_csg2a.nn import (
     ResponseNetwork,
     set_dropout_generator,
 )
+from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.training.data import Batches, TreatmentDataset, TreatmentTensors
 from sklearn_csg2a.training.device import resolve_device
 from sklearn_csg2a.training.inference import encode_conditions
@@ -149,6 +152,11 @@ class Trainer:
         self.device = device
         self._batches = iter(Batches(self.dataset, batch_size))
 
+    def seconds(self, repeats: int) -> float:
+        """Return the time of a step on the threads of a fit."""
+        with steady_threads():
+            return seconds(self.step, repeats)
+
     def step(self) -> None:
         """Take one optimisation step."""
         try:
@@ -187,11 +195,38 @@ def device_name(device: torch.device) -> str:
     return models[0] if models else platform.processor()
 
 
+class CountedProducts(TorchDispatchMode):
+    """Count the floating-point operations in the matrix products of this thread.
+
+    Torch's counter does not allow gradients within a backward pass, which blocks of
+    rows need.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_flop = 0
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Compute an operation, and count it if it is a product."""
+        kwargs = kwargs or {}
+        result = function(*args, **kwargs)
+        count = flop_registry.get(function._overloadpacket)  # noqa: SLF001
+        if count is not None:
+            given = {name: kwargs[name] for name in kwargs if name != "out"}
+            self.n_flop += count(*args, **given, out_val=result)
+        return result
+
+
 def count_products(step: Callable[[], object]) -> int:
-    """Return the floating-point operations in the matrix products of a step."""
-    with FlopCounterMode(display=False) as counter:
+    """Return the floating-point operations in the matrix products of a step.
+
+    Outside :func:`steady_threads`, the calling thread computes all blocks.
+    """
+    with CountedProducts() as products:
         step()
-    return counter.get_total_flops()
+    return products.n_flop
 
 
 def matrix_product_rate(device: torch.device) -> float:
@@ -288,9 +323,9 @@ def _against_textbook(
         theirs()
     times = []
     for _ in range(rounds):
-        fast = seconds(ours.step, repeats)
+        fast = ours.seconds(repeats)
         slow = seconds(theirs)
-        times.append((slow, (fast + seconds(ours.step, repeats)) / 2))
+        times.append((slow, (fast + ours.seconds(repeats)) / 2))
     rate = matrix_product_rate(ours.device)
     return speed(ours, median(fast for _, fast in times), n_flop, rate) | {
         "textbook_seconds": median(slow for slow, _ in times),
@@ -322,7 +357,7 @@ def measure_epoch(
     rates, times = [], []
     for _ in range(rounds):
         rates.append(matrix_product_rate(device))
-        times.append(seconds(trainer.step, steps // rounds + 1))
+        times.append(trainer.seconds(steps // rounds + 1))
     shares = [n_flop / t / rate for t, rate in zip(times, rates, strict=True)]
     n_steps = -(-74_500 // 1024)
     return speed(trainer, median(times), n_flop, median(rates)) | {
@@ -342,7 +377,7 @@ def measure_wide(device: torch.device) -> dict[str, float]:
         response=False,
     )
     n_flop = count_products(trainer.step)
-    step = seconds(trainer.step, 3)
+    step = trainer.seconds(3)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     if device.type == "cuda":
         peak = torch.cuda.max_memory_allocated(device) / 1e9
