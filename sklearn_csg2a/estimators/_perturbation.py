@@ -50,7 +50,8 @@ class PerturbationRegressor(BaseCSG2A):
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
         Basal expression, with cell ids as index and gene symbols as columns. Rows of X
-        are looked up in it by ``cell_line``. None: X has one column per gene.
+        are looked up in it by ``cell_line``. None: X has one column per gene. Clones
+        share the table: do not modify it in place.
     interactome : DataFrame, array, sparse array or None, default=None
         Edges (columns source and target), or a symmetric (n_genes, n_genes) adjacency
         matrix in gene order. None: self-loops only. Edges may have a score from 0 to 1.

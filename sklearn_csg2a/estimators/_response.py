@@ -56,7 +56,8 @@ class DrugResponseRegressor(BaseCSG2A):
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
         Basal expression, with cell ids as index and gene symbols as columns. Rows of X
-        are looked up in it by ``cell_line``. None: X has one column per gene.
+        are looked up in it by ``cell_line``. None: X has one column per gene. Clones
+        share the table: do not modify it in place.
     pretrained : FrozenEstimator, path or None, default=None
         A fitted :class:`PerturbationRegressor` inside
         `sklearn.frozen.FrozenEstimator`, or the path of one saved by `save_model`.

@@ -49,6 +49,9 @@ _WIDE = 50.0  # 90 % over 10 % quantile: e**3.9
 _SKEWED = 2.0  # an exponential distribution has 2 ...
 _LOGS_SKEWED = (-0.9, 1.2)  # ... and its logarithm -1.14
 _SPREAD = 0.8  # of the logarithms; ln IC50 of one drug has about 1.2
+_SHARE_AT_CAP = 0.05
+_FAR_ABOVE_LOW = 30.0  # the cap over the 10 % quantile
+_PERCENT = 100.0
 _LARGEST_PERCENT = 120.0
 _LEANING = -0.8  # skewness
 _FAR_ABOVE = 20.0  # largest over median
@@ -182,8 +185,9 @@ def warn_about_units(response: np.ndarray, estimator_name: str) -> None:
     """Warn once where (n_rows,) values look like IC50, not like ln IC50 in uM.
 
     IC50 is positive and about log-normal: its deciles are a factor of 50 or more
-    apart, or it is skewed and its logarithm is not. Percentages, AUC, -log10 M,
-    classes, standardised and logarithmic values are not like that.
+    apart, or it is skewed and its logarithm is not, or it is cut at a round dose.
+    Percentages, AUC, -log10 M, classes, standardised and logarithmic values are not
+    like that.
     """
     unit = _unit_of_ic50(np.asarray(response, dtype=np.float64))
     if not unit:
@@ -214,11 +218,31 @@ def _unit_of_ic50(values: np.ndarray) -> str:
         return "M" if is_wide else ""
     enough = len(positive) >= _FEWEST_IF_SMALL and largest > _SMALLEST_MICROMOLAR
     is_large = largest > _LARGEST_LN
+    is_ic50 = (is_wide and (is_large or enough)) or (
+        is_large and _is_lognormal(positive)
+    )
     if is_large and largest <= _LARGEST_PERCENT and _may_be_percent(positive):
-        return ""
-    if (is_wide and (is_large or enough)) or (is_large and _is_lognormal(positive)):
+        is_ic50 = False
+    if is_ic50 or (enough and _is_capped(positive, low)):
         return "nM" if median > 1000 else "uM"
     return ""
+
+
+def _is_capped(positive: np.ndarray, low: float) -> bool:
+    """Tell whether values end at a round dose, far above the lowest tenth of them.
+
+    Tables give the highest dose where IC50 lies beyond it. The logarithm of a dose is
+    not round, and other scales do not span as much; 100 may be a percentage.
+    """
+    largest = float(positive.max())
+    below = positive[positive < largest]
+    return (
+        len(positive) - len(below) >= _SHARE_AT_CAP * len(positive)
+        and 2 * len(np.unique(below)) > len(below)  # no grades
+        and bool(np.isclose(largest, float(f"{largest:.3g}"), rtol=1e-6))
+        and largest > _FAR_ABOVE_LOW * low
+        and largest != _PERCENT
+    )
 
 
 def _may_be_percent(positive: np.ndarray) -> bool:

@@ -316,11 +316,26 @@ def test_ic50_of_one_drug_and_of_absurd_size_are_recognised():
             read_response(y, len(y))
 
 
+@pytest.mark.parametrize("highest_dose", [8.0, 10.0, 30.0])
+@pytest.mark.parametrize("factor", [1.0, 1000.0])
+def test_ic50_cut_at_the_highest_dose_is_recognised(highest_dose, factor):
+    ic50 = np.exp(np.random.default_rng(5).normal(1.5, 2.8, size=300))
+    y = factor * np.minimum(ic50, highest_dose)
+    with pytest.warns(UserWarning, match="y looks like IC50 in"):
+        read_response(y, 300)
+
+
 RNG = np.random.default_rng(2)
 RIGHT_RESPONSES = {
     "ln_ic50": RNG.normal(2.7, 2.8, size=500),
     "ln_ic50_all_positive": RNG.normal(5, 1.2, size=500).clip(0.3),
     "ln_ic50_in_nM": RNG.normal(9.6, 2.8, size=500).clip(0.1),
+    "ln_ic50_cut": RNG.normal(2.7, 2.8, size=500).clip(max=np.log(10)),
+    "ln_ic50_all_positive_cut": RNG.exponential(2, size=500).clip(0.01, np.log(32)),
+    "log10_ic50_in_nM_cut": RNG.normal(3.2, 0.8, size=500).clip(0.5, 4.0),
+    "viability_percent_cut": RNG.uniform(0.5, 140, size=500).clip(max=100),
+    "auc_cut": RNG.beta(0.5, 0.5, size=500).clip(0.001, 0.9),
+    "grades": RNG.integers(1, 60, size=500).clip(max=40),
     "neg_log10": RNG.uniform(4, 10, size=500),
     "auc": RNG.beta(5, 1, size=500),
     "aac": RNG.beta(0.5, 4, size=500),

@@ -40,7 +40,8 @@ class DeepCoVDR(DeepResponse):
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
         Basal expression, with cell ids as index and gene symbols as columns. Rows of X
-        are looked up in it by ``cell_line``. None: X has one column per gene.
+        are looked up in it by ``cell_line``. None: X has one column per gene. Clones
+        share the table: do not modify it in place.
     n_layers : int, default=8
         Number of layers of each of the two transformers.
     dropout : float, default=0.1

@@ -38,7 +38,8 @@ class DeepTTA(DeepResponse):
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
         Basal expression, with cell ids as index and gene symbols as columns. Rows of X
-        are looked up in it by ``cell_line``. None: X has one column per gene.
+        are looked up in it by ``cell_line``. None: X has one column per gene. Clones
+        share the table: do not modify it in place.
     corpus : list of str, default=None
         SMILES of many compounds, from which the vocabulary of substructures is learned.
         None: the training compounds.

@@ -47,7 +47,8 @@ class EnsembleMF(DeepResponse):
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
         Basal expression, with cell ids as index and gene symbols as columns. Rows of X
-        are looked up in it by ``cell_line``. None: X has one column per gene.
+        are looked up in it by ``cell_line``. None: X has one column per gene. Clones
+        share the table: do not modify it in place.
     n_members : int, default=20
         Number of networks whose predictions are averaged. Each has its own first
         weights and order of rows.

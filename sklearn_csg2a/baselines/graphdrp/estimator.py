@@ -44,7 +44,8 @@ class GraphDRP(DeepResponse):
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
         Basal expression, with cell ids as index and gene symbols as columns. Rows of X
-        are looked up in it by ``cell_line``. None: X has one column per gene.
+        are looked up in it by ``cell_line``. None: X has one column per gene. Clones
+        share the table: do not modify it in place.
     conv : {"gin", "gcn", "gat", "gat_gcn"}, default="gin"
         Graph layers of the compound: isomorphism, convolution, attention, or
         attention and then convolution.

@@ -58,7 +58,8 @@ class PairwiseKernelRidge(PairKernelRegressor):
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
         Basal expression, with cell ids as index and gene symbols as columns. Rows of X
-        are looked up in it by ``cell_line``. None: X has one column per gene.
+        are looked up in it by ``cell_line``. None: X has one column per gene. Clones
+        share the table: do not modify it in place.
     compound_encoder : {"auto", "morgan", "mat"} or transformer, default="morgan"
         Turns a list of SMILES into a 2-D array. "morgan" and "auto" are Morgan
         fingerprints, "mat" is the pretrained Molecule Attention Transformer.

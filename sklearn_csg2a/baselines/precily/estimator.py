@@ -46,7 +46,8 @@ class Precily(DeepResponse):
     ----------
     expression : DataFrame of shape (n_cells, n_genes), default=None
         Basal expression, with cell ids as index and gene symbols as columns. Rows of X
-        are looked up in it by ``cell_line``. None: X has one column per gene.
+        are looked up in it by ``cell_line``. None: X has one column per gene. Clones
+        share the table: do not modify it in place.
     gene_sets : dict of str to list of str, default=None
         Genes of each pathway, as returned by `load_gene_sets`. None groups the genes
         into at most 100 modules with similar expression across the training cells.
