@@ -95,9 +95,9 @@ class MATEncoder(SmilesEncoder):
     Examples
     --------
     >>> from sklearn_csg2a.encoders import MATEncoder
-    >>> encoding = MATEncoder().transform(["CCO", "CCN"])
-    >>> encoding.shape, encoding.dtype
-    ((2, 256), dtype('float32'))
+    >>> ethanol, again, amine = MATEncoder().transform(["CCO", "OCC", "CCN"])
+    >>> len(ethanol), bool((ethanol == again).all()), bool((ethanol == amine).all())
+    (256, True, False)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +40,7 @@ __all__ = [
 
 DOSE_SCALE = 100.0  # uM
 TIME_SCALE = 72.0  # hours
-FORMS = ("paper", "gated", "released", "off")  # of the attention
+FORMS = get_args(AttentionForm)
 
 
 @dataclass
@@ -87,6 +87,17 @@ class ChemicalConditionEncoder(nn.Module):
     mat : MAT or None
         Encodes molecules given as graphs; set while it is trained with the network.
         Each molecule is encoded once per batch, whatever its doses and times.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_csg2a.nn import ChemicalConditionEncoder
+    >>> encoder = ChemicalConditionEncoder(compound_dim=8, n_genes=5, dropout=0.1)
+    >>> encoder = encoder.eval()
+    >>> dose, time = torch.tensor([0.1, 10.0]), torch.tensor([72.0, 72.0])
+    >>> condition = encoder(torch.ones(2, 8), dose, time, None)
+    >>> bool((condition >= 0).all())
+    True
     """
 
     mat: MAT | None
@@ -165,6 +176,21 @@ class GeneGeneAttention(nn.Module):
     init_scale : float, default=0.1
         Standard deviation of the initial `w_gene` and `w_comp`. The paper does not
         state it; at 1 the learned scores dominate the interactome.
+
+    Examples
+    --------
+    The result is that of the matrix, which is only built for inspection.
+
+    >>> import torch
+    >>> from sklearn_csg2a.nn import GeneGeneAttention
+    >>> genes = torch.arange(3)
+    >>> layer = GeneGeneAttention(3, 2, "paper", (genes, genes, torch.ones(3)))
+    >>> g, D = torch.tensor([[1.0, -2.0, 3.0]]), torch.tensor([[0.5, 0.0, 1.0]])
+    >>> applied = layer(
+    ...     g, layer.interactome_term(g), layer.cell_scores(g), D,
+    ...     layer.condition_scores(D))
+    >>> torch.allclose(applied, (layer.matrix(g, D) @ g.T)[..., 0], atol=1e-5)
+    True
     """
 
     def __init__(
@@ -331,6 +357,24 @@ class CSG2A(nn.Module):
         Dropout in the condition encoder and before the last layer.
     gene_dropout : float, default=0.0
         Probability that a gene of a cell is masked in training.
+
+    Examples
+    --------
+    Two rows of one cell and one condition:
+
+    >>> import torch
+    >>> from sklearn_csg2a.nn import CSG2A, TreatmentBatch
+    >>> genes, basal = torch.arange(3), torch.tensor([[0.0, 1.0, -1.0]])
+    >>> network = CSG2A(3, 3, 4, interactome=(genes, genes, torch.ones(3))).eval()
+    >>> batch = TreatmentBatch(
+    ...     basal=basal, interactome_term=network.attention.interactome_term(basal),
+    ...     compound=torch.ones(1, 4), dose=torch.tensor([10.0]),
+    ...     time=torch.tensor([72.0]), cell_counts=torch.tensor([2]),
+    ...     condition_counts=torch.tensor([2]), cell_index=torch.tensor([0, 0]),
+    ...     condition_index=torch.tensor([0, 0]), encoded_conditions=None)
+    >>> first, second = network(batch)
+    >>> torch.equal(first, second)
+    True
     """
 
     def __init__(

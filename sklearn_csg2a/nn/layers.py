@@ -75,6 +75,15 @@ class Dropout(nn.Module):
     ----------
     p : float
         Probability that an element is zeroed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_csg2a.nn import Dropout, set_dropout_generator
+    >>> layer = Dropout(0.5)
+    >>> set_dropout_generator(layer, torch.Generator().manual_seed(0))
+    >>> layer(torch.ones(100)).unique()
+    tensor([0., 2.])
     """
 
     def __init__(self, p: float) -> None:
@@ -142,6 +151,18 @@ class EntityBatchNorm(nn.Module):
         Added to the variance.
     momentum : float, default=0.1
         Weight of the newest batch in the running statistics.
+
+    Examples
+    --------
+    Two entities, one of them in three rows:
+
+    >>> import torch
+    >>> from sklearn_csg2a.nn import EntityBatchNorm
+    >>> x, counts = torch.tensor([[0.0], [4.0]]), torch.tensor([3, 1])
+    >>> found = EntityBatchNorm(1)(x, counts).repeat_interleave(counts, dim=0)
+    >>> expected = torch.nn.BatchNorm1d(1)(x.repeat_interleave(counts, dim=0))
+    >>> torch.allclose(found, expected, atol=1e-6)
+    True
     """
 
     def __init__(
@@ -295,6 +316,17 @@ def set_dropout_generator(module: nn.Module, generator: torch.Generator | None) 
         The network.
     generator : torch.Generator or None
         On the device of the network; None removes the generator.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_csg2a.nn import Dropout, set_dropout_generator
+    >>> network, masks = torch.nn.Sequential(Dropout(0.5)), []
+    >>> for seed in (0, 0, 1):
+    ...     set_dropout_generator(network, torch.Generator().manual_seed(seed))
+    ...     masks.append(network(torch.ones(100)))
+    >>> torch.equal(masks[0], masks[1]), torch.equal(masks[0], masks[2])
+    (True, False)
     """
     for part in module.modules():
         if isinstance(part, Dropout):

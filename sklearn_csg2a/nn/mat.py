@@ -90,8 +90,10 @@ class NodeHead(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> NodeHead(8, n_outputs=28)(torch.zeros(2, 5, 8)).shape
-    torch.Size([2, 5, 28])
+    >>> head = NodeHead(8, n_outputs=28)
+    >>> first, second = head(torch.ones(2, 5, 8))[0, :2]  # one output per node
+    >>> torch.equal(first, second)
+    True
     """
 
     def __init__(
@@ -153,8 +155,16 @@ class MAT(nn.Module):
     >>> features = torch.eye(28)[None, :3]
     >>> mask = node_mask(features)
     >>> encoded = mat(features, mask, torch.eye(3)[None], torch.zeros(1, 3, 3))
-    >>> encoded.shape, masked_mean(encoded, mask).shape
-    (torch.Size([1, 3, 16]), torch.Size([1, 16]))
+
+    Padding changes nothing:
+
+    >>> pad = torch.nn.functional.pad
+    >>> padded = pad(features, (0, 0, 0, 2))
+    >>> longer = mat(
+    ...     padded, node_mask(padded), pad(torch.eye(3)[None], (0, 2, 0, 2)),
+    ...     torch.zeros(1, 5, 5))
+    >>> torch.allclose(longer[:, :3], encoded, atol=1e-5)
+    True
     """
 
     def __init__(

@@ -34,6 +34,14 @@ class ScalingLayer(nn.Module):
 
     Initially the identity. The division is a multiplication by the learned
     `inverse_std` (paper, Appendix A.2).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_csg2a.nn import ScalingLayer
+    >>> basal = torch.tensor([[0.5, -1.0]])
+    >>> torch.equal(ScalingLayer()(basal), basal)
+    True
     """
 
     def __init__(self) -> None:
@@ -104,6 +112,13 @@ class ResponseHead(nn.Module):
         that is added to the response: a linear model of expression for each compound,
         which dense layers on concatenated inputs learn slowly. 0, as published, omits
         it.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.nn import ResponseHead
+    >>> head = ResponseHead(n_genes=5, n_perturbed=5, widths=(8, 4))
+    >>> head.first.out_features, [layer.dense.out_features for layer in head.hidden]
+    (8, [4])
     """
 
     def __init__(
@@ -229,6 +244,17 @@ class ResponseNetwork(nn.Module):
         Width of the head's bilinear term.
     freeze : bool
         Freeze all of `csg2a`: no gradient, batch-norm statistics fixed, dropout off.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_csg2a.nn import CSG2A, ResponseNetwork
+    >>> genes = torch.arange(3)
+    >>> csg2a = CSG2A(3, 3, 4, interactome=(genes, genes, torch.ones(3)))
+    >>> network = ResponseNetwork(csg2a, (8, 4), dropout=0.1, freeze=True)
+    >>> weights = network.named_parameters()
+    >>> sorted({name.split(".")[0] for name, w in weights if w.requires_grad})
+    ['head', 'scaling']
     """
 
     def __init__(
@@ -305,6 +331,15 @@ def csg2a_part(network: nn.Module) -> CSG2A:
     ------
     TypeError
         If there is none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_csg2a.nn import CSG2A, csg2a_part
+    >>> genes = torch.arange(3)
+    >>> network = CSG2A(3, 3, 4, interactome=(genes, genes, torch.ones(3)))
+    >>> csg2a_part(network) is network
+    True
     """
     part = network.csg2a if isinstance(network, ResponseNetwork) else network
     if not isinstance(part, CSG2A):

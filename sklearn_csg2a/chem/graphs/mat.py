@@ -108,8 +108,8 @@ def molecule_graph(mol: Chem.Mol, coordinates: np.ndarray) -> MoleculeGraph:
     >>> from sklearn_csg2a.chem import embed_conformer, molecule_graph, parse_smiles
     >>> conformer = embed_conformer("CCO")
     >>> graph = molecule_graph(parse_smiles("CCO"), conformer.coordinates)
-    >>> graph.node_features.shape
-    (4, 28)
+    >>> graph.adjacency.astype(int).tolist()  # the first node is the dummy
+    [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 1], [0, 0, 1, 1]]
     >>> graph.node_features[3].nonzero()[0].tolist()
     [4, 13, 19, 24]
     """

@@ -270,12 +270,15 @@ def make_screen(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_csg2a.datasets import make_screen
     >>> screen = make_screen(n_cells=20, n_compounds=10, missing=0, random_state=0)
-    >>> screen.X.shape, screen.expression.shape
-    ((200, 4), (20, 120))
-    >>> screen.perturbation.Y.shape
-    (3200, 120)
+    >>> len(screen.y) == 20 * 10
+    True
+    >>> set(screen.X["cell_line"]) == set(screen.expression.index)
+    True
+    >>> float(np.corrcoef(screen.y, screen.truth.y)[0, 1]) > 0.9  # the rest is noise
+    True
     """
     if n_targets is None:
         n_targets = min(8, n_genes // MODULE_SIZE * 2)

@@ -124,8 +124,9 @@ def pretrain_mat(
     >>> result = pretrain_mat(
     ...     ["CCO", "CCN", "CCC", "c1ccccc1"], folder, d_model=8, n_layers=1,
     ...     n_heads=2, held_out=0.25, max_epochs=1)
-    >>> MATEncoder(weights=result.weights).transform(["CO"]).shape
-    (1, 8)
+    >>> encoder = MATEncoder(weights=result.weights)
+    >>> encoder.transform(["CO"]).shape, result.interrupted
+    ((1, 8), False)
     """
     settings = PretrainingSettings(
         d_model=d_model,
