@@ -56,7 +56,11 @@ _SEEDS = ("network", "batches", "dropout", "validation", "features")
 
 
 class DeepResponse(NetworkState, TreatmentRegressor):
-    """A regressor with one network tower for cells and one for compounds."""
+    """A regressor with one network tower for cells and one for compounds.
+
+    The constructor of each subclass lists and sets all parameters, those of training
+    too: their defaults differ, and scikit-learn, `help` and editors read a constructor.
+    """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **TRAINING_CONSTRAINTS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,31 @@ from sklearn.cluster import KMeans
 
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 
-__all__ = ["find_gene_sets", "group_genes", "membership", "nest_modules"]
+__all__ = [
+    "choose_gene_sets",
+    "find_gene_sets",
+    "group_genes",
+    "membership",
+    "nest_modules",
+]
 
 _MIN_GENES_PER_MODULE = 5  # on average, if there are many modules
 _FEW_MODULES = 20
+
+
+def choose_gene_sets(
+    gene_sets: Mapping[str, Iterable[str]] | None,
+    genes: Sequence[str],
+    min_genes: int,
+    make_modules: Callable[[], dict[str, list[int]]],
+) -> tuple[dict[str, list[str]], dict[str, list[int]]]:
+    """Return names and positions of the genes in each set; None: those of modules."""
+    if gene_sets is None:
+        found = make_modules()
+    else:
+        found = find_gene_sets(gene_sets, genes, min_genes)
+    names = {name: [genes[i] for i in members] for name, members in found.items()}
+    return names, found
 
 
 def find_gene_sets(

@@ -16,7 +16,7 @@ from sklearn_csg2a._utils.choices import (
 )
 from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines.deep._base import DeepResponse
-from sklearn_csg2a.baselines.deep._gene_sets import find_gene_sets, group_genes
+from sklearn_csg2a.baselines.deep._gene_sets import choose_gene_sets, group_genes
 from sklearn_csg2a.baselines.drpreter.network import DRPreterNetwork
 from sklearn_csg2a.chem.graphs.atoms import (
     N_ATOM_FEATURES,
@@ -226,17 +226,16 @@ class DRPreter(DeepResponse):
 
     def _fit_cells(self, training: Treatments, seed: int) -> None:
         super()._fit_cells(training, seed)
-        if self.gene_sets is None:
-            inputs = self._cell_inputs(training)
-            n_modules = max(training.n_genes // _MIN_GENES_PER_MODULE, 1)
-            pathways = group_genes(inputs, min(n_modules, _N_MODULES), seed)
-        else:
-            pathways = find_gene_sets(self.gene_sets, training.genes, self.min_genes)
+        n_modules = max(training.n_genes // _MIN_GENES_PER_MODULE, 1)
+        self.gene_sets_, pathways = choose_gene_sets(
+            self.gene_sets,
+            training.genes,
+            self.min_genes,
+            lambda: group_genes(
+                self._cell_inputs(training), min(n_modules, _N_MODULES), seed
+            ),
+        )
         self._pathways = list(pathways.values())
-        self.gene_sets_ = {
-            name: [training.genes[i] for i in members]
-            for name, members in pathways.items()
-        }
         adjacency = read_interactome(
             self.interactome, training.genes, genes_named=training.genes_named
         )

@@ -17,7 +17,7 @@ from sklearn_csg2a._utils.choices import (
 from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines.deep._base import DeepResponse
 from sklearn_csg2a.baselines.deep._gene_sets import (
-    find_gene_sets,
+    choose_gene_sets,
     membership,
     nest_modules,
 )
@@ -227,15 +227,12 @@ class PathDNN(DeepResponse):
 
     def _fit_cells(self, training: Treatments, seed: int) -> None:
         super()._fit_cells(training, seed)
-        if self.gene_sets is None:
-            inputs = self._cell_inputs(training)
-            pathways = nest_modules(inputs, _N_MODULES, seed)
-        else:
-            pathways = find_gene_sets(self.gene_sets, training.genes, self.min_genes)
-        self.gene_sets_ = {
-            name: [training.genes[i] for i in members]
-            for name, members in pathways.items()
-        }
+        self.gene_sets_, pathways = choose_gene_sets(
+            self.gene_sets,
+            training.genes,
+            self.min_genes,
+            lambda: nest_modules(self._cell_inputs(training), _N_MODULES, seed),
+        )
         self._members = membership(pathways, training.n_genes)
 
     def _fit_compounds(self, training: Treatments, seed: int) -> None:

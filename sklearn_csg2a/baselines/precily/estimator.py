@@ -18,7 +18,7 @@ from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines._features import Standardizer
 from sklearn_csg2a.baselines.deep._base import DeepResponse
 from sklearn_csg2a.baselines.deep._gene_sets import (
-    find_gene_sets,
+    choose_gene_sets,
     group_genes,
     membership,
 )
@@ -226,14 +226,12 @@ class Precily(DeepResponse):
     def _fit_cells(self, training: Treatments, seed: int) -> None:
         super()._fit_cells(training, seed)
         inputs = super()._cell_inputs(training)
-        if self.gene_sets is None:
-            pathways = group_genes(inputs, _N_MODULES, seed)
-        else:
-            pathways = find_gene_sets(self.gene_sets, training.genes, self.min_genes)
-        self.gene_sets_ = {
-            name: [training.genes[i] for i in members]
-            for name, members in pathways.items()
-        }
+        self.gene_sets_, pathways = choose_gene_sets(
+            self.gene_sets,
+            training.genes,
+            self.min_genes,
+            lambda: group_genes(inputs, _N_MODULES, seed),
+        )
         self._members = membership(pathways, training.n_genes)
         self._score_standardizer = Standardizer(score_gene_sets(inputs, self._members))
 
