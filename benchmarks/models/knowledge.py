@@ -32,7 +32,7 @@ COLUMNS = ("target", "mechanism", "target_pathway")
 SCREENS = ("NCI-60", "DrugCell", "GDSC1")
 
 # In a sum of kernels that of annotation and of potency are linear: their squares count.
-IN_A_SUM = {"potency": 0.5, "annotation": 0.4}
+IN_A_SUM = {"potency": 0.5, "annotation": 0.5}
 # In one Tanimoto similarity with a fingerprint, or as inputs of a network.
 IN_ONE = {"potency": 3.0, "annotation": 3.0}
 
