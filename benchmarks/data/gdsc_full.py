@@ -17,7 +17,6 @@ from sklearn.utils import Bunch
 from benchmarks.models.knowledge import load_knowledge
 from benchmarks.models.potency import tabulate_screen
 from sklearn_csg2a.datasets import load_gdsc_full, load_interactome, load_nci60
-from sklearn_csg2a.evaluation.folds import Fold
 
 # Landmark genes are used by all models; of the other genes, as many as vary most.
 N_VARIABLE_GENES = 2000
@@ -66,14 +65,15 @@ def _load(data_home: str | None, genes: str) -> Bunch:
     )
 
 
-def choose_genes(data: Bunch, fold: Fold) -> Bunch:
-    """Return the data with the genes of a fold: others than in `data`, if it says so.
+def choose_genes(data: Bunch, rows: np.ndarray) -> Bunch:
+    """Return the data with the genes to use for training on `rows`, (n_rows,).
 
-    Only the cell lines of training rows count, each once.
+    Data without `n_variable_genes` stay as they are. Of the others, only the cell lines
+    of these rows count, each once.
     """
     if "n_variable_genes" not in data:
         return data
-    trains = data.expression.index.isin(data.X["cell_line"].iloc[fold.train])
+    trains = data.expression.index.isin(data.X["cell_line"].iloc[rows])
     chosen = most_variable(
         data.expression.to_numpy()[trains],
         data.expression.columns.isin(data.always_genes),

@@ -107,7 +107,10 @@ def load_data(name: str, data_home: str | None = None) -> Bunch:
     tissue = data.X["tissue"].astype(object)
     data.X = data.X.assign(tissue=tissue.where(tissue.notna(), "unknown"))
     data.ids = row_ids(data.X)
-    data.hash = hash_parts(data.ids, data.X["tissue"], np.asarray(data.y, dtype=float))
+    parts = [data.ids, data.X["tissue"], np.asarray(data.y, dtype=float)]
+    if "n_variable_genes" in data:
+        parts += [data.n_variable_genes, data.always_genes]
+    data.hash = hash_parts(*parts)
     return data
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import FeatureUnion
@@ -37,12 +38,7 @@ from sklearn_csg2a.baselines import (
 )
 from sklearn_csg2a.encoders import MATEncoder, MorganEncoder, resolve_encoder
 from sklearn_csg2a.evaluation import configuration as _configuration
-from sklearn_csg2a.evaluation.folds import (
-    RANDOM_811,
-    SPLITTERS,
-    Fold,
-    validation_splitter,
-)
+from sklearn_csg2a.evaluation.folds import RANDOM_811, SPLITTERS, validation_splitter
 from sklearn_csg2a.evaluation.naive import NAIVE_MODELS
 from sklearn_csg2a.evaluation.panels import Roster
 
@@ -398,18 +394,18 @@ class Registered:
     name: str
     data_home: str | None = None
 
-    @property
-    def differs_by_fold(self) -> bool:
-        """Whether the genes depend on the rows of the fold."""
-        return "n_variable_genes" in self.load()
-
     def load(self) -> Bunch:
         """Load the data set, once in each process."""
         return load_data(self.name, self.data_home)
 
-    def make(self, model: str, fold: Fold, seed: int) -> BaseEstimator:
-        """Make a model for a fold, with the genes of the fold."""
-        return MODELS[model](choose_genes(self.load(), fold), fold.scheme, seed)
+    def make(
+        self, model: str, scheme: str, seed: int, rows: np.ndarray | None = None
+    ) -> BaseEstimator:
+        """Make a model for a scheme, with the genes chosen for training on `rows`."""
+        data = self.load()
+        if rows is not None:
+            data = choose_genes(data, rows)
+        return MODELS[model](data, scheme, seed)
 
     def hash(self, estimator: BaseEstimator) -> str:
         """Return the hash of the configuration of a model."""

@@ -36,15 +36,16 @@ class Source(Protocol):
     def name(self) -> str:
         """Name of the data set."""
 
-    @property
-    def differs_by_fold(self) -> bool:
-        """Whether the configuration of a model depends on the rows of the fold."""
-
     def load(self) -> Bunch:
         """Return X, y, row ids and a hash of these."""
 
-    def make(self, model: str, fold: Fold, seed: int) -> BaseEstimator:
-        """Make a model for a fold: its scheme and, if need be, its training rows."""
+    def make(
+        self, model: str, scheme: str, seed: int, rows: np.ndarray | None = None
+    ) -> BaseEstimator:
+        """Make a model for a scheme, with the genes chosen for training on `rows`.
+
+        Without rows, it has all genes to choose from: the same in all folds.
+        """
 
     def hash(self, estimator: BaseEstimator) -> str:
         """Return the hash of the configuration of a model."""
@@ -108,12 +109,14 @@ def make_estimator(
     model: str,
     seed: int,
     changes: Mapping[str, Any] | None = None,
+    rows: np.ndarray | None = None,
 ) -> BaseEstimator:
-    """Make a model for a fold, with changed parameters.
+    """Make a model for a fold, with changed parameters, to train on `rows` of it.
 
-    Early stopping uses the validation rows of the fold, if it has any.
+    Early stopping uses the validation rows of the fold, if it has any. Models without
+    rows are those to hash.
     """
-    estimator = source.make(model.removesuffix(TUNED), fold, seed)
+    estimator = source.make(model.removesuffix(TUNED), fold.scheme, seed, rows)
     estimator = estimator.set_params(**(changes or {}))
     if fold.valid is not None and getattr(estimator, "early_stopping", False):
         estimator.set_params(validation=LastRows(len(fold.valid)))
@@ -130,8 +133,11 @@ def training_rows(estimator: BaseEstimator, fold: Fold) -> np.ndarray:
 def evaluate(task: FoldTask) -> Result:
     """Fit, predict and measure."""
     data = task.source.load()
-    model = make_estimator(task.source, task.fold, task.model, task.seed, task.changes)
-    train, test = training_rows(model, task.fold), task.fold.test
+    fold = task.fold
+    model = make_estimator(
+        task.source, fold, task.model, task.seed, task.changes, fold.train
+    )
+    train, test = training_rows(model, fold), fold.test
     settings = task.source.describe(model)
     start = perf_counter()
     model.fit(data.X.iloc[train], data.y.iloc[train])
@@ -143,7 +149,7 @@ def evaluate(task: FoldTask) -> Result:
     end = perf_counter()
     row = {
         **task.as_row(),
-        **measure(data, task.fold, predicted),
+        **measure(data, fold, predicted),
         "fit_seconds": fitted - start,
         "predict_seconds": end - fitted,
         **describe_fit(network),

@@ -110,15 +110,13 @@ def plan_search(
 ) -> Search:
     """Plan the search for a model in a fold and its inner fold (`folds`).
 
-    `known` caches the hashes of configurations, which are the same in all folds
-    unless the source differs by fold.
+    `known` caches the hashes of configurations, which are the same in all folds.
     """
     fold, inner = folds
     name = model + TUNED
     candidates = []
-    index = fold.index if source.differs_by_fold else None
     for number, changes in enumerate(source.draw_candidates(model, n_candidates)):
-        key = fold.scheme, index, model, seed, number
+        key = fold.scheme, model, seed, number
         task = make_task(source, inner, name, seed, changes, known.get(key))
         known[key] = task.hashes["config_hash"]
         candidates.append(Candidate(task, number))
@@ -147,8 +145,11 @@ def _score(candidate: Candidate) -> dict[str, Any]:
     """Fit a candidate to the inner training rows; return its row of scores."""
     task = candidate.task
     data = task.source.load()
-    model = make_estimator(task.source, task.fold, task.model, task.seed, task.changes)
-    train, valid = training_rows(model, task.fold), task.fold.test
+    fold = task.fold
+    model = make_estimator(
+        task.source, fold, task.model, task.seed, task.changes, fold.train
+    )
+    train, valid = training_rows(model, fold), fold.test
     start = perf_counter()
     model.fit(data.X.iloc[train], data.y.iloc[train])
     seconds = perf_counter() - start

@@ -8,7 +8,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
-from sklearn_csg2a.evaluation.evaluate import make_estimator
+from sklearn_csg2a.evaluation.evaluate import make_estimator, make_task
 from sklearn_csg2a.evaluation.folds import make_folds
 
 gdsc_full = pytest.importorskip(
@@ -59,11 +59,13 @@ def test_most_variable_genes_join_those_that_are_always_used():
 
 def test_cells_under_test_do_not_choose_the_genes(data):
     for fold in make_folds(data, ["cell"], 3, 3):
-        chosen = gdsc_full.choose_genes(data, fold)
+        chosen = gdsc_full.choose_genes(data, fold.train)
         tested = data.X["cell_line"].iloc[fold.test].unique()
         altered = data.expression.copy()
         altered.loc[tested] = np.random.default_rng(1).normal(0, 99, (len(tested), 12))
-        again = gdsc_full.choose_genes(Bunch(**{**data, "expression": altered}), fold)
+        again = gdsc_full.choose_genes(
+            Bunch(**{**data, "expression": altered}), fold.train
+        )
         assert again.expression.columns.equals(chosen.expression.columns)
         assert {"G3", "G11"} <= set(chosen.expression)
         assert chosen.expression.shape == (12, 6)
@@ -71,7 +73,8 @@ def test_cells_under_test_do_not_choose_the_genes(data):
 
 def test_folds_differ_in_genes_and_interactions_follow(data):
     chosen = [
-        gdsc_full.choose_genes(data, fold) for fold in make_folds(data, ["cell"], 3, 3)
+        gdsc_full.choose_genes(data, fold.train)
+        for fold in make_folds(data, ["cell"], 3, 3)
     ]
     assert len({tuple(one.expression) for one in chosen}) > 1
     for one in chosen:
@@ -84,18 +87,18 @@ def test_folds_differ_in_genes_and_interactions_follow(data):
 def test_data_without_a_number_of_genes_stay_as_they_are(data):
     del data["n_variable_genes"]
     (fold,) = make_folds(data, ["cell"], 3, 1)
-    assert gdsc_full.choose_genes(data, fold) is data
+    assert gdsc_full.choose_genes(data, fold.train) is data
 
 
 @pytest.mark.parametrize("model", ["PairwiseKernelRidge", "csg2a"])
 def test_models_get_the_genes_of_their_fold(model, data, monkeypatch):
     monkeypatch.setattr(registry, "load_data", lambda *_: data)
     source = registry.Registered("gdsc_full")
-    assert source.differs_by_fold
     folds = make_folds(data, ["cell"], 3, 3)
-    made = [make_estimator(source, fold, model, 0) for fold in folds]
+    made = [make_estimator(source, fold, model, 0, rows=fold.train) for fold in folds]
     assert all(one.expression.shape == (12, 6) for one in made)
-    assert len({source.hash(one) for one in made}) > 1
+    tasks = [make_task(source, fold, model, 0) for fold in folds]
+    assert len({task.hashes["config_hash"] for task in tasks}) == 1
     if model == "csg2a":
         assert isinstance(made[0].expression_scaler, StandardScaler)
 
@@ -113,4 +116,4 @@ def test_three_choices_of_genes_share_rows_and_folds(data_home):
     data = sets[0]
     data.ids = load.row_ids(data.X)
     (fold,) = make_folds(data, ["cell"], 10, 1)
-    assert gdsc_full.choose_genes(data, fold).expression.shape == (848, 2471)
+    assert gdsc_full.choose_genes(data, fold.train).expression.shape == (848, 2471)
