@@ -6,6 +6,7 @@ from sklearn_csg2a.baselines.drpreter import DRPreter
 from sklearn_csg2a.baselines.ensemblemf import EnsembleMF
 from sklearn_csg2a.baselines.graphdrp import GraphDRP
 from sklearn_csg2a.baselines.kernels.potency import PotencyRegressor
+from sklearn_csg2a.baselines.kernels.response_gp import ResponseGaussianProcess
 from sklearn_csg2a.baselines.kernels.ridge import PairwiseKernelRidge
 from sklearn_csg2a.baselines.kernels.svr import SVMResponse
 from sklearn_csg2a.baselines.naive.latent_factors import LatentFactors
@@ -41,6 +42,7 @@ __all__ = [
     "PotencyRegressor",
     "Precily",
     "RandomForestResponse",
+    "ResponseGaussianProcess",
     "SVMResponse",
     "TissueDrugMean",
     "TissueMean",

@@ -43,6 +43,7 @@ _ESTIMATORS = {
         "PathDNN",
         "PotencyRegressor",
         "Precily",
+        "ResponseGaussianProcess",
         "SVMResponse",
         "TissueDrugMean",
         "TissueMean",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_csg2a._utils.caller import find_stacklevel
 from sklearn_csg2a._utils.choices import (
     CompoundEncoder,
     CompoundKernel,
@@ -20,21 +17,16 @@ from sklearn_csg2a._utils.choices import (
     options,
 )
 from sklearn_csg2a._utils.sklearn_compat import HasMethods, Interval, StrOptions
-from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.baselines._features import FeatureRegressor
-from sklearn_csg2a.baselines.kernels._compounds import (
-    check_compound_kernel,
-    compare_compounds,
-    list_blocks,
-)
 from sklearn_csg2a.baselines.kernels._kronecker import solve_ridge
 from sklearn_csg2a.baselines.kernels._pairs import (
-    PairKernelRegressor,
+    SummedKernelRegressor,
+    list_candidates,
     mean_square_kernel,
+    split_to_choose,
+    warn_not_converged,
 )
 from sklearn_csg2a.baselines.kernels._products import multiply_rows
-from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.training.rows import hold_out_pairs, seed_splitter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["PairwiseKernelRidge"]
 
 
-class PairwiseKernelRidge(PairKernelRegressor):
+class PairwiseKernelRidge(SummedKernelRegressor):
     """Kernel ridge regression on pairs of a compound and a cell line.
 
     The kernel of two pairs is ``(k_compound + cell_weight) * (k_cell +
@@ -178,9 +170,6 @@ class PairwiseKernelRidge(PairKernelRegressor):
     True
     """
 
-    # none in models of files that were saved before a kernel could be given per part
-    _blocks: Sequence[tuple[str, int, int]] = ()
-
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **FeatureRegressor._parameter_constraints,
         "compound_kernel": [StrOptions(options(CompoundKernel)), dict],
@@ -239,10 +228,10 @@ class PairwiseKernelRidge(PairKernelRegressor):
     def _fit(
         self, X: Any, y: Any, treatments: Treatments, response: np.ndarray
     ) -> None:
-        alphas = self._list_alphas()
+        alphas = list_candidates("alpha", self.alpha)
         self.validation_errors_ = None
         if len(alphas) > 1:
-            train, held_out = self._split(X, y, treatments)
+            train, held_out = split_to_choose(self, X, y, treatments, "alpha")
             errors = np.empty(len(alphas))
             unseen = treatments.take(held_out)
             models = self._solve(treatments.take(train), response[train], alphas)
@@ -283,60 +272,13 @@ class PairwiseKernelRidge(PairKernelRegressor):
                 max_iter=self.max_iter,
             )
             if not converged:
-                warnings.warn(
-                    f"Conjugate gradients stopped after max_iter={self.max_iter} steps "
-                    f"without reaching tol={self.tol:g} at alpha={alpha:g}. Increase "
-                    "max_iter, tol or alpha.",
-                    ConvergenceWarning,
-                    stacklevel=find_stacklevel(),
+                warn_not_converged(
+                    f"max_iter={self.max_iter}",
+                    f"tol={self.tol:g} at alpha={alpha:g}",
+                    "Increase max_iter, tol or alpha.",
                 )
             solved[alpha] = (dual, intercept, n_steps)
         return [solved[alpha] for alpha in alphas]
-
-    def _list_alphas(self) -> list[float]:
-        """Return the values of alpha to try."""
-        if isinstance(self.alpha, Real):
-            return [float(self.alpha)]
-        alphas = [float(alpha) for alpha in np.ravel(np.asarray(self.alpha))]
-        if not alphas or not all(0 < alpha < np.inf for alpha in alphas):
-            msg = f"alpha={self.alpha!r} must be positive numbers, one or more."
-            raise InputError(msg)
-        return alphas
-
-    def _split(
-        self, X: Any, y: Any, treatments: Treatments
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return training and held-out rows."""
-        n_rows = treatments.n_rows
-        (seed,) = draw_seeds(self.random_state, 1)
-        if isinstance(self.validation, Real):
-            n_held_out = max(round(float(self.validation) * n_rows), 1)
-            is_held_out = hold_out_pairs(treatments, n_held_out, seed)
-            train, held_out = np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
-        else:
-            splitter = seed_splitter(self.validation, seed)
-            train, held_out = map(np.asarray, next(iter(splitter.split(X, y))))
-        if len(train) == 0 or len(held_out) == 0:
-            msg = (
-                f"validation={self.validation!r} gives {len(train)} training and "
-                f"{len(held_out)} held-out rows of {n_rows}; choosing alpha needs at "
-                "least one of each. Give a single alpha, or another split."
-            )
-            raise InputError(msg)
-        return train, held_out
-
-    def _fit_encoder(self, treatments: Treatments) -> np.ndarray:
-        check_compound_kernel(self.compound_kernel, self.compound_encoder)
-        encodings = super()._fit_encoder(treatments)
-        known = treatments.smiles[0] if self.encoder_ is not None else ""
-        self._blocks = list_blocks(self.compound_kernel, self.encoder_, known)
-        return encodings
-
-    def _compare_compounds(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        return compare_compounds(left, right, self.compound_kernel, self._blocks)
-
-    def _compare_amounts(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        return mean_square_kernel(left, right, left.shape[1] / 2)
 
     def _compare_conditions(self, left: Any, right: Any) -> np.ndarray:
         return super()._compare_conditions(left, right) + self.cell_weight

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sklearn_csg2a.treatments import Identifiers
 
-__all__ = ["MeanEffects"]
+__all__ = ["MeanEffects", "fit_two_factors"]
 
 
 class MeanEffects(NaiveRegressor):
@@ -81,7 +81,7 @@ class MeanEffects(NaiveRegressor):
         sides = [(drug, len(self.drugs_)), (cell, len(self.cells_))]
         swapped = len(self.drugs_) > len(self.cells_)
         fewer, longer = sides[::-1] if swapped else sides
-        self.intercept_, few_effects, more_effects = _fit_two_factors(
+        self.intercept_, few_effects, more_effects = fit_two_factors(
             fewer, longer, response, self.shrinkage
         )
         effects = (few_effects, more_effects)
@@ -96,7 +96,7 @@ class MeanEffects(NaiveRegressor):
         return self.intercept_ + drug_effects[drug] + cell_effects[cell]
 
 
-def _fit_two_factors(
+def fit_two_factors(
     fewer: tuple[np.ndarray, int],
     longer: tuple[np.ndarray, int],
     response: np.ndarray,
