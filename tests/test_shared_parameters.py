@@ -27,6 +27,7 @@ OWN_MEANING = {
     "min_samples_leaf",
     "n_jobs",
     "n_layers",
+    "noise",
     "random_state",
     "shrinkage",
     "tol",

@@ -74,8 +74,9 @@ def save_model(
 
     Notes
     -----
-    Kernel models (`PairwiseKernelRidge`, `SVMResponse`) predict by comparison with
-    their training cells, whose expression is part of the model and is always stored.
+    Kernel models (`PairwiseKernelRidge`, `ResponseGaussianProcess`, `SVMResponse`)
+    predict by comparison with their training cells, whose expression is part of the
+    model and is always stored.
 
     Tree-based estimators are not supported: `skops.io.dump` writes them as data.
 

@@ -21,6 +21,7 @@ from sklearn_csg2a.baselines import (
     GradientBoostingResponse,
     PairwiseKernelRidge,
     RandomForestResponse,
+    ResponseGaussianProcess,
     SVMResponse,
 )
 from sklearn_csg2a.baselines import trees as classical
@@ -52,6 +53,7 @@ MODELS = {
     ),
     "svm": (SVMResponse(), {"C": [0.01, 10.0]}),
     "kernel_ridge": (PairwiseKernelRidge(), {"alpha": [0.1, 100.0]}),
+    "response_gp": (ResponseGaussianProcess(), {"noise": [0.1, 1.0]}),
 }
 SMILES = np.array(["CCO", "c1ccccc1", "CC(=O)O", "CCN", "CO", "CCCCO"])
 N_CELLS, N_GENES = 15, 8

@@ -41,6 +41,7 @@ MODELS = {
     "PathDNN": DEEP,
     "Precily": DEEP,
     "PairwiseKernelRidge": {"alpha": [0.1, 1.0], "random_state": 0},
+    "ResponseGaussianProcess": {"noise": [0.1, 0.3], "random_state": 0},
     "SVMResponse": {},
     "RandomForestResponse": {"n_estimators": 5, "random_state": 0},
     "GradientBoostingResponse": {"max_iter": 5, "library": "scikit-learn"},

@@ -17,6 +17,7 @@ from sklearn_csg2a.baselines import (
     MeanEffects,
     PairwiseKernelRidge,
     RandomForestResponse,
+    ResponseGaussianProcess,
     SVMResponse,
 )
 from sklearn_csg2a.datasets import make_screen
@@ -53,6 +54,7 @@ def y():
 LEARN_DOSES = {
     "response": lambda e: DrugResponseRegressor(expression=e, **SMALL),
     "kernel_ridge": lambda e: PairwiseKernelRidge(expression=e),
+    "response_gp": lambda e: ResponseGaussianProcess(expression=e),
     "svm": lambda e: SVMResponse(expression=e),
     "forest": lambda e: RandomForestResponse(
         expression=e, n_estimators=3, random_state=0

@@ -94,11 +94,11 @@ def _sum_over_cells(
         ),
         n_blocks,
     )
-    precision = sum(part.precision for part in parts)
+    precision = np.sum([part.precision for part in parts], axis=0)
     return _Sums(
-        sum(part.scores for part in parts),
+        np.sum([part.scores for part in parts], axis=0),
         precision + np.triu(precision, 1).T,
-        sum(part.excess for part in parts),
+        np.sum([part.excess for part in parts], axis=0),
     )
 
 

@@ -82,6 +82,7 @@ class LatentFactors(MeanEffects):
     --------
     MeanEffects : The effects alone.
     PairwiseKernelRidge : Interactions from descriptors.
+    ResponseGaussianProcess : Interactions from responses and descriptors.
 
     Notes
     -----
