@@ -26,6 +26,7 @@ from benchmarks.data.load import load_data
 from benchmarks.models.ablations import rewire, shuffle_cells, shuffled_encoder
 from benchmarks.models.deep import DEEP, PRECISION
 from benchmarks.models.knowledge import SCREENS, Known, with_knowledge
+from benchmarks.models.level_ranking import LEVEL_RANKING
 from benchmarks.models.potency import with_potency
 from benchmarks.models.spaces import draw_candidates
 from sklearn_csg2a import DrugResponseRegressor, ResidualRegressor
@@ -279,6 +280,7 @@ MODELS: dict[str, Factory] = {
     "csg2a_on_factors": make_csg2a_on_factors,
     **WITH_POTENCY,
     **WITH_KNOWLEDGE,
+    **LEVEL_RANKING,
     **{
         f"csg2a_{name}": partial(make_csg2a, compound_encoder=encoder)
         for name, encoder in ENCODERS.items()
@@ -307,6 +309,7 @@ GROUPS: dict[str, list[str]] = {
     "deep": list(DEEP),
     "encoders": ["csg2a", *(f"csg2a_{name}" for name in ENCODERS)],
     "knowledge": list(WITH_KNOWLEDGE),
+    "level_ranking": list(LEVEL_RANKING),
     "potency": list(WITH_POTENCY),
     "naive": list(NAIVE),
 }
@@ -327,7 +330,7 @@ AVERAGES: dict[str, list[tuple[str, int, float]]] = {
 ROSTER = Roster(
     kinds={
         **{name: "network" for name in MODELS if name not in NAIVE},
-        **dict.fromkeys(CLASSICAL, "classical"),
+        **dict.fromkeys((*CLASSICAL, *LEVEL_RANKING), "classical"),
         **{
             f"{name}_{kind}": "classical"
             for name in CLASSICAL
@@ -347,6 +350,7 @@ WITHOUT_SEED = frozenset(
         "GradientBoosting",
         *("PairwiseKernelRidge", "PairwiseKernelRidge_potency"),
         *("SVM", "SVM_potency"),
+        *LEVEL_RANKING,
         *(name for name in WITH_KNOWLEDGE if not name.startswith("csg2a")),
     }
 )

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.pipeline import FeatureUnion
 
-from sklearn_csg2a.baselines.kernels._kronecker import tanimoto_kernel
+from sklearn_csg2a.baselines.kernels._kronecker import (
+    similarity_of_products,
+    tanimoto_kernel,
+)
 from sklearn_csg2a.baselines.kernels._products import multiply_rows
 from sklearn_csg2a.encoders import encode_compounds
 from sklearn_csg2a.exceptions import InputError
@@ -16,7 +20,9 @@ from sklearn_csg2a.exceptions import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["check_compound_kernel", "compare_compounds", "list_blocks"]
+__all__ = ["check_compound_kernel", "compare_all", "compare_compounds", "list_blocks"]
+
+_SPARSE = 0.1  # share of numbers that are not 0, below which products are sparse
 
 
 def linear_kernel(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -87,3 +93,25 @@ def compare_compounds(
             compared += _KERNELS[kind](left[:, first:last], right[:, first:last])
         return compared
     return _KERNELS[str(kernel)](left, right)
+
+
+def compare_all(
+    encodings: np.ndarray,
+    kernel: str | Mapping[str, str],
+    blocks: list[tuple[str, int, int]],
+) -> np.ndarray:
+    """Return the kernel of thousands of compounds, (n, n), symmetric.
+
+    Fingerprints and annotation are mostly zeros, which are left out of the products;
+    their rounding may differ from that of `compare_compounds`.
+    """
+    if np.count_nonzero(encodings) >= _SPARSE * encodings.size:
+        return compare_compounds(encodings, encodings, kernel, blocks)
+    compared = np.zeros((len(encodings), len(encodings)))
+    for kind, first, last in blocks or [(str(kernel), 0, encodings.shape[1])]:
+        numbers = sparse.csr_array(encodings[:, first:last].astype(np.float64))
+        product = (numbers @ numbers.T).toarray()
+        if kind == "tanimoto":
+            product = similarity_of_products(product, *2 * [product.diagonal()])
+        compared += product
+    return compared

@@ -25,6 +25,7 @@ __all__ = [
     "conjugate_gradients",
     "predict_pairs",
     "rbf_kernel",
+    "similarity_of_products",
     "solve_ridge",
     "tanimoto_kernel",
 ]
@@ -49,7 +50,15 @@ def tanimoto_kernel(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """
     left, right = left.astype(np.float64), right.astype(np.float64)
     product = multiply_rows(left, right.T)
-    joint = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - product
+    squares = (left**2).sum(axis=1), (right**2).sum(axis=1)
+    return similarity_of_products(product, *squares)
+
+
+def similarity_of_products(
+    product: np.ndarray, left: np.ndarray, right: np.ndarray
+) -> np.ndarray:
+    """Return the Tanimoto similarity from x.y (n_left, n_right), |x|^2 and |y|^2."""
+    joint = left[:, None] + right - product
     return np.divide(product, joint, out=np.ones_like(product), where=joint > 0)
 
 

@@ -19,6 +19,7 @@ from sklearn_csg2a._utils.offenders import quote_names
 from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines.kernels._compounds import (
     check_compound_kernel,
+    compare_all,
     compare_compounds,
     list_blocks,
 )
@@ -321,7 +322,7 @@ class PotencyRegressor(NaiveRegressor):
 
     def _factorize(self) -> np.ndarray:
         """Return the lower Cholesky factor of the covariance of all values."""
-        covariance = self._compare(self._encodings, self._encodings)
+        covariance = compare_all(self._encodings, self.compound_kernel, self._blocks)
         same = self._screen[:, None] == self._screen
         covariance *= np.where(same, 1, np.outer(self._loadings, self._loadings))
         covariance[np.diag_indices_from(covariance)] += self.noise

@@ -1,0 +1,113 @@
+"""Models of level and ranking, given structure and what else is known of compounds.
+
+Settings were chosen on inner splits of the training compounds of drug folds 0 to 2, and
+of training cells, too, for new pairs of both. Results depend little on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.pipeline import FeatureUnion
+from sklearn.utils import Bunch
+
+from benchmarks.models.knowledge import COLUMNS
+from sklearn_csg2a import LevelRankingRegressor
+from sklearn_csg2a.baselines import PairwiseKernelRidge, PotencyRegressor
+from sklearn_csg2a.encoders import AnnotationEncoder, MorganEncoder
+
+Known = Literal["all", "fit"] | None
+
+# Of annotation beside structure: the square is the weight of the kernel of a column.
+LEVEL_WEIGHT = (0.5 / 3) ** 0.5
+RANKING_WEIGHT = 0.5**0.5
+# With the response: that of screens without a compound of the data cannot be estimated.
+CORRELATIONS = {"GDSC1": 0.95, "DrugCell": 0.8, "NCI-60": 0.8}
+
+
+def make_level_ranking(
+    data: Bunch,
+    scheme: str,
+    seed: int,
+    *,
+    screens: bool = False,
+    annotation: Known = None,
+) -> LevelRankingRegressor:
+    """Make a Gaussian process of levels and a kernel ridge regression of rankings.
+
+    `screens` are of compounds that the data set lacks. `annotation` says of which of
+    its compounds the annotation is known: see `AnnotationEncoder`.
+    """
+    del scheme, seed
+    return LevelRankingRegressor(
+        make_level(data, screens=screens, annotation=annotation),
+        make_ranking(data, annotation=annotation),
+    )
+
+
+def make_level(data: Bunch, *, screens: bool, annotation: Known) -> PotencyRegressor:
+    """Make the model of levels."""
+    level = PotencyRegressor(**_compare(data, annotation, LEVEL_WEIGHT))
+    if screens:
+        knowledge = _knowledge_of(data)
+        level.set_params(
+            screens=knowledge.screens,
+            exclude=np.array(knowledge.smiles),
+            correlations=CORRELATIONS,
+        )
+    return level
+
+
+def make_ranking(data: Bunch, *, annotation: Known) -> PairwiseKernelRidge:
+    """Make the model of rankings."""
+    return PairwiseKernelRidge(
+        expression=data.expression,
+        **_compare(data, annotation, RANKING_WEIGHT),
+        gamma=0.3,
+        identity_weight=1.0,
+        compound_weight=0.0,
+        alpha=1.0 if annotation is None else 2.0,
+        tol=1e-5,
+    )
+
+
+def _compare(data: Bunch, annotation: Known, weight: float) -> dict[str, Any]:
+    """Return the parameters that say how compounds are compared."""
+    if annotation is None:
+        return {"compound_encoder": MorganEncoder()}
+    knowledge = _knowledge_of(data)
+    known = AnnotationEncoder(
+        knowledge.annotation,
+        columns=list(COLUMNS),
+        known=annotation,
+        exclude=None if annotation == "all" else np.array(knowledge.smiles),
+        weight=weight,
+        add_indicator=False,
+    )
+    return {
+        "compound_encoder": FeatureUnion(
+            [("structure", MorganEncoder()), ("annotation", known)]
+        ),
+        "compound_kernel": {"structure": "tanimoto", "annotation": "linear"},
+    }
+
+
+def _knowledge_of(data: Bunch) -> Bunch:
+    """Return what is known of compounds, where the data have it."""
+    if "knowledge" not in data:
+        msg = "Of the compounds of these data nothing but the structure is known."
+        raise ValueError(msg)
+    return data.knowledge()
+
+
+LEVEL_RANKING: dict[str, Callable[..., Any]] = {
+    "LevelRanking": make_level_ranking,
+    "LevelRanking_potency": partial(make_level_ranking, screens=True),
+    "LevelRanking_known": partial(make_level_ranking, screens=True, annotation="all"),
+    "LevelRanking_expected": partial(
+        make_level_ranking, screens=True, annotation="fit"
+    ),
+}
