@@ -165,7 +165,8 @@ class PerturbationRegressor(BaseCSG2A):
     computes ``y = W relu(LayerNorm(A g))``, ``A = Q Q^T / sqrt(h) + A_PPI`` and
     ``Q = diag(g) W_gene + diag(D) W_comp`` (paper, Appendix A.1). A is never built;
     see :class:`sklearn_csg2a.nn.GeneGeneAttention`. The loss is the mean squared
-    error over all outputs.
+    error over all outputs. Any outputs are learned; if they are the genes of X, they
+    have to be in the order of X or `expression`.
 
     With `train_encoder`, each compound of a batch is encoded once, whatever the
     number of its cells, doses and times. So that a batch has fewer compounds than

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingCells", "compare_in_blocks"]
 
-_BLOCK_VALUES = 2**22  # of standardised expression: 32 MB
+_BLOCK_VALUES = 2**21  # of standardised expression: 16 MB
 
 
 class TrainingCells:
