@@ -1,4 +1,4 @@
-"""LevelRankingRegressor: the level of a compound and the ranking of cells apart."""
+"""LevelRankingRegressor: separate models of compound levels and cell rankings."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 __all__ = ["LevelRankingRegressor"]
 
-_NUMBERS_AT_ONCE = 2**24  # of the grid that ranks are centred on: 128 MB
+_BLOCK_VALUES = 2**24  # of the grid that rankings are centred on: 128 MB
 
 
 class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
     """Predict the level of a compound and the ranking of cell lines by two models.
 
-    The level of a compound is its mean response; the ranking is what is left within
-    the compound. Most of the variance of drug response is in the levels, of which there
-    are as many as compounds: a model of rows weighs compounds by their rows, and fits
-    both at once. Here each model is trained for one of them.
+    The level of a compound is its mean response; the ranking is the remaining response
+    within the compound. Most of the variance of drug response is between levels, of
+    which there are only as many as compounds. A single model of rows weights compounds
+    by their rows and fits both; here each has its own model.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
     Attributes
     ----------
     level_ : regressor or None
-        The fitted model of levels; None without compounds, or with one alone.
+        The fitted model of levels; None without compounds, or with only one.
     ranking_ : regressor
         The fitted model of rankings.
     compounds_ : list of str of length n_compounds
@@ -84,16 +84,15 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
     Notes
     -----
     Levels of training compounds are intercept + effect of the compound, fitted jointly
-    with effects of cell lines, all shrunk: a compound that was measured in sensitive
-    cell lines alone is not taken for a potent one. They are also what is predicted for
+    with effects of cell lines, all shrunk, so that a compound does not seem potent
+    because it was only measured in sensitive cell lines. They are also predicted for
     these compounds; `level` predicts new ones. The rows that `level` is fitted to are
-    copies of the first row of X, in which the column ``smiles`` alone differs.
+    copies of the first row of X that only differ in the column ``smiles``.
 
-    The ranking of a compound has a mean of 0 over the training cell lines, each as in
-    its first row: the mean of what `ranking` predicts for them, in one pass over these
-    cell lines and the compounds of X, is subtracted. So the level that is predicted is
-    the mean of the predictions over the training cell lines. In X without compounds
-    the level is the mean of y.
+    The ranking of a compound is centred over the training cell lines, each as in its
+    first row: the mean of the predictions of `ranking` for them is subtracted. So the
+    predicted level is the mean of the predictions over the training cell lines. If X
+    has no compounds, the level is the mean of y.
 
     Examples
     --------
@@ -266,7 +265,7 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
     def _find_centers(self, smiles: Sequence[str]) -> np.ndarray:
         """Return the mean prediction of `ranking` over the training cells."""
         n_cells, n_columns = self._cells.shape
-        size = max(_NUMBERS_AT_ONCE // (n_cells * n_columns), 1)
+        size = max(_BLOCK_VALUES // (n_cells * n_columns), 1)
         centers = []
         for first in range(0, len(smiles), size):
             some = smiles[first : first + size]

@@ -1,6 +1,6 @@
 """EnsembleMF, an average of small factor networks, written from its description.
 
-What differs from the published model stands in the Notes of :class:`EnsembleMF`.
+The Notes of :class:`EnsembleMF` list the differences from the published model.
 """
 
 from sklearn_csg2a.baselines.ensemblemf.estimator import EnsembleMF

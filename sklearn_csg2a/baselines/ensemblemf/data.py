@@ -1,4 +1,4 @@
-"""Rows in an order of its own for each member, with its cells and compounds once."""
+"""Batches in which each member has its own rows, with their cells and compounds."""
 
 from __future__ import annotations
 

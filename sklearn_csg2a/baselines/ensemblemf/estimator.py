@@ -39,7 +39,7 @@ class EnsembleMF(DeepResponse):
 
     Each member has two towers of dense layers, for expression and for compounds. The
     response is the product of both vectors of factors, plus an effect of the cell
-    line and an effect of the compound. The tower of compounds sees Morgan fingerprints
+    line and an effect of the compound. The compound tower takes Morgan fingerprints
     (radius 2, 2048 bits) and a learned embedding of each training compound. The weights
     of all members are stacked, so that one step trains all of them.
 
@@ -50,17 +50,17 @@ class EnsembleMF(DeepResponse):
         are looked up in it by ``cell_line``. None: X has one column per gene. Clones
         share the table: do not modify it in place.
     n_members : int, default=20
-        Number of networks whose predictions are averaged. Each has its own first
-        weights and order of rows.
+        Number of networks whose predictions are averaged. Each has its own
+        initial weights and order of rows.
     hidden : tuple of int, default=(128,)
-        Hidden widths of both towers.
+        Widths of the hidden layers of both towers.
     n_factors : int, default=64
         Number of factors of each drug and each cell line.
     dropout : float, default=0.2
-        Dropout behind each hidden layer.
+        Dropout after each hidden layer.
     embedding_dropout : float, default=0.1
         Probability that the embedding of a compound is 0 in a training step, as it is
-        for new compounds: the fingerprint alone must then do.
+        for new compounds, so that the network also learns to use only fingerprints.
     max_epochs : int, default=50
         Maximum number of epochs; the learning rate falls along half a cosine.
     batch_size : int or "auto", default="auto"
@@ -71,7 +71,7 @@ class EnsembleMF(DeepResponse):
         random cells and random compounds, for which each encoder runs on far fewer
         inputs.
     learning_rate : float, default=1e-3
-        First learning rate of AdamW.
+        Initial learning rate of AdamW.
     weight_decay : float, default=1e-4
         Weight decay of AdamW.
     early_stopping : bool, default=True
@@ -99,7 +99,7 @@ class EnsembleMF(DeepResponse):
     callbacks : list of skorch callbacks, default=None
         Called during training.
     random_state : int, RandomState instance or None, default=None
-        Decides first weights, batches, dropout and validation rows.
+        Controls the initial weights, batches, dropout and validation rows.
     verbose : int, default=0
         If 1, show one progress line.
 
@@ -129,14 +129,16 @@ class EnsembleMF(DeepResponse):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_csg2a.baselines import EnsembleMF
     >>> from sklearn_csg2a.datasets import make_screen
     >>> screen = make_screen(n_cells=10, n_compounds=8, random_state=0)
     >>> model = EnsembleMF(
     ...     expression=screen.expression, n_members=3, max_epochs=5, random_state=0
     ... )
-    >>> model.fit(screen.X, screen.y).predict_members(screen.X).shape
-    (72, 3)
+    >>> members = model.fit(screen.X, screen.y).predict_members(screen.X)
+    >>> bool(np.allclose(members.mean(axis=1), model.predict(screen.X), atol=1e-4))
+    True
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

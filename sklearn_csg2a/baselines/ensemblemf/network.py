@@ -39,7 +39,7 @@ class EnsembleMFNetwork(PairNetwork):
     n_factors : int
         Number of factors.
     dropout : float
-        Dropout behind each hidden layer.
+        Dropout after each hidden layer.
     embedding_dropout : float
         Probability that training takes a known compound for a new one.
     """
@@ -72,7 +72,7 @@ class EnsembleMFNetwork(PairNetwork):
 
     @torch.no_grad()
     def _draw_members(self, n_members: int) -> None:
-        """Draw first weights member by member: more members leave the first alike."""
+        """Draw initial weights by member: the first ones do not depend on the rest."""
         for member in range(n_members):
             self.cell_tower.draw(member)
             if self.compound_tower is not None:
@@ -148,13 +148,13 @@ class _MemberDense(nn.Module):
         self.bias = nn.Parameter(torch.empty(n_members, 1, n_outputs))
 
     def draw(self, member: int) -> None:
-        """Draw the first weights of a member, as torch's dense layer does."""
+        """Draw the initial weights of a member, as torch's dense layer does."""
         bound = self.weight.shape[1] ** -0.5
         self.weight[member].uniform_(-bound, bound)
         self.bias[member].uniform_(-bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return products of `x` (members or 1, entities, inputs) for each member."""
+        """Apply the layer of each member to `x` (members or 1, n, inputs)."""
         x = x.expand(len(self.weight), -1, -1)
         return torch.baddbmm(self.bias.to(x.dtype), x, self.weight)
 

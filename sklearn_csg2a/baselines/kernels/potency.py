@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
 __all__ = ["PotencyRegressor"]
 
-_EXPECTED = 0.8  # correlation of a screen with y, as far as compounds do not tell
-_COMPOUNDS = 10.0  # compounds that this counts as
+_EXPECTED = 0.8  # prior correlation of a screen with y
+_COMPOUNDS = 10.0  # weight of the prior, in compounds
 _HIGHEST = 0.99
 
 
 class PotencyRegressor(NaiveRegressor):
-    """Predict the mean response of compounds over cell lines, whatever the cell line.
+    """Predict the mean response of a compound over cell lines, for any cell line.
 
     A Gaussian process on compounds. Other screens, with other compounds, cell lines and
     units, are outputs of the same process that correlate with y. Each compound counts
@@ -60,15 +60,15 @@ class PotencyRegressor(NaiveRegressor):
     compound_kernel : {"tanimoto", "linear"} or dict of str to these, default="tanimoto"
         Kernel of the encoded compounds: the Tanimoto similarity
         ``x.y / (|x|^2 + |y|^2 - x.y)``, or ``x.y``. A dict gives one for each part of
-        a `FeatureUnion` by its name, and the kernels are added up: what is known of
-        compounds, such as their mechanism, then counts beside their structure.
+        a `FeatureUnion` by its name, and the kernels are added, so that annotations of
+        compounds, such as mechanisms, are combined with their structure.
         `transformer_weights` of the union weight linear kernels, by their squares.
     screens : DataFrame or dict of str to DataFrame, default=None
         Another screen, or several by name: index SMILES, one column per assay or cell
-        line, NaN where not measured. Units do not matter, but large values should mean
-        what large y means, unless some compounds are in the rows, too.
+        line, NaN where not measured. Units do not matter, but large values should have
+        the meaning of large y, unless some compounds are in the rows, too.
     exclude : list of str, default=None
-        Compounds, in any spelling and salt form, whose rows of the screens are not
+        Compounds, in any spelling and salt form, whose values in the screens are not
         used: those of the test rows, or all of a data set that is split later.
     correlations : dict of str to float, default=None
         Correlation of each screen with y, by its name. None: estimated.
@@ -103,7 +103,7 @@ class PotencyRegressor(NaiveRegressor):
 
     Notes
     -----
-    The means have mean 0 and variance 1 in the process, and so have the values of each
+    The means have mean 0 and variance 1 in the process, as do the values of each
     screen: means over the assays of a compound, adjusted for those in which it was
     measured. The covariance of two values is the kernel of their compounds times the
     correlation of their screens, plus `noise` on the diagonal. A compound in several

@@ -236,11 +236,11 @@ def _make_blocks(
     starts = np.cumsum(counts) - counts
     size_class = np.ceil(np.log2(counts))
     for size in np.unique(size_class):
-        alike = np.flatnonzero(size_class == size)
-        width = counts[alike].max()
+        similar = np.flatnonzero(size_class == size)
+        width = counts[similar].max()
         n_in_block = max(1, _BLOCK_SIZE // (n_factors * max(width, n_factors)))
-        for first in range(0, len(alike), n_in_block):
-            levels = alike[first : first + n_in_block]
+        for first in range(0, len(similar), n_in_block):
+            levels = similar[first : first + n_in_block]
             is_row = np.arange(width) < counts[levels, None]
             at = np.where(is_row, starts[levels, None] + np.arange(width), 0)
             yield _Block(
