@@ -66,8 +66,8 @@ class ResponseGaussianProcess(SummedKernelRegressor):
     compound_kernel : {"tanimoto", "linear"} or dict of str to these, default="tanimoto"
         Kernel of the encoded compounds: the Tanimoto similarity
         ``x.y / (|x|^2 + |y|^2 - x.y)``, or ``x.y``. A dict gives one for each part of
-        a `FeatureUnion` by its name, and the kernels are added up: what is known of
-        compounds, such as their mechanism, then counts beside their structure.
+        a `FeatureUnion` by its name, and the kernels are added, so that annotations of
+        compounds, such as mechanisms, are combined with their structure.
         `transformer_weights` of the union weight linear kernels, by their squares.
     gamma : float, default=1.0
         Inverse squared width of the kernel of cell lines,
