@@ -184,6 +184,7 @@ def estimate_levels(values: np.ndarray) -> np.ndarray:
         residual = response - levels[compound]
         weight = np.maximum(of_assay + penalty, _NOTHING)
         effects = np.bincount(assay, residual, n_assays) / weight
+        effects -= effects.mean()  # a level of all belongs to the compounds
         total = np.bincount(compound, response - effects[assay], n_compounds)
         levels = total / of_compound
         residual = response - levels[compound] - effects[assay]
