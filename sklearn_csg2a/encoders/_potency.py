@@ -97,10 +97,11 @@ class PotencyEncoder(SharesTables, TransformerMixin, BaseEstimator):
     Two screens alone get the same share of their correlation.
 
     Kernel ridge regression of the potencies on the Tanimoto similarity of Morgan
-    fingerprints; with several screens, the penalty of a compound grows with the noise
-    of those that have measured it. The encoding is the predicted deviation from the
-    mean, in units of the standard deviation of these predictions over the screens. The
-    compounds passed to `fit` are only validated: a fitted encoder, frozen in a
+    fingerprints; the penalty of a compound is `alpha` plus the variance of its error,
+    which is large where few assays have measured it, and where screens disagree. The
+    encoding is the predicted deviation from the mean, in units of the standard
+    deviation of these predictions over the screens. The compounds passed to `fit` are
+    only validated: a fitted encoder, frozen in a
     :class:`sklearn.frozen.FrozenEstimator`, is not fitted again in each fold of a
     cross-validation. Memory grows with the square of `n_compounds`.
 

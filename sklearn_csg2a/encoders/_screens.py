@@ -46,7 +46,8 @@ class Potencies:
         Potency, in standard deviations over the compounds, in the direction of the
         first screen.
     noise : ndarray of shape (n_compounds,)
-        Variance of what the screens disagree on; 0 for a single screen.
+        Variance of its error, from scatter over assays and, for several screens, from
+        what these disagree on.
     loadings : dict of str to float
         Correlation of each screen with the common potency.
     center, scale : float
@@ -64,22 +65,25 @@ class Potencies:
 
 def read_screens(
     responses: Any, excluded: AbstractSet[str]
-) -> tuple[dict[str, str], pd.DataFrame]:
-    """Return compounds, SMILES by identity, and their level in each screen.
+) -> tuple[dict[str, str], pd.DataFrame, pd.DataFrame]:
+    """Return compounds, SMILES by identity, and level and error in each screen.
 
-    The table has an identity per row and a screen per column, NaN where a screen has
-    not measured a compound.
+    The tables have an identity per row and a screen per column, NaN where a screen has
+    not measured a compound; errors are variances.
     """
     screens = responses if isinstance(responses, Mapping) else {_ONE: responses}
     if not screens:
         msg = "responses={} holds no screen; give a table, or a dict of tables by name."
         raise InputError(msg)
     smiles: dict[str, str] = {}
-    levels = {}
+    levels, errors = {}, {}
     for name, table in screens.items():
         source = name if name == _ONE else f"The screen {name!r}"
-        levels[name] = _read_levels(table, source, excluded, smiles)
-    return smiles, pd.DataFrame(levels).reindex(list(smiles))
+        read = _read_levels(table, source, excluded, smiles)
+        levels[name], errors[name] = read["level"], read["error"]
+    identities = list(smiles)
+    level = pd.DataFrame(levels).reindex(identities)
+    return smiles, level, pd.DataFrame(errors).reindex(identities)
 
 
 def standardize_levels(levels: pd.DataFrame) -> np.ndarray:
@@ -90,10 +94,12 @@ def standardize_levels(levels: pd.DataFrame) -> np.ndarray:
 
 def combine_screens(responses: Any, excluded: AbstractSet[str]) -> Potencies:
     """Read screens, leave out compounds, and bring the others to one scale."""
-    smiles, table = read_screens(responses, excluded)
+    smiles, table, errors = read_screens(responses, excluded)
     scaled = standardize_levels(table)
+    spread = table.std(ddof=0)
+    error = (errors / spread.where(spread > 0, 1) ** 2).to_numpy()
     loadings = _estimate_loadings(scaled, table.columns.tolist())
-    potency, noise = _average(scaled, loadings)
+    potency, noise = _average(scaled, error, loadings)
     first = table.iloc[:, 0]
     return Potencies(
         identities=list(smiles),
@@ -108,8 +114,8 @@ def combine_screens(responses: Any, excluded: AbstractSet[str]) -> Potencies:
 
 def _read_levels(
     table: Any, source: str, excluded: AbstractSet[str], smiles: dict[str, str]
-) -> pd.Series:
-    """Return the level of each compound by identity; add new compounds to `smiles`."""
+) -> pd.DataFrame:
+    """Return level and error of compounds by identity; add new ones to `smiles`."""
     if not isinstance(table, pd.DataFrame):
         msg = (
             f"{source} must be a DataFrame, compounds by assays with SMILES as the "
@@ -130,7 +136,8 @@ def _read_levels(
     for identity, compound in zip(identities, compounds, strict=True):
         if identity not in excluded:
             smiles.setdefault(identity, compound)
-    return pd.Series(estimate_levels(of_compound.to_numpy()), index=of_compound.index)
+    levels, errors = estimate_levels(of_compound.to_numpy())
+    return pd.DataFrame({"level": levels, "error": errors}, index=of_compound.index)
 
 
 def _read_values(table: pd.DataFrame, source: str) -> np.ndarray:
@@ -165,8 +172,8 @@ def _raise_if_any(places: Iterable[str], problem: str) -> None:
         raise InputError(msg)
 
 
-def estimate_levels(values: np.ndarray) -> np.ndarray:
-    """Return the level of each compound, (n_compounds,), adjusted for the assays.
+def estimate_levels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return level and variance of its error of each compound, adjusted for assays.
 
     Levels of compounds are free; effects of assays are shrunk towards 0 as far as
     noise and their own variance ask for, which are estimated in turn: an assay of few
@@ -179,6 +186,7 @@ def estimate_levels(values: np.ndarray) -> np.ndarray:
     of_assay = np.bincount(assay, minlength=n_assays)
     effects, penalty = np.zeros(n_assays), 1.0
     levels = np.bincount(compound, response, n_compounds) / of_compound
+    noise = 0.0
     for _ in range(_SWEEPS):
         before = levels
         residual = response - levels[compound]
@@ -194,7 +202,7 @@ def estimate_levels(values: np.ndarray) -> np.ndarray:
         penalty = noise / max(variance, _NOTHING**2)
         if np.abs(levels - before).max() <= _TOLERANCE * np.abs(response).max():
             break
-    return levels
+    return levels, noise / of_compound
 
 
 def _estimate_loadings(scaled: np.ndarray, names: list[str]) -> np.ndarray:
@@ -261,11 +269,14 @@ def _signs(correlations: np.ndarray) -> np.ndarray:
     return signs
 
 
-def _average(scaled: np.ndarray, loadings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _average(
+    scaled: np.ndarray, errors: np.ndarray, loadings: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return potency and variance of each compound, from the screens that have it."""
     if len(loadings) == 1:
-        return scaled[:, 0], np.zeros(len(scaled))
-    weight = loadings / (1 - loadings**2)
+        return scaled[:, 0], errors[:, 0]
     measured = ~np.isnan(scaled)
-    precision = np.maximum(measured @ (loadings * weight), _NOTHING)
-    return np.where(measured, scaled, 0) @ weight / precision, 1 / precision
+    weight = np.where(measured, loadings / (1 - loadings**2 + errors), 0)
+    precision = np.maximum(weight @ loadings, _NOTHING)
+    total = (weight * np.where(measured, scaled, 0)).sum(axis=1)
+    return total / precision, 1 / precision

@@ -135,6 +135,17 @@ def test_an_assay_of_few_compounds_hardly_moves_their_levels():
     assert np.corrcoef(potencies, plain)[0, 1] > 0.99
 
 
+def test_a_compound_of_few_measurements_counts_less():
+    rng = np.random.default_rng(0)
+    amines = [f"{'C' * n}N" for n in range(2, 10)]
+    values = pd.DataFrame(rng.normal(size=(8, 20)), index=amines)
+    values.loc["CCN"] += 5
+    often = encode(values, ["CCN"])
+    values.loc["CCN", 1:] = np.nan
+    values.loc["CCN", 0] = 5
+    assert 0 < encode(values, ["CCN"]) < often
+
+
 def test_excluded_compounds_in_any_spelling_teach_nothing():
     responses = make_responses()
     changed = responses.copy()

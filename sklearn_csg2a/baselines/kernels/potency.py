@@ -268,7 +268,9 @@ class PotencyRegressor(NaiveRegressor):
             return [], np.empty(0), np.empty(0, dtype=np.int64)
         excluded = [] if self.exclude is None else self.exclude
         excluded = read_smiles(excluded, user="exclude=")
-        smiles, table = read_screens(self.screens, set(compound_identities(excluded)))
+        smiles, table, _ = read_screens(
+            self.screens, set(compound_identities(excluded))
+        )
         scaled = standardize_levels(table)
         self.correlations_ = self._read_correlations(table, scaled, target)
         compound, screen = np.nonzero(~np.isnan(scaled))
