@@ -79,6 +79,13 @@ SPACES: dict[str, Space] = {
         "compound_weight": LogUniform(0.03, 3.0),
         "cell_weight": LogUniform(0.03, 3.0),
     },
+    "ResponseGP": {
+        "noise": LogUniform(0.05, 0.5),
+        "shrinkage": LogUniform(1.0, 100.0),
+        "expression_share": [0.3, 0.5, 0.7, 0.9],
+        "gamma": LogUniform(0.1, 3.0),
+        "alpha": LogUniform(0.1, 10.0),
+    },
     "csg2a": {
         "learning_rate": LogUniform(1e-4, 1e-3),
         "weight_decay": LogUniform(1e-5, 1e-1),
@@ -108,6 +115,12 @@ SPACES: dict[str, Space] = {
 SPACES["csg2a_on_factors"] = {
     "weight": [0.4, 0.6, 0.8, 1.0],
     "base__alpha": LogUniform(5.0, 50.0),
+    **{f"regressor__{name}": values for name, values in SPACES["csg2a"].items()},
+}
+
+SPACES["csg2a_on_gp"] = {
+    "weight": [0.2, 0.4, 0.6, 0.8],
+    "base__noise": SPACES["ResponseGP"]["noise"],
     **{f"regressor__{name}": values for name, values in SPACES["csg2a"].items()},
 }
 

@@ -69,29 +69,31 @@ class ResponseGaussianProcess(SummedKernelRegressor):
         a `FeatureUnion` by its name, and the kernels are added, so that annotations of
         compounds, such as mechanisms, are combined with their structure.
         `transformer_weights` of the union weight linear kernels, by their squares.
-    gamma : float, default=1.0
+    gamma : float, default=0.5
         Inverse squared width of the kernel of cell lines,
         ``exp(-gamma * mean((x - y)^2))`` over the genes, each standardised over the
         training cells.
-    expression_share : float, default=0.5
+    expression_share : float, default=0.7
         Share of the covariance of cell lines that follows this kernel, between 0 and 1.
         The rest is particular to each cell line, and is not known of new ones.
-    noise : float or list of float, default=0.2
+    noise : float or list of float, default=0.15
         Variance of the noise, relative to the variance within compounds; the mean over
         compounds. From a list, the value with the smallest squared error on held-out
         rows is chosen, and the model is then fitted to all rows.
     shrinkage : float, default=10.0
         Weight of a multiple of the identity in the covariance of compounds, in cell
         lines.
-    alpha : float, default=0.5
-        Ridge penalty of the weights by which a new compound is combined from the
-        training compounds.
+    alpha : float, default=1.0
+        Ridge penalty of the weights by which the profile of a new compound over cell
+        lines is combined from those of the training compounds.
+    level_alpha : float, default=0.3
+        The same for its mean.
     validation : float or splitter, default=0.1
         Fraction of rows held out at random, keeping the rows of a pair of cell and
         compound together, or a splitter whose first split is used. A splitter that
         shuffles with ``random_state=None`` follows `random_state`. Only used if `noise`
         is a list; the splitter should hold out what the test will.
-    max_iter : int, default=8
+    max_iter : int, default=12
         Maximum number of steps of expectation maximisation.
     tol : float, default=1e-4
         Expectation maximisation stops if the covariance changes by less than this,
@@ -154,8 +156,8 @@ class ResponseGaussianProcess(SummedKernelRegressor):
     Cell lines with the same expression are one.
 
     A new compound has the mean of the training compounds plus
-    ``k' (K + alpha I)^-1`` times their deviations from it, where K and k are its
-    kernels; both the level and the profile over cell lines.
+    ``k' (K + level_alpha I)^-1`` times their deviations from it, where K and k are the
+    kernels of structure. Its profile f is combined alike, with `alpha`.
 
     All spellings of a compound, and its salts, are one. If training rows differ in dose
     or time, each compound at a dose for a time is a condition with covariances of its
@@ -205,6 +207,7 @@ class ResponseGaussianProcess(SummedKernelRegressor):
         "noise": [Interval(Real, 0, None, closed="neither"), "array-like"],
         "shrinkage": [Interval(Real, 0, None, closed="left")],
         "alpha": [Interval(Real, 0, None, closed="neither")],
+        "level_alpha": [Interval(Real, 0, None, closed="neither")],
         "validation": [
             Interval(Real, 0, 1, closed="neither"),
             HasMethods(["split", "get_n_splits"]),
@@ -220,13 +223,14 @@ class ResponseGaussianProcess(SummedKernelRegressor):
         expression: pd.DataFrame | None = None,
         compound_encoder: CompoundEncoder = "morgan",
         compound_kernel: CompoundKernel | Mapping[str, CompoundKernel] = "tanimoto",
-        gamma: float = 1.0,
-        expression_share: float = 0.5,
-        noise: float | Sequence[float] = 0.2,
+        gamma: float = 0.5,
+        expression_share: float = 0.7,
+        noise: float | Sequence[float] = 0.15,
         shrinkage: float = 10.0,
-        alpha: float = 0.5,
+        alpha: float = 1.0,
+        level_alpha: float = 0.3,
         validation: Any = 0.1,
-        max_iter: int = 8,
+        max_iter: int = 12,
         tol: float = 1e-4,
         columns: Mapping[str, str] | None = None,
         missing_genes: MissingGenes = "error",
@@ -241,6 +245,7 @@ class ResponseGaussianProcess(SummedKernelRegressor):
         self.noise = noise
         self.shrinkage = shrinkage
         self.alpha = alpha
+        self.level_alpha = level_alpha
         self.validation = validation
         self.max_iter = max_iter
         self.tol = tol
@@ -314,39 +319,32 @@ class ResponseGaussianProcess(SummedKernelRegressor):
         """Store what turns the kernel of a new condition into weights of known ones."""
         known = self._known_conditions
         kernel = self._compare_conditions(known, known)
-        n_conditions = len(kernel)
-        kernel.flat[:: n_conditions + 1] += self.alpha
-        inverse = linalg.solve(kernel, np.eye(n_conditions), assume_a="pos")
-        self._smoother = inverse - inverse.mean(axis=1, keepdims=True)
+        self._profile_smoother = _smooth(kernel, self.alpha)
+        self._level_smoother = _smooth(kernel, self.level_alpha)
 
     def _predict(self, treatments: Treatments) -> np.ndarray:
         conditions = self._amount_scaler.conditions(treatments)
-        weights = self._weigh_known(treatments, conditions)
-        level = multiply_rows(weights, self.condition_means_[:, None])[:, 0]
+        encodings = self._encode(treatments)
+        side = PairSide(encodings[conditions.compound], conditions.amounts)
+        kernel = self._compare_conditions(side, self._known_conditions)
+        identities = _identify(treatments)[conditions.compound]
+        known = self._find_known(identities, conditions.amounts)
+        of_levels = _weigh(kernel, self._level_smoother, known)
+        of_profiles = _weigh(kernel, self._profile_smoother, known)
+        level = multiply_rows(of_levels, self.condition_means_[:, None])[:, 0]
         profiles = multiply_rows(
-            multiply_rows(weights, self.covariance_), self.dual_coef_
+            multiply_rows(of_profiles, self.covariance_), self.dual_coef_
         )
         deviation = self._combine(profiles, treatments, conditions)
         return level[conditions.index] + deviation
 
-    def _weigh_known(
-        self, treatments: Treatments, conditions: Conditions
-    ) -> np.ndarray:
-        """Return the weights of known conditions in each condition, (n, D)."""
-        encodings = self._encode(treatments)
-        side = PairSide(encodings[conditions.compound], conditions.amounts)
-        kernel = self._compare_conditions(side, self._known_conditions)
-        weights = 1 / len(self._smoother) + multiply_rows(kernel, self._smoother)
-        keys = _list_keys(
-            _identify(treatments)[conditions.compound], conditions.amounts
-        )
+    def _find_known(self, identities: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+        """Return the position of each condition among the known ones, -1 if new."""
         known = _list_keys(self.compounds_, self._known_conditions.amounts)
         position_of = {key: k for k, key in enumerate(known)}
-        position = np.array([position_of.get(key, -1) for key in keys])
-        (is_known,) = np.nonzero(position >= 0)
-        weights[is_known] = 0
-        weights[is_known, position[is_known]] = 1
-        return weights
+        return np.array(
+            [position_of.get(key, -1) for key in _list_keys(identities, amounts)]
+        )
 
     def _compare_cells(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         squares = cdist(left, right, "sqeuclidean")
@@ -390,6 +388,25 @@ def _shrunken_means(
         fewer, longer, response[:, None], _MEAN_SHRINKAGE
     )
     return (intercept + effects[1 if swapped else 0])[:, 0]
+
+
+def _smooth(kernel: np.ndarray, alpha: float) -> np.ndarray:
+    """Return ``(K + alpha I)^-1`` for deviations from the mean, (D, D)."""
+    penalised = kernel + alpha * np.eye(len(kernel))
+    inverse = linalg.solve(penalised, np.eye(len(kernel)), assume_a="pos")
+    return inverse - inverse.mean(axis=1, keepdims=True)
+
+
+def _weigh(kernel: np.ndarray, smoother: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the weights of known conditions in each condition, (n, D).
+
+    `kernel` is (n, D), and a condition at a position of `known` (n,) is itself.
+    """
+    weights = 1 / len(smoother) + multiply_rows(kernel, smoother)
+    (at,) = np.nonzero(known >= 0)
+    weights[at] = 0
+    weights[at, known[at]] = 1
+    return weights
 
 
 def _list_keys(compounds: np.ndarray, amounts: np.ndarray) -> list[tuple[Any, ...]]:

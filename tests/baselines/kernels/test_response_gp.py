@@ -181,12 +181,18 @@ def test_a_new_compound_is_combined_from_those_of_similar_structure(
 ):
     at = _choose("complete")
     known, new = at[DRUG[at] > 0], at[DRUG[at] == 0]
-    model = ResponseGaussianProcess(expression=expression, alpha=0.3, tol=1e-12)
+    model = ResponseGaussianProcess(
+        expression=expression, alpha=0.3, level_alpha=2.0, tol=1e-12
+    )
     model.fit(_pairs(known), response(known))
-    fitted = model.predict(_pairs(known)).reshape(-1, N_CELLS)  # means and profiles
+    means = model.condition_means_
+    profiles = model.predict(_pairs(known)).reshape(-1, N_CELLS) - means[:, None]
     kernel = tanimoto_matrix(SMILES)
-    weights = linalg.solve(kernel[1:, 1:] + 0.3 * np.eye(6), kernel[1:, 0])
-    expected = fitted.mean(axis=0) + weights @ (fitted - fitted.mean(axis=0))
+    expected = 0.0
+    for fitted, alpha in ((means[:, None], 2.0), (profiles, 0.3)):
+        weights = linalg.solve(kernel[1:, 1:] + alpha * np.eye(6), kernel[1:, 0])
+        center = fitted.mean(axis=0)
+        expected = expected + center + weights @ (fitted - center)
     np.testing.assert_allclose(model.predict(_pairs(new)), expected, atol=1e-9)
 
 
