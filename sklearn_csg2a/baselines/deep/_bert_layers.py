@@ -18,8 +18,9 @@ from sklearn_csg2a.nn.layers import Dense
 __all__ = ["BertLayer", "BertLayers", "FeedForward", "Sequences", "padding_mask"]
 
 _EPS = 1e-12
-_BLOCK = 24  # sequences that are padded together
-_PIECE = 8  # sequences for one thread
+# Sequences that are padded together, and computed by one thread. Fewer would be padded
+# less, but each block has gradients of all weights, which are added.
+_BLOCK = 24
 
 Drawn = Sequence["Tensor | None"]  # random numbers of each dropout of a layer
 
@@ -72,9 +73,9 @@ class Sequences:
 
     @cached_property
     def pieces(self) -> list[Piece]:
-        """Parts of the blocks, one for each task of the threads."""
-        chosen = self.lengths.argsort(stable=True).split(_BLOCK)
-        return [self._piece(part) for block in chosen for part in block.split(_PIECE)]
+        """The sequences of each block, for the threads."""
+        by_length = self.lengths.argsort(stable=True)
+        return [self._piece(chosen) for chosen in by_length.split(_BLOCK)]
 
     def _piece(self, chosen: Tensor) -> Piece:
         lengths = self.lengths[chosen]
@@ -207,14 +208,9 @@ class BertLayer(nn.Module):
             rows = [piece.chosen for piece in sequences.pieces]
         else:
             n_rows = len(x)
-            for_weights = []
-            for _, real in sequences.blocks:
-                n, longest = real.shape
-                drawn = self.dropout.draw((n, n_heads, longest, longest), device)
-                for_weights += drawn.split(_PIECE)
             for_weights = [
-                drawn[..., : piece.longest, : piece.longest] if drawn.numel() else drawn
-                for drawn, piece in zip(for_weights, sequences.pieces, strict=True)
+                self.dropout.draw((n, n_heads, longest, longest), device)
+                for n, longest in (real.shape for _, real in sequences.blocks)
             ]
             rows = [piece.tokens for piece in sequences.pieces]
         dropout = self.feed_forward.dropout
