@@ -382,12 +382,17 @@ WITHOUT_SEED = frozenset(
 ADDED_LATER: dict[str, dict[str, Any]] = {
     "DrugResponseRegressor": {
         "compile": False,
+        "n_members": 1,
         "new_genes": "drop",
         "train_encoder": False,
     },
     "GradientBoostingResponse": {"library": "scikit-learn"},
     "PairwiseKernelRidge": {"compound_kernel": "tanimoto", "identity_weight": 0.0},
-    "PerturbationRegressor": {"compile": False, "train_encoder": False},
+    "PerturbationRegressor": {
+        "compile": False,
+        "n_members": 1,
+        "train_encoder": False,
+    },
     "PotencyEncoder": {"exclude": None, "output": ["potency"]},
 }
 

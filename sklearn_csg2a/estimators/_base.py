@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import os
 from abc import abstractmethod
-from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._utils.choices import (
     AttentionForm,
@@ -24,12 +24,18 @@ from sklearn_csg2a._utils.sklearn_compat import (
     StrOptions,
     fit_context,
 )
-from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
 from sklearn_csg2a.estimators._inspection import (
     attention_maps,
     predict_grid,
     top_interactions,
+)
+from sklearn_csg2a.estimators._members import check_continues, fit_members
+from sklearn_csg2a.estimators._prediction import average, predict_by_member
+from sklearn_csg2a.estimators._preparation import (
+    RowsOfFit,
+    SharedEncodings,
+    prepare,
 )
 from sklearn_csg2a.estimators._trained_encoder import (
     keep_trained,
@@ -40,24 +46,14 @@ from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.nn import ResponseNetwork, csg2a_part, set_dropout_generator
 from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.nn.layers import seeded_initialisation
-from sklearn_csg2a.training.checkpoint import check_resumable, open_checkpoint
-from sklearn_csg2a.training.data import TreatmentDataset, TreatmentTensors
-from sklearn_csg2a.training.device import join_processes, use_one_thread_after_fork
+from sklearn_csg2a.training.checkpoint import check_resumable
+from sklearn_csg2a.training.data import TreatmentTensors
+from sklearn_csg2a.training.device import use_one_thread_after_fork
 from sklearn_csg2a.training.inference import encode_conditions
-from sklearn_csg2a.training.loop import (
-    TrainingSettings,
-    history_table,
-    train_network,
-)
+from sklearn_csg2a.training.loop import history_table, train_network
 from sklearn_csg2a.training.parameters import TRAINING_CONSTRAINTS
-from sklearn_csg2a.training.rows import (
-    center_and_spread,
-    choose_batch_size,
-    split_rows,
-)
 from sklearn_csg2a.training.state import NetworkState
 from sklearn_csg2a.treatments._read import TreatmentRegressor, require_two_rows
-from sklearn_csg2a.treatments._units import measure_scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,13 +61,12 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from sklearn_csg2a.estimators._preparation import Preparation
     from sklearn_csg2a.nn import MAT, Molecules
     from sklearn_csg2a.training.net import BestWeights, TrainingNet
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["BaseCSG2A"]
-
-_SEEDS = ("network", "batches", "dropout", "validation")
 
 
 class BaseCSG2A(NetworkState, TreatmentRegressor):
@@ -95,6 +90,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         "default_dose": [Interval(Real, 0, None, closed="left")],
         "default_time": [Interval(Real, 0, None, closed="left")],
         "columns": [dict, None],
+        "n_members": [Interval(Integral, 1, None, closed="left")],
         "compile": ["boolean"],
         "warm_start": ["boolean"],
         "checkpoint": [str, os.PathLike, None],
@@ -136,59 +132,14 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         treatments = self._read_for_fit(X)
         response = self._read_target(y, treatments)
         require_two_rows(treatments)
-        seeds = dict(zip(_SEEDS, draw_seeds(self.random_state, 4), strict=True))
-        validation = self.validation if self.early_stopping else None
-        train_rows, valid_rows = split_rows(
-            validation, X, y, treatments, seeds["validation"]
-        )
-        location, scale = center_and_spread(response[train_rows])
-        treatments = self._fit_scaler(treatments, train_rows)
-        self._expression_scale = measure_scale(treatments.take(train_rows))
-        processes = join_processes(self.device, self.random_state)
-        device = processes.device
-        compounds, width, mat = self._read_compounds(treatments, train_rows, device)
-        network = self._start_network(treatments, width, response, seeds)
-        csg2a_part(network).condition.mat = mat
-        generators = _generators(seeds, device)
-        set_dropout_generator(network, generators["dropout"])
-        network.to(device)
-        tensors = self._tensors(treatments, compounds, network, device)
-        target = (response - location) / np.where(scale == 0, 1.0, scale)
-        take = partial(TreatmentDataset.take, tensors, target)
-        train = take(train_rows, generators["batches"])
-        valid = None if valid_rows is None else take(valid_rows)
-        settings = TrainingSettings(
-            max_epochs=self.max_epochs,
-            batch_size=choose_batch_size(self.batch_size, len(train_rows)),
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            patience=self.patience,
-            device=device,
-            precision=self.precision,
-            verbose=int(self.verbose),
-            loss_scale=float(scale.flat[0]) ** 2,
-            callbacks=list(self.callbacks or []),
-            checkpoint=None
-            if self.checkpoint is None
-            else open_checkpoint(
-                self.checkpoint,
-                kind=type(self).__name__,
-                parameters=self.get_params(deep=False),
-                treatments=treatments,
-                response=response,
-                rows=(train_rows, valid_rows),
-                seeds=seeds,
-                generators=generators,
-            ),
-            compile=self.compile,
-            processes=processes,
-        )
-        net, best = train_network(network, train, valid, settings)
-        set_dropout_generator(network, None)
-        if mat is not None:
-            self.encoder_ = keep_trained(self.encoder_, mat, net)
-        self.genes_ = np.asarray(treatments.genes, dtype=object)
-        self._set_fitted(treatments, location, scale, net, best, seeds)
+        rows = RowsOfFit(X, y, treatments, response)
+        if self.n_members > 1:
+            fit_members(self, rows)
+            return
+        check_continues(self)
+        self.__dict__.pop("members_", None)
+        preparation = prepare(self, rows)
+        self._keep(preparation, *train_network(*preparation.training))
 
     def _read_for_fit(self, X: Any) -> Treatments:
         """Read X; a fit that continues needs the genes of the first one."""
@@ -236,16 +187,20 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         return treatments
 
     def _read_compounds(
-        self, treatments: Treatments, train_rows: np.ndarray, device: torch.device
+        self,
+        treatments: Treatments,
+        train_rows: np.ndarray,
+        device: torch.device,
+        encodings: SharedEncodings,
     ) -> tuple[np.ndarray | Molecules, int, MAT | None]:
         """Set the encoder; return its output or graphs, their width, a trained part."""
         continues = self._continues and self._encoder_is_trained
         if not (continues and treatments.has_compounds):
-            self.encoder_ = self._fit_encoder(treatments, train_rows)
+            self.encoder_ = encodings.fit_encoder(self, treatments, train_rows)
         self._encoder_is_trained = continues or self.train_encoder
         if not self.train_encoder:
-            encodings = self._encode(treatments)
-            return encodings, encodings.shape[1], None
+            encoded = encodings.encode(self, treatments)
+            return encoded, encoded.shape[1], None
         mat = network_to_train(self.encoder_)
         molecules = read_molecules(self.encoder_, treatments.smiles, device)
         return molecules, mat.d_model, mat
@@ -305,19 +260,18 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
             tensors.encoded_conditions = encode_conditions(csg2a, tensors)
         return tensors
 
-    def _set_fitted(
-        self,
-        treatments: Treatments,
-        location: np.ndarray,
-        scale: np.ndarray,
-        net: TrainingNet,
-        best: BestWeights,
-        seeds: dict[str, int],
+    def _keep(
+        self, preparation: Preparation, net: TrainingNet, best: BestWeights
     ) -> None:
         """Set the fitted attributes."""
+        set_dropout_generator(net.module_, None)
+        if preparation.mat is not None:
+            self.encoder_ = keep_trained(self.encoder_, preparation.mat, net)
+        treatments, scale = preparation.treatments, preparation.scale
+        self.genes_ = np.asarray(treatments.genes, dtype=object)
         self._genes_named = treatments.genes_named
-        self._location, self._scale = location, scale
-        self._dropout_seed = seeds["dropout"]
+        self._location, self._scale = preparation.location, scale
+        self._dropout_seed = preparation.dropout_seed
         self.net_ = net
         self.device_ = str(net.device)
         self.interrupted_ = net.was_interrupted
@@ -325,11 +279,62 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         self.best_epoch_ = best.best_epoch
         self.history_ = history_table(net, float(scale.flat[0]) ** 2)
 
-    def _predict_tensors(self, treatments: Treatments) -> TreatmentTensors:
+    def _predict_tensors(
+        self, treatments: Treatments, encodings: SharedEncodings | None = None
+    ) -> TreatmentTensors:
         """Return the tensors of new treatments."""
         network = self.net_.module_
         device = torch.device(self.device_)
-        return self._tensors(treatments, self._encode(treatments), network, device)
+        encoded = (encodings or SharedEncodings()).encode(self, treatments)
+        return self._tensors(treatments, encoded, network, device)
+
+    @steady_threads()
+    def predict_members(self, X: Any) -> np.ndarray:
+        """Predict by each network alone.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_treatments, n_columns)
+            Treatments.
+
+        Returns
+        -------
+        y : ndarray of shape (n_treatments, n_members) or \
+                (n_treatments, n_outputs, n_members)
+            In the units of the y given to fit. `predict` returns their mean.
+
+        Raises
+        ------
+        InputError
+            If X cannot be used; the message names row, column and value.
+        """
+        check_is_fitted(self)
+        shape = len(self._location), len(getattr(self, "members_", [self]))
+
+        def predict(treatments: Treatments) -> np.ndarray:
+            values = predict_by_member(self, treatments)
+            return np.stack(values, axis=-1).reshape(treatments.n_rows, -1)
+
+        values = self._predict_rows(X, predict, shape[0] * shape[1])
+        values = values.reshape(-1, *shape)
+        return values[:, 0] if self._has_one_column else values
+
+    @property
+    def _has_one_column(self) -> bool:
+        """Whether predictions are (rows,) in place of (rows, outputs)."""
+        return True
+
+    @abstractmethod
+    def _predict_network(self, tensors: TreatmentTensors) -> np.ndarray:
+        """Predict by the network of this model alone, (rows, outputs)."""
+
+    def _predict_treatments(self, treatments: Treatments) -> np.ndarray:
+        """Predict validated treatments, (rows, outputs)."""
+        return average(predict_by_member(self, treatments))
+
+    def _scale_expression(self, treatments: Treatments) -> Treatments:
+        """Return the treatments with the expression that the network takes."""
+        return treatments
 
     def attention_maps(
         self, X: Any, aggregate: Literal["mean"] | None = "mean", by: str | None = None
@@ -422,17 +427,20 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         """
         return predict_grid(self, cells, smiles)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the network of the first member, which the member has."""
+        state = super().__getstate__()
+        if "members_" in state:
+            state = {k: value for k, value in state.items() if k != "_network"}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the network of the first member."""
+        super().__setstate__(state)
+        if "members_" in state:
+            self.net_ = self.members_[0].net_
+
     def _to_units(self, centered: torch.Tensor) -> np.ndarray:
         """Return float64 predictions in the units of y."""
         values = centered.cpu().numpy().astype(np.float64)
         return self._location + self._scale * values
-
-
-def _generators(
-    seeds: dict[str, int], device: torch.device
-) -> dict[str, torch.Generator]:
-    """Return the private generators of a fit."""
-    return {
-        "batches": torch.Generator().manual_seed(seeds["batches"]),
-        "dropout": torch.Generator(device).manual_seed(seeds["dropout"]),
-    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
+from sklearn_csg2a.estimators._prediction import average, use_members
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import csg2a_part
 from sklearn_csg2a.nn.blocks import steady_threads
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sklearn_csg2a.nn import GeneGeneAttention
+    from sklearn_csg2a.training.data import TreatmentTensors
 
 __all__ = ["attention_maps", "predict_grid", "top_interactions"]
 
@@ -30,22 +32,25 @@ _ROWS_AT_ONCE = 64  # rows whose queries (genes, hidden) are in memory at a time
 
 def attention_maps(model: Any, X: Any, aggregate: str | None, by: str | None) -> Any:
     """Build the gene-gene attention; see the method of this name."""
-    layer = _attention_layer(model)
-    basal, conditions = _attention_inputs(model, X)
+    attentions = _attentions(model, X)
     if aggregate is None:
         if by is not None:
             msg = "by= averages attention; use it with aggregate='mean'."
             raise InputError(msg)
         with torch.no_grad():
-            return layer.matrix(basal, conditions).cpu().numpy()
+            return average(
+                [
+                    one.layer.matrix(one.basal, one.conditions).cpu().numpy()
+                    for one in attentions
+                ]
+            )
     if aggregate != "mean":
         msg = f"aggregate={aggregate!r}; expected 'mean' or None."
         raise InputError(msg)
     maps = {
         value: _gene_table(
             model,
-            _mean_scores(model, basal[rows], conditions[rows])
-            + layer.adjacency().cpu().numpy(),
+            _mean_scores(attentions, rows) + _prior(attentions),
         )
         for value, rows in _group_rows(X, by)
     }
@@ -57,15 +62,14 @@ def top_interactions(model: Any, X: Any, k: int, by: str | None) -> pd.DataFrame
     if not isinstance(k, Integral) or k < 1:
         msg = f"k={k}; expected a number of pairs, 1 or more."
         raise InputError(msg)
-    layer = _attention_layer(model)
-    basal, conditions = _attention_inputs(model, X)
+    attentions = _attentions(model, X)
     by = _grouping_column(model, X, by)
-    prior = layer.adjacency().cpu().numpy()
+    prior = _prior(attentions)
     upper = np.triu_indices(len(prior), k=1)
     known = prior[upper]
     tables = []
     for value, rows in _group_rows(X, by):
-        learned = _mean_scores(model, basal[rows], conditions[rows])[upper]
+        learned = _mean_scores(attentions, rows)[upper]
         score = learned + known
         order = np.argsort(-np.abs(score), kind="stable")[:k]
         table = pd.DataFrame(
@@ -130,39 +134,50 @@ def _grouping_column(model: Any, X: Any, by: str | None) -> str | None:
     return (model.columns or {}).get(by, by)
 
 
-def _attention_layer(model: Any) -> GeneGeneAttention:
-    """Return the attention of the fitted network."""
-    check_is_fitted(model)
-    layer = csg2a_part(model.net_.module_).attention
-    if layer.form == "off":
-        msg = "This model was fitted with attention='off': it has no attention map."
-        raise InputError(msg)
-    return layer
+class _Attention(NamedTuple):
+    """The attention of a network, and its input for some rows."""
+
+    layer: GeneGeneAttention
+    basal: torch.Tensor  # (rows, genes)
+    conditions: torch.Tensor  # (rows, genes)
 
 
 @steady_threads()
-def _attention_inputs(model: Any, X: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the basal expression and condition of each row, (rows, genes) each."""
+def _attentions(model: Any, X: Any) -> list[_Attention]:
+    """Return the attention of each network of the fitted model."""
+    check_is_fitted(model)
+    if csg2a_part(model.net_.module_).attention.form == "off":
+        msg = "This model was fitted with attention='off': it has no attention map."
+        raise InputError(msg)
     treatments = model._read_for_predict(X)  # noqa: SLF001
     if (treatments.compound_index < 0).any():
         msg = "X holds SMILES that cannot be read; drop those rows first."
         raise InputError(msg)
-    tensors = model._predict_tensors(treatments)  # noqa: SLF001
-    return row_inputs(model.net_.module_, tensors)
+
+    def read(member: Any, tensors: TreatmentTensors) -> _Attention:
+        network = member.net_.module_
+        return _Attention(csg2a_part(network).attention, *row_inputs(network, tensors))
+
+    return use_members(model, treatments, read)
+
+
+def _prior(attentions: list[_Attention]) -> np.ndarray:
+    """Return A_PPI, which all networks have: (genes, genes)."""
+    return attentions[0].layer.adjacency().cpu().numpy()
 
 
 @torch.no_grad()
 @steady_threads()
-def _mean_scores(
-    model: Any, basal: torch.Tensor, conditions: torch.Tensor
-) -> np.ndarray:
-    """Average the learned scores over rows, without A_PPI: (genes, genes)."""
-    layer = _attention_layer(model)
-    total = torch.zeros(())
-    for start in range(0, len(basal), _ROWS_AT_ONCE):
-        chunk = slice(start, start + _ROWS_AT_ONCE)
-        total = total + layer.score_sum(basal[chunk], conditions[chunk])
-    return (total / len(basal)).cpu().numpy()
+def _mean_scores(attentions: list[_Attention], rows: np.ndarray) -> np.ndarray:
+    """Average the learned scores over rows and networks, without A_PPI."""
+    sums = []
+    for layer, basal, conditions in attentions:
+        total = torch.zeros(())
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            chunk = rows[start : start + _ROWS_AT_ONCE]
+            total = total + layer.score_sum(basal[chunk], conditions[chunk])
+        sums.append((total / len(rows)).cpu().numpy())
+    return average(sums)
 
 
 def _gene_table(model: Any, matrix: np.ndarray) -> pd.DataFrame:

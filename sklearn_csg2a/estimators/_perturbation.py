@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sklearn_csg2a.nn import CSG2A
+    from sklearn_csg2a.training.data import TreatmentTensors
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["PerturbationRegressor"]
@@ -112,6 +113,9 @@ class PerturbationRegressor(BaseCSG2A):
     precision : {"float32", "bf16"}, default="float32"
         "bf16" computes the matrix products of training in bfloat16. Weights and
         predictions stay in float32. It is faster on processors with such instructions.
+    n_members : int, default=1
+        Number of networks whose predictions are averaged. They are trained at the same
+        time, each on a thread of its own; with `callbacks`, one after the other.
     compile : bool, default=False
         Run training steps through `torch.compile`. Compilation takes a while, so it
         pays off in long fits; on a CPU it needs a C++ compiler.
@@ -122,7 +126,8 @@ class PerturbationRegressor(BaseCSG2A):
         Called during training.
     checkpoint : path, default=None
         File written after each epoch; a fit with the same data and parameters resumes
-        from it. Needs an integer `random_state`.
+        from it. Needs an integer `random_state`. Each of several members writes its
+        own file beside it, such as ``fit-member0.ckpt``.
     random_state : int, RandomState instance or None, default=None
         Controls the initial weights, batches, dropout and validation rows. Global
         random states are never changed.
@@ -138,6 +143,11 @@ class PerturbationRegressor(BaseCSG2A):
     encoder_ : transformer or None
         The fitted compound encoder; None without compounds. With `train_encoder`, a
         MATEncoder that holds the trained weights.
+    members_ : list
+        With several members, the fitted estimator of each: the same as a fit with
+        ``n_members=1`` and the `random_state` that it has. `net_`, `encoder_` and
+        other attributes are then those of the first one, `n_iter_` and `best_epoch_`
+        the largest, and `history_` has a column ``member``.
     history_ : DataFrame of shape (n_iter_, n_columns)
         One row per epoch: epoch, train_loss and valid_loss in squared units of y,
         learning_rate and seconds.
@@ -217,6 +227,7 @@ class PerturbationRegressor(BaseCSG2A):
         columns: dict[str, str] | None = None,
         device: str = "auto",
         precision: Precision = "float32",
+        n_members: int = 1,
         compile: bool = False,  # noqa: A002 (torch's name)
         warm_start: bool = False,
         callbacks: list[Any] | None = None,
@@ -246,6 +257,7 @@ class PerturbationRegressor(BaseCSG2A):
         self.columns = columns
         self.device = device
         self.precision = precision
+        self.n_members = n_members
         self.compile = compile
         self.warm_start = warm_start
         self.callbacks = callbacks
@@ -276,7 +288,7 @@ class PerturbationRegressor(BaseCSG2A):
         check_is_fitted(self)
         n_outputs = len(self._location)
         values = self._predict_rows(X, self._predict_treatments, n_outputs)
-        return values[:, 0] if self._single_output else values
+        return values[:, 0] if self._has_one_column else values
 
     @steady_threads()
     def perturbation_distance(self, X: Any) -> np.ndarray:
@@ -314,9 +326,12 @@ class PerturbationRegressor(BaseCSG2A):
         basal = treatments.basal_expression[treatments.cell_index]
         return np.linalg.norm(self._predict_treatments(treatments) - basal, axis=1)
 
-    def _predict_treatments(self, treatments: Treatments) -> np.ndarray:
-        """Predict validated treatments, (rows, outputs)."""
-        tensors = self._predict_tensors(treatments)
+    @property
+    def _has_one_column(self) -> bool:
+        return self._single_output
+
+    def _predict_network(self, tensors: TreatmentTensors) -> np.ndarray:
+        """Predict by the network of this model alone, (rows, outputs)."""
         return self._to_units(predict_perturbed(self.net_.module_, tensors))
 
     def _read_target(self, y: Any, treatments: Treatments) -> np.ndarray:

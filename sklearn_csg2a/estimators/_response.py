@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -24,13 +25,14 @@ from sklearn_csg2a.estimators._networks import (
     response_from_state,
     start_response,
 )
+from sklearn_csg2a.estimators._prediction import (
+    average,
+    perturb_by_member,
+    predict_with_std,
+)
 from sklearn_csg2a.estimators._pretrained import encoder_of, find_pretrained, genes_of
 from sklearn_csg2a.nn.blocks import steady_threads
-from sklearn_csg2a.training.inference import (
-    dropout_spread,
-    predict_perturbed,
-    predict_response,
-)
+from sklearn_csg2a.training.inference import predict_response
 from sklearn_csg2a.treatments import read_response
 
 if TYPE_CHECKING:
@@ -39,11 +41,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sklearn_csg2a.nn import ResponseNetwork
+    from sklearn_csg2a.training.data import TreatmentTensors
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["DrugResponseRegressor"]
-
-_DROPOUT_PASSES = 30
 
 
 class DrugResponseRegressor(BaseCSG2A):
@@ -144,6 +145,9 @@ class DrugResponseRegressor(BaseCSG2A):
     precision : {"float32", "bf16"}, default="float32"
         "bf16" computes the matrix products of training in bfloat16. Weights and
         predictions stay in float32. It is faster on processors with such instructions.
+    n_members : int, default=1
+        Number of networks whose predictions are averaged. They are trained at the same
+        time, each on a thread of its own; with `callbacks`, one after the other.
     compile : bool, default=False
         Run training steps through `torch.compile`. Compilation takes a while, so it
         pays off in long fits; on a CPU it needs a C++ compiler.
@@ -154,7 +158,8 @@ class DrugResponseRegressor(BaseCSG2A):
         Called during training.
     checkpoint : path, default=None
         File written after each epoch; a fit with the same data and parameters resumes
-        from it. Needs an integer `random_state`.
+        from it. Needs an integer `random_state`. Each of several members writes its
+        own file beside it, such as ``fit-member0.ckpt``.
     random_state : int, RandomState instance or None, default=None
         Controls the initial weights, batches, dropout and validation rows. Global
         random states are never changed.
@@ -170,6 +175,11 @@ class DrugResponseRegressor(BaseCSG2A):
     encoder_ : transformer or None
         The fitted compound encoder; None without compounds. With `train_encoder`, a
         MATEncoder that holds the trained weights.
+    members_ : list
+        With several members, the fitted estimator of each: the same as a fit with
+        ``n_members=1`` and the `random_state` that it has. `net_`, `encoder_` and
+        other attributes are then those of the first one, `n_iter_` and `best_epoch_`
+        the largest, and `history_` has a column ``member``.
     history_ : DataFrame of shape (n_iter_, n_columns)
         One row per epoch: epoch, train_loss and valid_loss in squared units of y,
         learning_rate and seconds.
@@ -265,6 +275,7 @@ class DrugResponseRegressor(BaseCSG2A):
         columns: dict[str, str] | None = None,
         device: str = "auto",
         precision: Precision = "float32",
+        n_members: int = 1,
         compile: bool = False,  # noqa: A002 (torch's name)
         warm_start: bool = False,
         callbacks: list[Any] | None = None,
@@ -300,6 +311,7 @@ class DrugResponseRegressor(BaseCSG2A):
         self.columns = columns
         self.device = device
         self.precision = precision
+        self.n_members = n_members
         self.compile = compile
         self.warm_start = warm_start
         self.callbacks = callbacks
@@ -318,9 +330,9 @@ class DrugResponseRegressor(BaseCSG2A):
         X : DataFrame or array-like of shape (n_treatments, n_columns)
             Treatments.
         return_std : bool, default=False
-            Whether to return the standard deviation over 30 passes with dropout
-            active (Monte-Carlo dropout), except in a frozen pretrained part. It shows
-            where the model is uncertain, and is not a calibrated interval.
+            Whether to return the standard deviation of the members, or for one network
+            that of 30 passes with dropout active (Monte-Carlo dropout), except in a
+            frozen pretrained part. It is not a calibrated interval.
 
         Returns
         -------
@@ -337,7 +349,7 @@ class DrugResponseRegressor(BaseCSG2A):
         """
         if not return_std:
             return self._predict_rows(X, self._predict_treatments, 1)[:, 0]
-        values, std = self._predict_rows(X, self._predict_with_std, 2).T
+        values, std = self._predict_rows(X, partial(predict_with_std, self), 2).T
         return values.copy(), std.copy()
 
     @steady_threads()
@@ -357,7 +369,9 @@ class DrugResponseRegressor(BaseCSG2A):
         """
         check_is_fitted(self)
         n_outputs = self.net_.module_.csg2a.n_outputs
-        return self._predict_rows(X, self._perturb_treatments, n_outputs)
+        return self._predict_rows(
+            X, lambda rows: average(perturb_by_member(self, rows)), n_outputs
+        )
 
     def _read_for_fit(self, X: Any) -> Treatments:
         """Find the pretrained model, then read X with its genes."""
@@ -373,8 +387,10 @@ class DrugResponseRegressor(BaseCSG2A):
         return self._scale_expression(treatments)
 
     def _read_for_predict(self, X: Any) -> Treatments:
-        """Read X and apply the fitted scaler."""
-        return self._scale_expression(super()._read_for_predict(X))
+        """Read X and apply the fitted scaler; members apply their own."""
+        treatments = super()._read_for_predict(X)
+        has_members = hasattr(self, "members_")
+        return treatments if has_members else self._scale_expression(treatments)
 
     def _scale_expression(self, treatments: Treatments) -> Treatments:
         """Apply the fitted scaler, if there is one, to all cells."""
@@ -411,25 +427,9 @@ class DrugResponseRegressor(BaseCSG2A):
         del n_outputs
         return start_response(self, self._pretrained, treatments, compound_dim)
 
-    def _predict_treatments(self, treatments: Treatments) -> np.ndarray:
-        """Predict validated treatments, (rows, 1)."""
-        tensors = self._predict_tensors(treatments)
+    def _predict_network(self, tensors: TreatmentTensors) -> np.ndarray:
+        """Predict by the network of this model alone, (rows, 1)."""
         return self._to_units(predict_response(self.net_.module_, tensors))
-
-    def _predict_with_std(self, treatments: Treatments) -> np.ndarray:
-        """Return prediction and standard deviation under dropout, (rows, 2)."""
-        tensors = self._predict_tensors(treatments)
-        network = self.net_.module_
-        values = self._to_units(predict_response(network, tensors))
-        spread = dropout_spread(network, tensors, _DROPOUT_PASSES, self._dropout_seed)
-        return np.hstack([values, self._scale * spread.cpu().numpy()])
-
-    def _perturb_treatments(self, treatments: Treatments) -> np.ndarray:
-        """Return perturbed expression of validated treatments, (rows, outputs)."""
-        network = self.net_.module_
-        centered = predict_perturbed(network, self._predict_tensors(treatments))
-        csg2a = network.csg2a
-        return (csg2a.location + csg2a.scale * centered).cpu().numpy().astype(float)
 
     def _network_config(self) -> dict[str, Any]:
         """Return what rebuilds the network."""

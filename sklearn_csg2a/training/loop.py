@@ -50,6 +50,7 @@ class TrainingSettings:
     checkpoint: Checkpoint | None = None
     compile: bool = False
     processes: Processes | None = None  # None for this process alone
+    warns: bool = True  # of what may be said once for several trainings
 
 
 def train_network(
@@ -75,7 +76,11 @@ def train_network(
         train_split=None if valid is None else predefined_split(valid),
         callbacks=_callbacks(network, settings, processes, best, progress),
     )
-    net.low_precision = uses_bfloat16(settings.precision, settings.device)
+    net.low_precision = (
+        uses_bfloat16(settings.precision, settings.device)
+        if settings.warns
+        else settings.precision == "bf16"
+    )
     net.processes = processes
     if settings.compile:
         net.compiled = compile_network(network)
@@ -93,7 +98,7 @@ def train_network(
         raise KeyboardInterrupt  # each may be at another batch
     best.restore(net.module_)
     net.module_.eval()
-    if net.was_interrupted:
+    if net.was_interrupted and settings.warns:
         warnings.warn(
             f"Training was interrupted in epoch {len(net.history)} of "
             f"{settings.max_epochs}; {_describe_weights(best)}.",

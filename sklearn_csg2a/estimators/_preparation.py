@@ -1,0 +1,161 @@
+"""What a fit prepares of its rows before training, for one network or for several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from sklearn_csg2a._utils.validation import draw_seeds
+from sklearn_csg2a.nn import csg2a_part, set_dropout_generator
+from sklearn_csg2a.training.checkpoint import open_checkpoint
+from sklearn_csg2a.training.data import TreatmentDataset
+from sklearn_csg2a.training.device import join_processes
+from sklearn_csg2a.training.loop import TrainingSettings
+from sklearn_csg2a.training.members import Training
+from sklearn_csg2a.training.rows import (
+    center_and_spread,
+    choose_batch_size,
+    split_rows,
+)
+from sklearn_csg2a.treatments._units import measure_scale
+
+if TYPE_CHECKING:
+    from sklearn_csg2a.nn import MAT
+    from sklearn_csg2a.treatments import Treatments
+
+__all__ = ["Preparation", "RowsOfFit", "SharedEncodings", "prepare"]
+
+_SEEDS = ("network", "batches", "dropout", "validation")
+
+
+class SharedEncodings:
+    """Encoders and encodings of compounds, computed once for all members.
+
+    An encoder is fitted once for the same training compounds.
+    """
+
+    def __init__(self) -> None:
+        self._encoders: dict[tuple[str, ...], Any] = {}
+        self._encodings: dict[int, tuple[Any, np.ndarray]] = {}  # by id of the encoder
+
+    def fit_encoder(
+        self, model: Any, treatments: Treatments, train_rows: np.ndarray
+    ) -> Any:
+        """Return the encoder that `model` fits to the compounds of training rows."""
+        compounds = tuple(treatments.take(train_rows).smiles)
+        if compounds not in self._encoders:
+            fitted = model._fit_encoder(treatments, train_rows)
+            self._encoders[compounds] = fitted
+        return self._encoders[compounds]
+
+    def encode(self, model: Any, treatments: Treatments) -> np.ndarray:
+        """Return the encodings of all compounds by the encoder of `model`."""
+        encoder = model.encoder_
+        if id(encoder) not in self._encodings:
+            encodings = model._encode(treatments)
+            self._encodings[id(encoder)] = encoder, encodings
+        return self._encodings[id(encoder)][1]
+
+
+@dataclass
+class RowsOfFit:
+    """The rows of a fit, as given and as read."""
+
+    X: Any
+    y: Any
+    treatments: Treatments
+    response: np.ndarray  # (rows, outputs)
+    encodings: SharedEncodings = field(default_factory=SharedEncodings)
+
+
+@dataclass
+class Preparation:
+    """A training that is ready to start, and what prediction will need of it."""
+
+    training: Training
+    treatments: Treatments  # with the expression that the network takes
+    location: np.ndarray  # (outputs,)
+    scale: np.ndarray  # (outputs,)
+    dropout_seed: int
+    mat: MAT | None  # trained along with the network
+
+
+def prepare(model: Any, rows: RowsOfFit) -> Preparation:
+    """Split rows, scale expression, encode compounds, and start the network of `model`.
+
+    Sets the fitted scaler and encoder of `model`.
+    """
+    # ruff: noqa: SLF001 (an estimator of this folder)
+    drawn = draw_seeds(model.random_state, len(_SEEDS))
+    seeds = dict(zip(_SEEDS, drawn, strict=True))
+    train_rows, valid_rows = split_rows(
+        model.validation if model.early_stopping else None,
+        rows.X,
+        rows.y,
+        rows.treatments,
+        seeds["validation"],
+    )
+    response = rows.response
+    location, scale = center_and_spread(response[train_rows])
+    treatments = model._fit_scaler(rows.treatments, train_rows)
+    model._expression_scale = measure_scale(treatments.take(train_rows))
+    processes = join_processes(model.device, model.random_state)
+    device = processes.device
+    compounds, width, mat = model._read_compounds(
+        treatments, train_rows, device, rows.encodings
+    )
+    network = model._start_network(treatments, width, response, seeds)
+    csg2a_part(network).condition.mat = mat
+    generators = _generators(seeds, device)
+    set_dropout_generator(network, generators["dropout"])
+    network.to(device)
+    tensors = model._tensors(treatments, compounds, network, device)
+    target = (response - location) / np.where(scale == 0, 1.0, scale)
+    take = partial(TreatmentDataset.take, tensors, target)
+    settings = TrainingSettings(
+        max_epochs=model.max_epochs,
+        batch_size=choose_batch_size(model.batch_size, len(train_rows)),
+        learning_rate=model.learning_rate,
+        weight_decay=model.weight_decay,
+        patience=model.patience,
+        device=device,
+        precision=model.precision,
+        verbose=int(model.verbose),
+        loss_scale=float(scale.flat[0]) ** 2,
+        callbacks=list(model.callbacks or []),
+        checkpoint=None
+        if model.checkpoint is None
+        else open_checkpoint(
+            model.checkpoint,
+            kind=type(model).__name__,
+            parameters=model.get_params(deep=False),
+            treatments=treatments,
+            response=response,
+            rows=(train_rows, valid_rows),
+            seeds=seeds,
+            generators=generators,
+        ),
+        compile=model.compile,
+        processes=processes,
+    )
+    training = Training(
+        network,
+        take(train_rows, generators["batches"]),
+        None if valid_rows is None else take(valid_rows),
+        settings,
+    )
+    return Preparation(training, treatments, location, scale, seeds["dropout"], mat)
+
+
+def _generators(
+    seeds: dict[str, int], device: torch.device
+) -> dict[str, torch.Generator]:
+    """Return the private generators of a fit."""
+    return {
+        "batches": torch.Generator().manual_seed(seeds["batches"]),
+        "dropout": torch.Generator(device).manual_seed(seeds["dropout"]),
+    }
