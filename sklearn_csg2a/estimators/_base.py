@@ -30,11 +30,12 @@ from sklearn_csg2a.estimators._inspection import (
     predict_grid,
     top_interactions,
 )
-from sklearn_csg2a.estimators._members import check_continues, fit_members
+from sklearn_csg2a.estimators._members import fit_members
 from sklearn_csg2a.estimators._prediction import average, predict_by_member
 from sklearn_csg2a.estimators._preparation import (
     RowsOfFit,
     SharedEncodings,
+    build_tensors,
     prepare,
 )
 from sklearn_csg2a.estimators._trained_encoder import (
@@ -43,13 +44,11 @@ from sklearn_csg2a.estimators._trained_encoder import (
     read_molecules,
 )
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
-from sklearn_csg2a.nn import ResponseNetwork, csg2a_part, set_dropout_generator
+from sklearn_csg2a.nn import csg2a_part, set_dropout_generator
 from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.nn.layers import seeded_initialisation
 from sklearn_csg2a.training.checkpoint import check_resumable
-from sklearn_csg2a.training.data import TreatmentTensors
 from sklearn_csg2a.training.device import use_one_thread_after_fork
-from sklearn_csg2a.training.inference import encode_conditions
 from sklearn_csg2a.training.loop import history_table, train_network
 from sklearn_csg2a.training.parameters import TRAINING_CONSTRAINTS
 from sklearn_csg2a.training.state import NetworkState
@@ -63,6 +62,7 @@ if TYPE_CHECKING:
 
     from sklearn_csg2a.estimators._preparation import Preparation
     from sklearn_csg2a.nn import MAT, Molecules
+    from sklearn_csg2a.training.data import TreatmentTensors
     from sklearn_csg2a.training.net import BestWeights, TrainingNet
     from sklearn_csg2a.treatments import Treatments
 
@@ -133,10 +133,10 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         response = self._read_target(y, treatments)
         require_two_rows(treatments)
         rows = RowsOfFit(X, y, treatments, response)
+        self._check_continues()
         if self.n_members > 1:
             fit_members(self, rows)
             return
-        check_continues(self)
         self.__dict__.pop("members_", None)
         preparation = prepare(self, rows)
         self._keep(preparation, *train_network(*preparation.training))
@@ -161,6 +161,16 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
     def _continues(self) -> bool:
         """Whether `fit` continues from fitted weights."""
         return self.warm_start and hasattr(self, "net_")
+
+    def _check_continues(self) -> None:
+        """Refuse to continue the fit of another number of networks."""
+        n_first = len(getattr(self, "members_", [self]))
+        if self._continues and n_first != self.n_members:
+            msg = (
+                "warm_start=True needs the number of networks of the first fit, "
+                f"{n_first}; now n_members={self.n_members}."
+            )
+            raise InputError(msg)
 
     def _genes_to_read(self, *, plain: bool) -> tuple[str, ...] | None:
         """Return the genes that X must have in `fit`; None: any."""
@@ -245,21 +255,6 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         with seeded_initialisation(seeds["network"]):
             return self._build_network(treatments, compound_dim, response.shape[1])
 
-    def _tensors(
-        self,
-        treatments: Treatments,
-        compounds: np.ndarray | Molecules,
-        network: nn.Module,
-        device: torch.device,
-    ) -> TreatmentTensors:
-        """Move the treatments to the device; encode conditions once if frozen."""
-        csg2a = csg2a_part(network)
-        tensors = TreatmentTensors.build(treatments, compounds, csg2a, device)
-        if isinstance(network, ResponseNetwork) and network.freeze:
-            network.eval()
-            tensors.encoded_conditions = encode_conditions(csg2a, tensors)
-        return tensors
-
     def _keep(
         self, preparation: Preparation, net: TrainingNet, best: BestWeights
     ) -> None:
@@ -286,7 +281,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         network = self.net_.module_
         device = torch.device(self.device_)
         encoded = (encodings or SharedEncodings()).encode(self, treatments)
-        return self._tensors(treatments, encoded, network, device)
+        return build_tensors(treatments, encoded, network, device)
 
     @steady_threads()
     def predict_members(self, X: Any) -> np.ndarray:

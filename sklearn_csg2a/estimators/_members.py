@@ -12,7 +12,7 @@ from sklearn_csg2a._utils.caller import find_stacklevel
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind
 from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.estimators._preparation import prepare
-from sklearn_csg2a.exceptions import InputError, InterruptedFitWarning
+from sklearn_csg2a.exceptions import InterruptedFitWarning
 from sklearn_csg2a.training.device import join_processes
 from sklearn_csg2a.training.members import train_members
 from sklearn_csg2a.treatments._units import measure_scale
@@ -20,7 +20,7 @@ from sklearn_csg2a.treatments._units import measure_scale
 if TYPE_CHECKING:
     from sklearn_csg2a.estimators._preparation import RowsOfFit
 
-__all__ = ["check_continues", "fit_members"]
+__all__ = ["fit_members"]
 
 # Of a fitted member: what a fit that continues starts from,
 _TO_CONTINUE = ("net_", "genes_", "encoder_", "_encoder_is_trained", "_location")
@@ -31,7 +31,6 @@ _OF_FIRST = (*_TO_CONTINUE, "_genes_named", "_scale", "_dropout_seed", "device_"
 def fit_members(model: Any, rows: RowsOfFit) -> None:
     """Train `n_members` networks and set the fitted attributes of `model`."""
     # ruff: noqa: SLF001 (an estimator of this folder)
-    check_continues(model)
     join_processes(model.device, model.random_state)
     seeds = draw_seeds(model.random_state, model.n_members)
     members = [_start_member(model, k, seed) for k, seed in enumerate(seeds)]
@@ -54,19 +53,6 @@ def fit_members(model: Any, rows: RowsOfFit) -> None:
     model.members_ = [one for one in begun if one.best_epoch_ > 0] or begun[:1]
     model._expression_scale = measure_scale(rows.treatments)
     _describe_fit(model, is_complete=len(begun) == len(members))
-
-
-def check_continues(model: Any) -> None:
-    """Refuse to continue the fit of another number of networks."""
-    if not model._continues:
-        return
-    first = len(getattr(model, "members_", [model]))
-    if first != model.n_members:
-        msg = (
-            "warm_start=True needs the networks of the first fit, which has "
-            f"{first}; now n_members={model.n_members}."
-        )
-        raise InputError(msg)
 
 
 def _start_member(model: Any, k: int, seed: int) -> Any:

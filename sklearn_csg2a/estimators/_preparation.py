@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from sklearn_csg2a._utils.validation import draw_seeds
-from sklearn_csg2a.nn import csg2a_part, set_dropout_generator
+from sklearn_csg2a.nn import ResponseNetwork, csg2a_part, set_dropout_generator
 from sklearn_csg2a.training.checkpoint import open_checkpoint
-from sklearn_csg2a.training.data import TreatmentDataset
+from sklearn_csg2a.training.data import TreatmentDataset, TreatmentTensors
 from sklearn_csg2a.training.device import join_processes
+from sklearn_csg2a.training.inference import encode_conditions
 from sklearn_csg2a.training.loop import TrainingSettings
 from sklearn_csg2a.training.members import Training
 from sklearn_csg2a.training.rows import (
@@ -24,10 +25,18 @@ from sklearn_csg2a.training.rows import (
 from sklearn_csg2a.treatments._units import measure_scale
 
 if TYPE_CHECKING:
-    from sklearn_csg2a.nn import MAT
+    from torch import nn
+
+    from sklearn_csg2a.nn import MAT, Molecules
     from sklearn_csg2a.treatments import Treatments
 
-__all__ = ["Preparation", "RowsOfFit", "SharedEncodings", "prepare"]
+__all__ = [
+    "Preparation",
+    "RowsOfFit",
+    "SharedEncodings",
+    "build_tensors",
+    "prepare",
+]
 
 _SEEDS = ("network", "batches", "dropout", "validation")
 
@@ -113,7 +122,7 @@ def prepare(model: Any, rows: RowsOfFit) -> Preparation:
     generators = _generators(seeds, device)
     set_dropout_generator(network, generators["dropout"])
     network.to(device)
-    tensors = model._tensors(treatments, compounds, network, device)
+    tensors = build_tensors(treatments, compounds, network, device)
     target = (response - location) / np.where(scale == 0, 1.0, scale)
     take = partial(TreatmentDataset.take, tensors, target)
     settings = TrainingSettings(
@@ -149,6 +158,21 @@ def prepare(model: Any, rows: RowsOfFit) -> Preparation:
         settings,
     )
     return Preparation(training, treatments, location, scale, seeds["dropout"], mat)
+
+
+def build_tensors(
+    treatments: Treatments,
+    compounds: np.ndarray | Molecules,
+    network: nn.Module,
+    device: torch.device,
+) -> TreatmentTensors:
+    """Move treatments to the device; encode conditions once if that is frozen."""
+    csg2a = csg2a_part(network)
+    tensors = TreatmentTensors.build(treatments, compounds, csg2a, device)
+    if isinstance(network, ResponseNetwork) and network.freeze:
+        network.eval()
+        tensors.encoded_conditions = encode_conditions(csg2a, tensors)
+    return tensors
 
 
 def _generators(

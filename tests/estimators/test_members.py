@@ -216,7 +216,7 @@ def test_warm_start_continues_every_member(make, data, X):
     assert (np.abs(after - before).max(axis=0) > 0).all()
     for n_members in (1, 3):
         model.set_params(n_members=n_members)
-        with pytest.raises(InputError, match="which has 2; now n_members"):
+        with pytest.raises(InputError, match="first fit, 2; now n_members"):
             model.fit(X, data.y)
     alone = model.set_params(n_members=1, warm_start=False).fit(X, data.y)
     assert not hasattr(alone, "members_")
