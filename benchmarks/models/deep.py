@@ -43,7 +43,18 @@ SETTINGS: dict[type[BaseEstimator], dict[str, Any]] = {
     Precily: {"batch_size": 1024},
     # published: 8 layers and batches of 32 rows, of an eighth of the rows
     DeepCoVDR: {"batch_size": 512, "learning_rate": 7e-4, "n_layers": 1},
-    EnsembleMF: {"learning_rate": 3e-3},  # published settings are not known
+    # published settings are not known; these were chosen among four on inner splits
+    # of mixed fold 0, cell 0 and drug 1
+    EnsembleMF: {"learning_rate": 3e-3},
+}
+# Changes where cell lines or compounds are new.
+SETTINGS_OF_NEW: dict[type[BaseEstimator], dict[str, Any]] = {
+    EnsembleMF: {
+        "hidden": (128,),
+        "dropout": 0.5,
+        "embedding_dropout": 0.5,
+        "learning_rate": 1e-3,
+    },
 }
 # Maximum epochs for new pairs, new cell lines, and new compounds, where the best epoch
 # on held-out rows is reached early. Published: 300 for GraphDRP and DRPreter, 50 for
@@ -85,6 +96,8 @@ def make_deep(
         **SHARED,
         **SETTINGS[kind],
     }
+    if scheme not in ("mixed", RANDOM_811):
+        given.update(SETTINGS_OF_NEW.get(kind, {}))
     if scheme == RANDOM_811:
         given.update(SETTINGS_OF_PROTOCOL.get(kind, {}))
     if kind in GENE_SETS:

@@ -103,6 +103,9 @@ SCHEME_SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
+N_MEMBERS = 10
+
+
 def make_csg2a(
     data: Bunch, scheme: str, seed: int, **settings: Any
 ) -> DrugResponseRegressor:
@@ -123,7 +126,9 @@ def _encoder_of(scheme: str) -> BaseEstimator:
     return SCHEME_SETTINGS[scheme].get("compound_encoder", ENCODERS["morgan"])
 
 
-def make_csg2a_on_factors(data: Bunch, scheme: str, seed: int) -> ResidualRegressor:
+def make_csg2a_on_factors(
+    data: Bunch, scheme: str, seed: int, **settings: Any
+) -> ResidualRegressor:
     """Make CSG2A fitted to out-of-fold residuals of latent factors.
 
     Only for new pairs of known cell lines and compounds, which have factors. Epochs and
@@ -131,7 +136,7 @@ def make_csg2a_on_factors(data: Bunch, scheme: str, seed: int) -> ResidualRegres
     """
     return ResidualRegressor(
         LatentFactors(random_state=seed),
-        make_csg2a(data, scheme, seed, max_epochs=12),
+        make_csg2a(data, scheme, seed, **{"max_epochs": 12, **settings}),
         cv=SPLITTERS["mixed" if scheme == RANDOM_811 else scheme](10, random_state=3),
         weight=0.6,
     )
@@ -300,6 +305,8 @@ MODELS: dict[str, Factory] = {
     "csg2a": make_csg2a,
     "csg2a_on_factors": make_csg2a_on_factors,
     "csg2a_on_gp": make_csg2a_on_gp,
+    "csg2a_members": partial(make_csg2a, n_members=N_MEMBERS),
+    "csg2a_members_on_factors": partial(make_csg2a_on_factors, n_members=N_MEMBERS),
     **WITH_POTENCY,
     **WITH_KNOWLEDGE,
     **LEVEL_RANKING,

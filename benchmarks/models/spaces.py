@@ -118,6 +118,7 @@ SPACES["csg2a_on_factors"] = {
     **{f"regressor__{name}": values for name, values in SPACES["csg2a"].items()},
 }
 
+SPACES["csg2a_members_on_factors"] = SPACES["csg2a_on_factors"]
 SPACES["csg2a_on_gp"] = {
     "weight": [0.2, 0.4, 0.6, 0.8],
     "base__noise": SPACES["ResponseGP"]["noise"],
