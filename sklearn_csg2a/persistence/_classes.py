@@ -54,7 +54,12 @@ _ESTIMATORS = {
         "MorganEncoder",
         "PotencyEncoder",
     ),
-    "sklearn_csg2a.preprocessing": ("RobustZScore",),
+    "sklearn_csg2a.preprocessing": (
+        "ComBat",
+        "NormalScores",
+        "QuantileMatch",
+        "RobustZScore",
+    ),
 }
 # ... and meta-estimators of scikit-learn.
 _CONTAINERS = {

@@ -40,7 +40,6 @@ from sklearn_csg2a.model_selection import MixedKFold
 from sklearn_csg2a.persistence._classes import NOT_STORED
 from sklearn_csg2a.persistence._read_values import ValueReader
 from sklearn_csg2a.persistence._write_values import ValueWriter
-from sklearn_csg2a.preprocessing import RobustZScore
 
 GENES = [f"G{i}" for i in range(6)]
 CELLS = ["A549", "HeLa", "K562", "MCF7"]
@@ -113,7 +112,8 @@ def _fit_any(cls):
     if hasattr(cls, "predict"):
         X = LIGHT.assign(tissue=np.resize(["skin", "lung"], len(LIGHT)))
         return model.fit(X, RESPONSE), lambda fitted: fitted.predict(X)
-    rows = EXPRESSION if cls is RobustZScore else LIGHT["smiles"]
+    takes_expression = cls.__name__ in preprocessing.__all__
+    rows = EXPRESSION if takes_expression else LIGHT["smiles"]
     return model.fit(rows), lambda fitted: fitted.transform(rows)
 
 

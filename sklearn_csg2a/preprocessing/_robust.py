@@ -1,4 +1,4 @@
-"""Scaling of gene expression."""
+"""Robust z-scores: each gene by its median and its median absolute deviation."""
 
 from __future__ import annotations
 
