@@ -22,6 +22,7 @@ OWN_MEANING = {
     "gamma",
     "hidden",
     "learning_rate",
+    "level",
     "max_features",
     "max_iter",
     "min_samples_leaf",

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from benchmarks.data.load import load_data
 from benchmarks.models.ablations import rewire, shuffle_cells, shuffled_encoder
 from benchmarks.models.deep import DEEP, PRECISION
 from benchmarks.models.knowledge import SCREENS, Known, with_knowledge
-from benchmarks.models.level_ranking import LEVEL_RANKING
+from benchmarks.models.level_ranking import LEVEL_RANKING, make_level
 from benchmarks.models.potency import with_potency
 from benchmarks.models.spaces import draw_candidates
 from sklearn_csg2a import DrugResponseRegressor, ResidualRegressor
@@ -167,6 +167,14 @@ def make_with_knowledge(
     return with_knowledge(model, structure, known, data.knowledge())
 
 
+def make_csg2a_with_level(
+    data: Bunch, scheme: str, seed: int, annotation: Literal["all", "fit"]
+) -> DrugResponseRegressor:
+    """Make CSG2A for rankings, and a Gaussian process for levels of compounds."""
+    level = make_level(data, screens=True, annotation=annotation)
+    return make_csg2a(data, scheme, seed, level=level)
+
+
 def _naive(kind: type[BaseEstimator]) -> Factory:
     """Make a naive model, independent of data, scheme and seed."""
     return lambda data, scheme, seed: kind()  # noqa: ARG005
@@ -278,6 +286,15 @@ WITH_KNOWLEDGE: dict[str, Factory] = {
     for kind, known in KNOWLEDGE.items()
 }
 
+# CSG2A for what differs between cell lines, and the model of levels of LEVEL_RANKING.
+WITH_LEVEL: dict[str, Factory] = {
+    name: partial(make_csg2a_with_level, annotation=annotation)
+    for name, annotation in (
+        ("csg2a_level_known", "all"),
+        ("csg2a_level_expected", "fit"),
+    )
+}
+
 # Ablations of CSG2A. Random ones depend on the seed.
 ABLATIONS: dict[str, Factory] = {
     "csg2a_off": partial(make_csg2a, attention="off"),
@@ -310,6 +327,7 @@ MODELS: dict[str, Factory] = {
     **WITH_POTENCY,
     **WITH_KNOWLEDGE,
     **LEVEL_RANKING,
+    **WITH_LEVEL,
     **{
         f"csg2a_{name}": partial(make_csg2a, compound_encoder=encoder)
         for name, encoder in ENCODERS.items()
@@ -338,7 +356,7 @@ GROUPS: dict[str, list[str]] = {
     "deep": list(DEEP),
     "encoders": ["csg2a", *(f"csg2a_{name}" for name in ENCODERS)],
     "knowledge": list(WITH_KNOWLEDGE),
-    "level_ranking": list(LEVEL_RANKING),
+    "level_ranking": [*LEVEL_RANKING, *WITH_LEVEL],
     "potency": list(WITH_POTENCY),
     "naive": list(NAIVE),
 }
@@ -389,6 +407,7 @@ WITHOUT_SEED = frozenset(
 ADDED_LATER: dict[str, dict[str, Any]] = {
     "DrugResponseRegressor": {
         "compile": False,
+        "level": None,
         "n_members": 1,
         "new_genes": "drop",
         "train_encoder": False,

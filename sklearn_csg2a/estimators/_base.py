@@ -130,7 +130,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
     def _fit_in_place(self, X: Any, y: Any) -> None:
         """Read X and y, then train a new network or the fitted one."""
         treatments = self._read_for_fit(X)
-        response = self._read_target(y, treatments)
+        response = self._read_target(X, y, treatments)
         require_two_rows(treatments)
         rows = RowsOfFit(X, y, treatments, response)
         self._check_continues()
@@ -181,8 +181,12 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         use_one_thread_after_fork()
         return super()._read_for_predict(X)
 
+    def _levels_of(self, treatments: Treatments) -> np.ndarray:
+        """Return what is added to the predictions of the network, (rows,)."""
+        return np.zeros(treatments.n_rows)
+
     @abstractmethod
-    def _read_target(self, y: Any, treatments: Treatments) -> np.ndarray:
+    def _read_target(self, X: Any, y: Any, treatments: Treatments) -> np.ndarray:
         """Return the response as float64 (rows, outputs)."""
 
     @abstractmethod

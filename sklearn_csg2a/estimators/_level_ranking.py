@@ -229,7 +229,8 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
             self.level,
             rows,
             response,
-            identifiers,
+            cell=identifiers.cell,
+            compound=identifiers.compound,
             smiles_column=self._smiles_column,
             shrinkage=self.shrinkage,
         )

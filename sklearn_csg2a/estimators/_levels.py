@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import fit_mean_effects
+from sklearn_csg2a.treatments._columns import as_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sklearn_csg2a.treatments import Identifiers
+    from sklearn_csg2a.treatments import Treatments
 
-__all__ = ["CompoundLevels"]
+__all__ = ["CompoundLevels", "PredictsLevels"]
+
+SHRINKAGE = 1.0
 
 
 class CompoundLevels:
@@ -36,8 +39,9 @@ class CompoundLevels:
         Treatments.
     response : ndarray of shape (n_rows,)
         Response.
-    identifiers : Identifiers
-        Cell and compound of each row.
+    cell, compound : ndarray of shape (n_rows,)
+        Ids of the cell line and of the compound of each row; the one compound is "" in
+        rows without.
     smiles_column : str
         Name of the column of compounds.
     shrinkage : float
@@ -56,15 +60,14 @@ class CompoundLevels:
         model: Any,
         X: Any,
         response: np.ndarray,
-        identifiers: Identifiers,
         *,
+        cell: np.ndarray,
+        compound: np.ndarray,
         smiles_column: str,
         shrinkage: float,
     ) -> None:
-        code, distinct = pd.factorize(identifiers.compound)
-        effects = fit_mean_effects(
-            response, identifiers.cell, code, shrinkage=shrinkage
-        )
+        code, distinct = pd.factorize(compound)
+        effects = fit_mean_effects(response, cell, code, shrinkage=shrinkage)
         self.mean = effects.intercept
         self.levels = self.mean + effects.drug_effects.sort_index().to_numpy()
         self.identities = [str(one) for one in distinct]
@@ -72,7 +75,7 @@ class CompoundLevels:
         self.model: Any = None
         self.template = pd.DataFrame()
         self.of_rows = self.levels[code]
-        if identifiers.has_compounds and len(distinct) > 1:
+        if len(distinct) > 1:
             first = np.unique(code, return_index=True)[1]
             self.template = X.iloc[[0]].reset_index(drop=True)
             rows = self._rows_of(X[smiles_column].iloc[first].tolist())
@@ -105,3 +108,71 @@ class CompoundLevels:
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the levels of the training rows."""
         return {k: v for k, v in self.__dict__.items() if k != "of_rows"}
+
+
+class PredictsLevels:
+    """A regressor on treatments that leaves levels of compounds to another model."""
+
+    level: Any
+    columns: Any
+    _levels: CompoundLevels | None = None
+
+    def predict_parts(self, X: Any) -> pd.DataFrame:
+        """Predict the level of compounds and the ranking of cell lines apart.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_treatments, n_columns)
+            Treatments.
+
+        Returns
+        -------
+        parts : DataFrame of shape (n_treatments, 2)
+            Columns `level` and `ranking`, in the unit of y, with the index of X: what
+            `level` predicts of the compound, or the level that was measured in `fit`,
+            and what the network adds.
+
+        Raises
+        ------
+        InputError
+            If `level` is None, or X cannot be used; the message says why.
+        """
+        check_is_fitted(self)
+        if self._levels is None:
+            msg = f"{type(self).__name__} was fitted with level=None: it has no parts."
+            raise InputError(msg)
+        predicted = self.predict(X)  # type: ignore[attr-defined]
+        level = self._predict_rows(X, self._levels_of)  # type: ignore[attr-defined]
+        frame = as_frame(X)
+        index = None if frame is None else frame.index
+        return pd.DataFrame({"level": level, "ranking": predicted - level}, index=index)
+
+    def _subtract_levels(
+        self, X: Any, treatments: Treatments, response: np.ndarray
+    ) -> np.ndarray:
+        """Fit the levels, if there is a model of them; return what is left."""
+        self._levels, self.level_ = None, None
+        if self.level is None:
+            return response
+        compound = np.zeros(1, dtype=object)
+        if treatments.has_compounds:
+            compound = compound_identities(treatments.smiles)
+        self._levels = CompoundLevels(
+            self.level,
+            as_frame(X),
+            response,
+            cell=treatments.cell_index,
+            compound=compound[treatments.compound_index],
+            smiles_column=(self.columns or {}).get("smiles", "smiles"),
+            shrinkage=SHRINKAGE,
+        )
+        self.level_ = self._levels.model
+        return response - self._levels.of_rows
+
+    def _levels_of(self, treatments: Treatments) -> np.ndarray:
+        """Return the level of each valid treatment, (rows,); 0 without a model."""
+        if self._levels is None:
+            return np.zeros(treatments.n_rows)
+        if not treatments.has_compounds:
+            return np.full(treatments.n_rows, self._levels.mean)
+        return self._levels.predict(treatments.smiles)[treatments.compound_index]

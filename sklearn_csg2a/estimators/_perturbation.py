@@ -334,8 +334,9 @@ class PerturbationRegressor(BaseCSG2A):
         """Predict by the network of this model alone, (rows, outputs)."""
         return self._to_units(predict_perturbed(self.net_.module_, tensors))
 
-    def _read_target(self, y: Any, treatments: Treatments) -> np.ndarray:
+    def _read_target(self, X: Any, y: Any, treatments: Treatments) -> np.ndarray:
         """Read perturbed expression; record whether it was one column."""
+        del X
         response = read_response(
             y,
             treatments,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._utils.choices import (
@@ -18,8 +16,9 @@ from sklearn_csg2a._utils.choices import (
     OnInvalidSmiles,
     Precision,
 )
-from sklearn_csg2a._utils.sklearn_compat import Interval, StrOptions
+from sklearn_csg2a._utils.sklearn_compat import HasMethods, Interval, StrOptions
 from sklearn_csg2a.estimators._base import BaseCSG2A
+from sklearn_csg2a.estimators._levels import PredictsLevels
 from sklearn_csg2a.estimators._networks import (
     response_config,
     response_from_state,
@@ -31,6 +30,7 @@ from sklearn_csg2a.estimators._prediction import (
     predict_with_std,
 )
 from sklearn_csg2a.estimators._pretrained import encoder_of, find_pretrained, genes_of
+from sklearn_csg2a.estimators._scaled_expression import ScalesExpression
 from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.training.inference import predict_response
 from sklearn_csg2a.treatments import read_response
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["DrugResponseRegressor"]
 
 
-class DrugResponseRegressor(BaseCSG2A):
+class DrugResponseRegressor(PredictsLevels, ScalesExpression):
     """Predict drug response (ln IC50) of cells to compounds.
 
     The second step of CSG2A: a frozen, pretrained perturbation network between a
@@ -83,6 +83,11 @@ class DrugResponseRegressor(BaseCSG2A):
     bilinear_dim : int, default=0
         Width of a bilinear term of basal expression and condition in the head; none
         if 0, as published. About 64, with `gene_dropout`, helps with new cell lines.
+    level : regressor or None, default=None
+        Model of the mean response of compounds, such as
+        :class:`~sklearn_csg2a.baselines.PotencyRegressor`; the network then learns what
+        differs between cell lines: see :class:`LevelRankingRegressor`, where
+        predictions are also centred. None: the network predicts both.
     interactome : DataFrame, array, sparse array or None, default=None
         Edges (columns source and target), or a symmetric (n_genes, n_genes) adjacency
         matrix in gene order. None: self-loops only. Edges may have a score from 0 to 1.
@@ -198,6 +203,8 @@ class DrugResponseRegressor(BaseCSG2A):
         Names of the columns of X in `fit`, if all are strings.
     scaler_ : transformer or None
         The fitted expression scaler.
+    level_ : regressor or None
+        The fitted model of levels.
 
     See Also
     --------
@@ -241,6 +248,7 @@ class DrugResponseRegressor(BaseCSG2A):
         "new_genes": [StrOptions({"drop", "add"})],
         "expression_scaler": "no_validation",
         "head_hidden": ["array-like"],
+        "level": [HasMethods(["fit", "predict"]), None],
         "bilinear_dim": [Interval(Integral, 0, None, closed="left")],
     }
 
@@ -254,6 +262,7 @@ class DrugResponseRegressor(BaseCSG2A):
         expression_scaler: Any = None,
         head_hidden: tuple[int, ...] = (512, 64),
         bilinear_dim: int = 0,
+        level: Any = None,
         interactome: Any = None,
         compound_encoder: CompoundEncoder = "auto",
         train_encoder: bool = False,
@@ -290,6 +299,7 @@ class DrugResponseRegressor(BaseCSG2A):
         self.expression_scaler = expression_scaler
         self.head_hidden = head_hidden
         self.bilinear_dim = bilinear_dim
+        self.level = level
         self.interactome = interactome
         self.compound_encoder = compound_encoder
         self.train_encoder = train_encoder
@@ -378,28 +388,6 @@ class DrugResponseRegressor(BaseCSG2A):
         self._pretrained = None if self.pretrained is None else find_pretrained(self)
         return super()._read_for_fit(X)
 
-    def _fit_scaler(self, treatments: Treatments, train_rows: np.ndarray) -> Treatments:
-        """Fit the expression scaler to the unique training cells; apply it to all."""
-        self.scaler_ = None
-        if self.expression_scaler is not None:
-            cells = treatments.take(train_rows).basal_expression
-            self.scaler_ = clone(self.expression_scaler).fit(cells)
-        return self._scale_expression(treatments)
-
-    def _read_for_predict(self, X: Any) -> Treatments:
-        """Read X and apply the fitted scaler; members apply their own."""
-        treatments = super()._read_for_predict(X)
-        has_members = hasattr(self, "members_")
-        return treatments if has_members else self._scale_expression(treatments)
-
-    def _scale_expression(self, treatments: Treatments) -> Treatments:
-        """Apply the fitted scaler, if there is one, to all cells."""
-        if self.scaler_ is None:
-            return treatments
-        scaled = np.asarray(self.scaler_.transform(treatments.basal_expression))
-        scaled = scaled.astype(np.float32)
-        return replace(treatments, basal_expression=scaled, table_rows=None)
-
     def _genes_to_read(self, *, plain: bool) -> tuple[str, ...] | None:
         """Return the genes of the first fit or the pretraining, which fit must find."""
         known = super()._genes_to_read(plain=plain)
@@ -413,12 +401,12 @@ class DrugResponseRegressor(BaseCSG2A):
             return super()._fit_encoder(treatments, train_rows)
         return encoder_of(self._pretrained, has_compounds=treatments.has_compounds)
 
-    def _read_target(self, y: Any, treatments: Treatments) -> np.ndarray:
+    def _read_target(self, X: Any, y: Any, treatments: Treatments) -> np.ndarray:
         """Read the response, one number per treatment."""
         response = read_response(
             y, treatments, multi_output=False, estimator_name=type(self).__name__
         )
-        return response.reshape(-1, 1)
+        return self._subtract_levels(X, treatments, response).reshape(-1, 1)
 
     def _build_network(
         self, treatments: Treatments, compound_dim: int, n_outputs: int

@@ -34,7 +34,11 @@ def _fit(name, data, fold):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_model_predicts_new_compounds(name, data, fold):
     new = data.X.iloc[fold.test]
-    parts = _fit(name, data, fold).predict_parts(new)
+    model = models.MODELS[name](data, "drug", 0)
+    if name in models.WITH_LEVEL:
+        model.set_params(max_epochs=1, compound_encoder="morgan", precision="float32")
+    model.fit(data.X.iloc[fold.train], data.y.iloc[fold.train])
+    parts = model.predict_parts(new)
     assert np.isfinite(parts).all(axis=None)
     assert (parts.groupby(new["smiles"])["level"].std() == 0).all()
 
