@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch.callbacks import EpochTimer
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor, save_model
+from sklearn_csg2a.baselines import GlobalMean
 from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection import CellBlindKFold
@@ -55,6 +56,7 @@ OTHER_VALUES = {
     "expression_scaler": [StandardScaler()],
     "head_hidden": [(4,), [6, 3]],
     "bilinear_dim": [0, 3],
+    "level": [GlobalMean()],
 }
 ARGUMENTS = [
     (estimator, name)
