@@ -57,6 +57,7 @@ OTHER_VALUES = {
     "head_hidden": [(4,), [6, 3]],
     "bilinear_dim": [0, 3],
     "level": [GlobalMean()],
+    "n_members": [2],
 }
 ARGUMENTS = [
     (estimator, name)
