@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class BaseIdKFold(BaseCrossValidator, metaclass=ABCMeta):
     """K folds over ids that are read from columns of X or from `groups`.
 
-    A subclass writes `_row_folds`, one fold per row.
+    A subclass writes `_row_folds`, one fold per row, and `_row_units`.
     """
 
     # `groups` is routed by default, as in scikit-learn's GroupKFold.
@@ -46,6 +46,31 @@ class BaseIdKFold(BaseCrossValidator, metaclass=ABCMeta):
     @abstractmethod
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
         """Assign every row to a fold: (n_rows,)."""
+
+    @abstractmethod
+    def _row_units(self, X: Any, groups: Any) -> list[NDArray[np.int64]]:
+        """Return codes of what is held out together: (n_rows,) of each kind."""
+
+    def held_out_units(self, X: Any, groups: Any = None) -> NDArray[np.int64]:
+        """Return which cell line, compound, pair or group each row belongs to.
+
+        Rows of one unit are always held out together, so a unit is what the test set
+        is new in.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_columns)
+            One row per treatment.
+        groups : array-like of shape (n_rows,) or (n_rows, 2), default=None
+            The ids, as in `split`.
+
+        Returns
+        -------
+        units : ndarray of shape (n_rows, n_kinds)
+            Codes from 0. One column; two, cell then compound, if both are held out.
+        """
+        check_consistent_length(X, groups)
+        return np.column_stack(self._row_units(X, groups))
 
     def split(
         self,

@@ -90,11 +90,7 @@ class ClusterBlindKFold(BaseIdKFold):
 
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
         """Assign every row to the fold of its cluster: (n_rows,)."""
-        if self.by in STRUCTURAL:
-            drugs = self._read_drugs(X, groups)
-            clusters = self._structural_clusters(drugs)[drugs.codes]
-        else:
-            clusters = self._labelled_clusters(X, groups)
+        clusters = self._row_clusters(X, groups)
         n_clusters = int(clusters.max()) + 1
         if self.n_splits > n_clusters:
             msg = (
@@ -103,6 +99,17 @@ class ClusterBlindKFold(BaseIdKFold):
             )
             raise InputError(msg)
         return spread(n_clusters, self.n_splits, self._rng())[clusters]
+
+    def _row_units(self, X: Any, groups: Any) -> list[NDArray[np.int64]]:
+        """Return the cluster of each row: (n_rows,)."""
+        return [self._row_clusters(X, groups)]
+
+    def _row_clusters(self, X: Any, groups: Any) -> NDArray[np.int64]:
+        """Return the cluster of each row: (n_rows,)."""
+        if self.by in STRUCTURAL:
+            drugs = self._read_drugs(X, groups)
+            return self._structural_clusters(drugs)[drugs.codes]
+        return self._labelled_clusters(X, groups)
 
     def _read_drugs(self, X: Any, groups: Any) -> Ids:
         """Read the compounds of every row."""

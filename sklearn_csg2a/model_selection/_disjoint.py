@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sklearn_csg2a.treatments._ids import Ids
+
 Design = Literal["diagonal", "grid"]
 
 
@@ -111,13 +113,21 @@ class DisjointKFold(BaseIdKFold):
 
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
         """Assign every row to a cell fold and a drug fold: (n_rows, 2)."""
-        cells, drugs = read_cells_and_drugs(
-            X, groups, cell=self.cell, drug=self.drug, owner=self._owner
-        )
+        cells, drugs = self._read(X, groups)
         rng = self._rng()
         cell_folds = fold_of_ids(cells, self.n_splits, rng)[cells.codes]
         drug_folds = fold_of_ids(drugs, self.n_splits, rng)[drugs.codes]
         return np.column_stack([cell_folds, drug_folds])
+
+    def _row_units(self, X: Any, groups: Any) -> list[NDArray[np.int64]]:
+        """Return the cell line and the compound of each row: (n_rows,) each."""
+        return [ids.codes for ids in self._read(X, groups)]
+
+    def _read(self, X: Any, groups: Any) -> tuple[Ids, Ids]:
+        """Read the cell line and the compound of every row."""
+        return read_cells_and_drugs(
+            X, groups, cell=self.cell, drug=self.drug, owner=self._owner
+        )
 
     def split(
         self,

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sklearn_csg2a.model_selection._base import BaseIdKFold
-from sklearn_csg2a.model_selection._folds import fold_of_ids, fold_of_pairs
+from sklearn_csg2a.model_selection._folds import (
+    fold_of_ids,
+    fold_of_pairs,
+    pair_codes,
+)
 from sklearn_csg2a.treatments._ids import (
     COMPOUND,
     read_cells_and_drugs,
@@ -15,6 +19,8 @@ from sklearn_csg2a.treatments._ids import (
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from sklearn_csg2a.treatments._ids import Ids
 
 
 class MixedKFold(BaseIdKFold):
@@ -90,10 +96,18 @@ class MixedKFold(BaseIdKFold):
 
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
         """Assign every row to the fold of its pair: (n_rows,)."""
-        cells, drugs = read_cells_and_drugs(
+        pairs = self._read(X, groups)
+        return fold_of_pairs(*pairs, self.n_splits, self._rng())
+
+    def _row_units(self, X: Any, groups: Any) -> list[NDArray[np.int64]]:
+        """Return the pair of each row: (n_rows,)."""
+        return [pair_codes(*self._read(X, groups))[1]]
+
+    def _read(self, X: Any, groups: Any) -> tuple[Ids, Ids]:
+        """Read the cell line and the compound of every row."""
+        return read_cells_and_drugs(
             X, groups, cell=self.cell, drug=self.drug, owner=self._owner
         )
-        return fold_of_pairs(cells, drugs, self.n_splits, self._rng())
 
 
 class CellBlindKFold(BaseIdKFold):
@@ -146,10 +160,18 @@ class CellBlindKFold(BaseIdKFold):
 
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
         """Assign every row to the fold of its cell line: (n_rows,)."""
-        cells = read_ids(
+        cells = self._read(X, groups)
+        return fold_of_ids(cells, self.n_splits, self._rng())[cells.codes]
+
+    def _row_units(self, X: Any, groups: Any) -> list[NDArray[np.int64]]:
+        """Return the cell line of each row: (n_rows,)."""
+        return [self._read(X, groups).codes]
+
+    def _read(self, X: Any, groups: Any) -> Ids:
+        """Read the cell line of every row."""
+        return read_ids(
             X, groups, column=self.cell, what="cell line", owner=self._owner
         )
-        return fold_of_ids(cells, self.n_splits, self._rng())[cells.codes]
 
 
 class DrugBlindKFold(BaseIdKFold):
@@ -204,10 +226,18 @@ class DrugBlindKFold(BaseIdKFold):
 
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
         """Assign every row to the fold of its compound: (n_rows,)."""
-        drugs = read_ids(
+        drugs = self._read(X, groups)
+        return fold_of_ids(drugs, self.n_splits, self._rng())[drugs.codes]
+
+    def _row_units(self, X: Any, groups: Any) -> list[NDArray[np.int64]]:
+        """Return the compound of each row: (n_rows,)."""
+        return [self._read(X, groups).codes]
+
+    def _read(self, X: Any, groups: Any) -> Ids:
+        """Read the compound of every row."""
+        return read_ids(
             X, groups, column=self.drug, what=COMPOUND, position=1, owner=self._owner
         )
-        return fold_of_ids(drugs, self.n_splits, self._rng())[drugs.codes]
 
 
 class TissueBlindKFold(BaseIdKFold):
@@ -259,7 +289,16 @@ class TissueBlindKFold(BaseIdKFold):
 
     def _row_folds(self, X: Any, groups: Any) -> NDArray[np.int64]:
         """Assign every row to the fold of its tissue: (n_rows,)."""
-        tissues = read_ids(
+        tissues = self._read(X, groups)
+        return fold_of_ids(tissues, self.n_splits, self._rng())[tissues.codes]
+
+    def _row_units(self, X: Any, groups: Any) -> list[NDArray[np.int64]]:
+        """Return the tissue of each row: (n_rows,)."""
+        return [self._read(X, groups).codes]
+
+    def _read(self, X: Any, groups: Any) -> Ids:
+        """Read the tissue of every row."""
+        return read_ids(
             X,
             groups,
             column=self.tissue,
@@ -267,4 +306,3 @@ class TissueBlindKFold(BaseIdKFold):
             position=None,
             owner=self._owner,
         )
-        return fold_of_ids(tissues, self.n_splits, self._rng())[tissues.codes]

@@ -60,6 +60,7 @@ _ESTIMATORS = {
         "QuantileMatch",
         "RobustZScore",
     ),
+    "sklearn_csg2a.uncertainty": ("ConformalRegressor",),
 }
 # ... and meta-estimators of scikit-learn.
 _CONTAINERS = {
@@ -117,6 +118,13 @@ _PARTS = {
     "sklearn_csg2a.baselines.kernels._training_cells": ("TrainingCells",),
     "sklearn_csg2a.baselines.precily.scores": ("WordVectors",),
     "sklearn_csg2a.estimators._levels": ("CompoundLevels",),
+    "sklearn_csg2a.uncertainty._calibration": ("Calibration",),
+    "sklearn_csg2a.uncertainty._novelty": ("CellDistances",),
+    "sklearn_csg2a.uncertainty._widths": (
+        "ErrorsByRegressor",
+        "LogLinearErrors",
+        "RowNovelty",
+    ),
 }
 
 _TREES = (

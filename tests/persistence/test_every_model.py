@@ -25,6 +25,7 @@ from sklearn_csg2a import (
     load_model,
     preprocessing,
     save_model,
+    uncertainty,
 )
 from sklearn_csg2a.baselines import (
     GlobalMean,
@@ -72,7 +73,7 @@ def _same(actual, expected):
 
 def _public_estimators():
     """Return every public class with `fit`, by name."""
-    parts = (sklearn_csg2a, baselines, encoders, preprocessing)
+    parts = (sklearn_csg2a, baselines, encoders, preprocessing, uncertainty)
     classes = (getattr(part, name) for part in parts for name in part.__all__)
     return {
         cls.__name__: cls
@@ -85,6 +86,11 @@ FITTED_WITH = {
     "AnnotationEncoder": {
         "table": pd.DataFrame({"moa": ["a", "b|a"]}, index=["CCO", "CCN"]),
         "columns": ["moa"],
+    },
+    "ConformalRegressor": {
+        "estimator": PairwiseKernelRidge(expression=EXPRESSION),
+        "cv": MixedKFold(2, random_state=0),
+        "adapt": "tanimoto",
     },
     "LevelRankingRegressor": {
         "level": PotencyRegressor(),
