@@ -203,10 +203,12 @@ def make_response_gp(data: Bunch, scheme: str, seed: int) -> ResponseGaussianPro
 def make_csg2a_on_gp(data: Bunch, scheme: str, seed: int) -> ResidualRegressor:
     """Make CSG2A fitted to out-of-fold residuals of the Gaussian process.
 
-    Only for new pairs of known cell lines and compounds; settings as on factors.
+    Only for new pairs of known cell lines and compounds. The weight was chosen on the
+    inner split of mixed fold 0, where the residuals that CSG2A predicts correlate with
+    those of the Gaussian process by no more than 0.04: it adds next to nothing.
     """
     model = make_csg2a_on_factors(data, scheme, seed)
-    return model.set_params(base=make_response_gp(data, scheme, seed))
+    return model.set_params(base=make_response_gp(data, scheme, seed), weight=0.2)
 
 
 def make_svm(data: Bunch, scheme: str, seed: int) -> SVMResponse:
