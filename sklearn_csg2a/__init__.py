@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ResidualRegressor,
         load_published,
     )
+    from sklearn_csg2a.patients import rank_drugs
     from sklearn_csg2a.persistence import inspect_model, load_model, save_model
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "inspect_model",
     "load_model",
     "load_published",
+    "rank_drugs",
     "save_model",
 ]
 
@@ -43,6 +45,7 @@ __getattr__, __dir__ = attach(
         "inspect_model": "sklearn_csg2a.persistence",
         "load_model": "sklearn_csg2a.persistence",
         "load_published": "sklearn_csg2a.estimators",
+        "rank_drugs": "sklearn_csg2a.patients",
         "save_model": "sklearn_csg2a.persistence",
     },
 )

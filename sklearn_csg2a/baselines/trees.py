@@ -144,6 +144,8 @@ class RandomForestResponse(_TreeResponse):
         The fitted compound encoder; None without compounds.
     trees_ : sklearn.ensemble.RandomForestRegressor
         The forest, on the distinct columns of genes and fingerprint.
+    compounds_ : list of str of length n_compounds
+        SMILES of the training compounds, each once.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -297,6 +299,8 @@ class GradientBoostingResponse(_TreeResponse):
         fingerprint.
     n_iter_ : int
         Number of trees.
+    compounds_ : list of str of length n_compounds
+        SMILES of the training compounds, each once.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)

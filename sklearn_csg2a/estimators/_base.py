@@ -27,7 +27,6 @@ from sklearn_csg2a._utils.sklearn_compat import (
 from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
 from sklearn_csg2a.estimators._inspection import (
     attention_maps,
-    predict_grid,
     top_interactions,
 )
 from sklearn_csg2a.estimators._members import fit_members
@@ -52,10 +51,10 @@ from sklearn_csg2a.training.device import use_one_thread_after_fork
 from sklearn_csg2a.training.loop import history_table, train_network
 from sklearn_csg2a.training.parameters import TRAINING_CONSTRAINTS
 from sklearn_csg2a.training.state import NetworkState
+from sklearn_csg2a.treatments._grid import predict_grid
 from sklearn_csg2a.treatments._read import TreatmentRegressor, require_two_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Self
 
     from torch import nn
@@ -402,22 +401,21 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         """
         return top_interactions(self, X, k, by)
 
-    def predict_grid(self, cells: Any, smiles: Sequence[str]) -> pd.DataFrame:
+    def predict_grid(self, cells: Any = None, smiles: Any = None) -> pd.DataFrame:
         """Predict every cell with every compound.
 
         Parameters
         ----------
-        cells : sequence of str, or DataFrame of shape (n_cells, n_genes)
-            Ids in `expression`, or basal expression itself (index: ids).
-        smiles : sequence of str
-            Compounds.
+        cells : sequence of str, or DataFrame of shape (n_cells, n_genes), default=None
+            Ids in `expression`, or basal expression itself (index: ids). None: all
+            cells of `expression`.
+        smiles : sequence of str, dict, Series or DataFrame, default=None
+            Compounds, with or without names. None: those of the training rows.
 
         Returns
         -------
         grid : DataFrame
-            Of shape (n_cells, n_compounds) where the model has one output; with
-            several outputs one row per (cell, compound). Dose and time are
-            `default_dose` and `default_time`.
+            As `sklearn_csg2a.patients.predict_grid` returns it.
 
         Raises
         ------

@@ -1,8 +1,7 @@
-"""Inspection of a fitted model: attention maps, top interactions, grids."""
+"""Inspection of a fitted model: attention maps and top interactions."""
 
 from __future__ import annotations
 
-from itertools import product
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,14 +18,11 @@ from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.training.inference import row_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sklearn_csg2a.nn import GeneGeneAttention
     from sklearn_csg2a.training.data import TreatmentTensors
 
-__all__ = ["attention_maps", "predict_grid", "top_interactions"]
+__all__ = ["attention_maps", "top_interactions"]
 
-_QUANTITIES = ("dose", "time")
 _ROWS_AT_ONCE = 64  # rows whose queries (genes, hidden) are in memory at a time
 
 
@@ -85,44 +81,6 @@ def top_interactions(model: Any, X: Any, k: int, by: str | None) -> pd.DataFrame
             table.insert(0, by, value)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
-
-
-def predict_grid(model: Any, cells: Any, smiles: Sequence[str]) -> pd.DataFrame:
-    """Predict every cell with every compound; see the method of this name."""
-    for name, given in (("cells", cells), ("smiles", smiles)):
-        if isinstance(given, str):
-            msg = f"{name}={given!r} is a string; give a list, [{given!r}]."
-            raise InputError(msg)
-    names = {name: name for name in (*_QUANTITIES, "cell_line", "smiles")}
-    names |= model.columns or {}
-    if isinstance(cells, pd.DataFrame):
-        wide, ids = cells, list(cells.index)
-    else:
-        wide, ids = None, list(cells)
-    pairs = list(product(range(len(ids)), smiles))
-    positions = [position for position, _ in pairs]
-    X = pd.DataFrame(
-        {
-            names["cell_line"]: [ids[position] for position in positions],
-            names["smiles"]: [compound for _, compound in pairs],
-        }
-    )
-    for name, default in zip(
-        _QUANTITIES, (model.default_dose, model.default_time), strict=True
-    ):
-        X[names[name]] = float(default)
-    if wide is not None:
-        X = X.drop(columns=names["cell_line"])
-        X = pd.concat([X, wide.iloc[positions].reset_index(drop=True)], axis=1)
-    values = model.predict(X)
-    if values.ndim == 1:
-        return pd.DataFrame(
-            values.reshape(len(ids), len(smiles)), index=ids, columns=list(smiles)
-        )
-    index = pd.MultiIndex.from_product(
-        [ids, list(smiles)], names=["cell_line", "smiles"]
-    )
-    return pd.DataFrame(values, index=index)
 
 
 def _grouping_column(model: Any, X: Any, by: str | None) -> str | None:

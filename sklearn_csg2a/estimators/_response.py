@@ -197,6 +197,8 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression):
         Device of the network.
     interrupted_ : bool
         Whether the fit was stopped from the keyboard.
+    compounds_ : list of str of length n_compounds
+        SMILES of the training compounds, each once.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -213,11 +215,11 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression):
 
     Notes
     -----
-    With basal expression g and chemical condition D, both (genes,), the scaling
-    layer computes ``g' = (g - mu) / sigma`` with learned scalars that start at 0 and
-    1, the pretrained network predicts the perturbed expression of g', and the head
-    sees g, the perturbed expression and D (paper, Appendix A.2). Its output starts
-    at the mean of y. The loss is the mean squared error.
+    With basal expression g and chemical condition D, both (genes,), the scaling layer
+    computes ``g' = (g - mu) / sigma`` with learned scalars that start at 0 and 1, the
+    pretrained network predicts the perturbed expression of g', and the head sees g, the
+    perturbed expression and D (paper, Appendix A.2). Its output starts at the mean of
+    y. The loss is the mean squared error.
 
     References
     ----------
@@ -403,9 +405,7 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression):
 
     def _read_target(self, X: Any, y: Any, treatments: Treatments) -> np.ndarray:
         """Read the response, one number per treatment."""
-        response = read_response(
-            y, treatments, multi_output=False, estimator_name=type(self).__name__
-        )
+        response = read_response(y, treatments, estimator_name=type(self).__name__)
         return self._subtract_levels(X, treatments, response).reshape(-1, 1)
 
     def _build_network(

@@ -303,6 +303,7 @@ class TreatmentRegressor(SharesTables, RegressorMixin, BaseEstimator):
     on_invalid_smiles: OnInvalidSmiles
 
     genes_: np.ndarray
+    compounds_: list[str]  # SMILES of the training compounds as X gives them
     _has_compounds: bool
     _fitted_ranges: Mapping[str, Sequence[float]] | None = None  # of dose and time
 
@@ -382,7 +383,14 @@ class TreatmentRegressor(SharesTables, RegressorMixin, BaseEstimator):
         if not plain:
             validate_data(self, X, reset=True, skip_check_array=True)
         self._has_compounds = rows.has_compounds
+        frame = as_frame(X) if rows.has_compounds else None
+        self.compounds_ = [] if frame is None else self._list_smiles(frame)
         return rows
+
+    def _list_smiles(self, frame: pd.DataFrame) -> list[str]:
+        """Return the distinct SMILES of X, as they are written there."""
+        name = (self.columns or {}).get("smiles", "smiles")
+        return [str(text) for text in pd.unique(frame[name].astype(object))]
 
     def _check(self, X: Any) -> None:
         """Refuse to predict before fit, or from a plain X of another shape."""

@@ -84,7 +84,7 @@ class PotencyRegressor(NaiveRegressor):
     Attributes
     ----------
     compounds_ : list of str of length n_compounds
-        SMILES of the compounds of the rows, each once.
+        SMILES of the training compounds, each once.
     potencies_ : ndarray of shape (n_compounds, n_outputs)
         Mean of each, in the unit of y.
     correlations_ : dict of str to float

@@ -116,7 +116,7 @@ class ResponseGaussianProcess(SummedKernelRegressor):
         Genes of the model, in its order.
     encoder_ : transformer or None
         The fitted compound encoder; None without compounds.
-    compounds_ : ndarray of shape (n_conditions,)
+    identities_ : ndarray of shape (n_conditions,)
         Identity of the compound of each condition; "" without compounds.
     condition_means_ : ndarray of shape (n_conditions,)
         Shrunken mean of each condition, in the unit of y.
@@ -132,6 +132,8 @@ class ResponseGaussianProcess(SummedKernelRegressor):
         Dual coefficients of the pairs; 0 for pairs that were not measured.
     n_iter_ : int
         Number of steps of expectation maximisation in the final fit.
+    compounds_ : list of str of length n_compounds
+        SMILES of the training compounds, each once.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -277,7 +279,7 @@ class ResponseGaussianProcess(SummedKernelRegressor):
         """Learn means and covariances, then the dual coefficients."""
         treatments, identities = _merge_spellings(treatments)
         conditions = self._learn_sides(treatments)
-        self.compounds_ = identities[conditions.compound]
+        self.identities_ = identities[conditions.compound]
         shape = conditions.n_conditions, treatments.n_cells
         pair = conditions.index * shape[1] + treatments.cell_index
         size = shape[0] * shape[1]
@@ -340,7 +342,7 @@ class ResponseGaussianProcess(SummedKernelRegressor):
 
     def _find_known(self, identities: np.ndarray, amounts: np.ndarray) -> np.ndarray:
         """Return the position of each condition among the known ones, -1 if new."""
-        known = _list_keys(self.compounds_, self._known_conditions.amounts)
+        known = _list_keys(self.identities_, self._known_conditions.amounts)
         position_of = {key: k for k, key in enumerate(known)}
         return np.array(
             [position_of.get(key, -1) for key in _list_keys(identities, amounts)]

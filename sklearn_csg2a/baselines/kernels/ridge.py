@@ -113,6 +113,8 @@ class PairwiseKernelRidge(SummedKernelRegressor):
         Mean of y.
     n_iter_ : int
         Number of steps of conjugate gradients in the final fit; 0 on a complete grid.
+    compounds_ : list of str of length n_compounds
+        SMILES of the training compounds, each once.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)

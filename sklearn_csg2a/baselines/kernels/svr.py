@@ -82,6 +82,8 @@ class SVMResponse(PairKernelRegressor):
         Intercept.
     n_iter_ : int
         Number of Newton steps.
+    compounds_ : list of str of length n_compounds
+        SMILES of the training compounds, each once.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)

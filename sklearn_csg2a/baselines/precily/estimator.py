@@ -124,6 +124,8 @@ class Precily(DeepResponse):
         Device of the network.
     interrupted_ : bool
         Whether the fit was stopped from the keyboard.
+    compounds_ : list of str of length n_compounds
+        SMILES of the training compounds, each once.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)

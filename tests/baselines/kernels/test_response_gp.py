@@ -203,7 +203,7 @@ def test_spellings_and_salts_are_one_compound(expression, response):
     spelled = X.copy()
     spelled.loc[::2, "smiles"] = X["smiles"].replace({"CCN": "NCC.Cl", "CO": "OC"})[::2]
     model = ResponseGaussianProcess(expression=expression).fit(spelled, y)
-    assert len(model.compounds_) == len(SMILES)
+    assert len(model.identities_) == len(SMILES)
     np.testing.assert_allclose(model.predict(X), expected.predict(X), rtol=1e-9)
     np.testing.assert_array_equal(model.predict(X), model.predict(spelled))
 
