@@ -42,6 +42,7 @@ __all__ = ["PotencyRegressor"]
 _EXPECTED = 0.8  # prior correlation of a screen with y
 _COMPOUNDS = 10.0  # weight of the prior, in compounds
 _HIGHEST = 0.99
+_ONE = "screen"  # name of a single screen
 
 
 class PotencyRegressor(NaiveRegressor):
@@ -71,7 +72,8 @@ class PotencyRegressor(NaiveRegressor):
         Compounds, in any spelling and salt form, whose values in the screens are not
         used: those of the test rows, or all of a data set that is split later.
     correlations : dict of str to float, default=None
-        Correlation of each screen with y, by its name. None: estimated.
+        Correlation of each screen with y, by its name, which for a single table is
+        "screen". None: estimated.
     noise : float, default=0.15
         Variance of the mean of a compound that its encoding does not explain, relative
         to the variance of the means.
@@ -266,11 +268,14 @@ class PotencyRegressor(NaiveRegressor):
         self.correlations_ = {}
         if self.screens is None or not self.compounds_:
             return [], np.empty(0), np.empty(0, dtype=np.int64)
+        is_one = isinstance(self.screens, pd.DataFrame)
+        screens = {_ONE: self.screens} if is_one else self.screens
+        if len(screens) == 0:
+            msg = "screens={} holds no screen; give a table, tables by name, or None."
+            raise InputError(msg)
         excluded = [] if self.exclude is None else self.exclude
         excluded = read_smiles(excluded, user="exclude=")
-        smiles, table, _ = read_screens(
-            self.screens, set(compound_identities(excluded))
-        )
+        smiles, table, _ = read_screens(screens, set(compound_identities(excluded)))
         scaled = standardize_levels(table)
         self.correlations_ = self._read_correlations(table, scaled, target)
         compound, screen = np.nonzero(~np.isnan(scaled))

@@ -103,6 +103,18 @@ def test_correlations_can_be_given(response):
             model.set_params(correlations=wrong).fit(_rows(SMILES), response)
 
 
+def test_screens_that_cannot_be_used_are_named(response):
+    text = _screen(range(6)).astype(object)
+    text.iloc[2, 0] = "high"
+    with pytest.raises(InputError, match="The screen 'screen' must hold numbers"):
+        PotencyRegressor(screens=text).fit(_rows(SMILES), response)
+    with pytest.raises(InputError, match=r"screens=\{\} holds no screen"):
+        PotencyRegressor(screens={}).fit(_rows(SMILES), response)
+    model = PotencyRegressor(screens={"other": _screen(range(6))}, exclude=AMINES[1:])
+    with pytest.raises(InputError, match="'other' has 1 compounds that exclude="):
+        model.fit(_rows(SMILES), response)
+
+
 def test_a_screen_without_correlation_changes_nothing(response):
     screen = {"a": _screen(range(6))}
     model = PotencyRegressor(screens=screen, correlations={"a": 0.0})
@@ -114,7 +126,7 @@ def test_a_screen_without_correlation_changes_nothing(response):
 def test_the_joint_process_of_two_screens(response):
     """Against scikit-learn's process on the stacked values of both."""
     screen = _screen([3, 1, 2, 5, 4, 6])
-    model = PotencyRegressor(screens=screen, correlations={"responses": 0.6})
+    model = PotencyRegressor(screens=screen, correlations={"screen": 0.6})
     found = model.fit(_rows(SMILES), response).predict(_rows(NEW))
     every = [*AMINES, *SMILES]
     task = np.array([1] * len(AMINES) + [0] * len(SMILES))
