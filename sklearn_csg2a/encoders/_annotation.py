@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnnotationEncoder"]
 
-_POWER = 3.0  # of the similarity, in the weight of a neighbour
+_POWER = 3.0  # of the similarity, in the weight of a neighbor
 _DOUBT = 0.05  # weight of the vote that a compound has none of the terms
 
 
@@ -38,7 +38,7 @@ class AnnotationEncoder(SharesTables, TransformerMixin, BaseEstimator):
     A table names the terms of each compound, such as its targets; the encoding has a
     column for each term. The terms of a compound have equal numbers, and all of those
     of a column of the table together the length 1. Terms of a compound that the table
-    does not annotate are expected from its nearest neighbours in structure, with the
+    does not annotate are expected from its nearest neighbors in structure, with the
     share of their votes: the less alike they are, or the less they agree, the smaller
     the numbers. Combine it with an encoder of structure in a `FeatureUnion`.
 
@@ -69,7 +69,7 @@ class AnnotationEncoder(SharesTables, TransformerMixin, BaseEstimator):
     interactome : DataFrame, default=None
         Edges between genes (`source`, `target`, optional `score` between 0 and 1) or
         an adjacency labelled by gene. Terms that are genes are spread over those
-        nearby, so that inhibitors of neighbours in a pathway are alike.
+        nearby, so that inhibitors of neighbors in a pathway are alike.
     restart : float, default=0.5
         Probability that the random walk over the interactome goes back to its gene:
         small values spread far. Used with `interactome` alone.

@@ -1,4 +1,4 @@
-"""Terms that are genes, spread over their neighbours in an interactome."""
+"""Terms that are genes, spread over their neighbors in an interactome."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SMALLEST = 1e-3  # of the nearness of two genes that is kept
 class Interactome:
     """Nearness of genes by a random walk with restart.
 
-    The walk steps to a random neighbour, or back to its gene with the probability
+    The walk steps to a random neighbor, or back to its gene with the probability
     `restart`. Transitions are scaled by the degrees of both ends, so that nearness is
     symmetric; divided by that of both genes to themselves, it is 1 of a gene to itself
     and below 1 of any two others.
@@ -44,7 +44,7 @@ class Interactome:
         adjacency = read_interactome(interactome, self.genes, genes_named=True).tocsr()
         adjacency.setdiag(0)
         scale = np.maximum(adjacency.sum(axis=1), 1e-12) ** -0.5
-        scale[scale > 1e5] = 0  # a gene without neighbours
+        scale[scale > 1e5] = 0  # a gene without neighbors
         self._steps = sparse.csr_array(
             sparse.diags_array(scale) @ adjacency @ sparse.diags_array(scale)
         )
