@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from skorch import NeuralNetRegressor
 from skorch.callbacks import Callback
+from torch.optim.adamw import adamw
 
 from sklearn_csg2a._utils.progress import ProgressLine
 from sklearn_csg2a.exceptions import DivergedError
+from sklearn_csg2a.nn.blocks import count_blocks, map_blocks
 from sklearn_csg2a.training.data import Batches
 from sklearn_csg2a.training.device import Processes, explain_compilation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor, nn
 
@@ -34,22 +36,91 @@ __all__ = [
     "wrap_network",
 ]
 
+_COST_OF_UPDATE = 2**5  # multiplications that take as long as one parameter
+_LARGE = 2**16  # elements of a tensor that is cut
 _FINAL_LEARNING_RATE = 0.01  # of the initial rate, at the end of the cosine
 
 
 class AdamW(torch.optim.AdamW):
-    """Torch's AdamW, without an import of torch's compiler.
+    """Torch's AdamW in blocks, without an import of torch's compiler.
 
-    Torch marks some methods of its optimizers for the compiler, and the first call of
-    one imports it, which takes one to two seconds in each process. These are the same
-    methods without the marks.
+    On a CPU a step reads and writes seven numbers for each parameter: idle threads
+    process blocks of the large ones. Torch marks some methods of its optimizers for its
+    compiler, and the first call of one imports it, which takes one to two seconds in
+    each process; those below are the same methods without the marks.
     """
 
     add_param_group = inspect.unwrap(torch.optim.AdamW.add_param_group)
     load_state_dict = inspect.unwrap(torch.optim.AdamW.load_state_dict)
     state_dict = inspect.unwrap(torch.optim.AdamW.state_dict)
-    step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
     zero_grad = inspect.unwrap(torch.optim.AdamW.zero_grad)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take a step with the gradients that `closure`, if given, computes."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            self._update(group)
+        return loss
+
+    def _update(self, group: dict[str, Any]) -> None:
+        """Update the parameters of a group and their averages."""
+        # parameters, gradients, first and second moments, largest ones, steps
+        tensors: list[list[Tensor]] = [[] for _ in range(6)]
+        self._init_group(group, *tensors)
+        on_cpu = all(tensor.device.type == "cpu" for tensor in tensors[0])
+        n_parameters = sum(tensor.numel() for tensor in tensors[0])
+        n_blocks = count_blocks(_COST_OF_UPDATE * n_parameters) if on_cpu else 1
+        blocks = _cut(tensors, n_blocks)
+
+        def update(k: int) -> None:
+            with torch.no_grad():
+                values, gradients, first, second, largest, steps = blocks[k]
+                adamw(
+                    values,
+                    gradients,
+                    first,
+                    second,
+                    largest,
+                    steps,
+                    fused=group["fused"],
+                    amsgrad=group["amsgrad"],
+                    beta1=group["betas"][0],
+                    beta2=group["betas"][1],
+                    lr=group["lr"],
+                    weight_decay=group["weight_decay"],
+                    eps=group["eps"],
+                    maximize=group["maximize"],
+                )
+
+        map_blocks(update, n_blocks)
+
+
+def _cut(tensors: list[list[Tensor]], n_blocks: int) -> list[list[list[Tensor]]]:
+    """Distribute the rows of large parameters among blocks; the first has small ones.
+
+    The last of the lists are the numbers of steps, which every block advances: all but
+    the first block have copies.
+    """
+    blocks: list[list[list[Tensor]]] = [[[] for _ in tensors] for _ in range(n_blocks)]
+    is_large = [
+        len(tensor) >= n_blocks and tensor.numel() >= _LARGE if tensor.ndim else False
+        for tensor in tensors[0]
+    ]
+    for place, listed in enumerate(tensors):
+        # without amsgrad, there are no largest moments
+        for tensor, large in zip(listed, is_large, strict=bool(listed)):
+            parts: Sequence[Tensor] = [tensor]
+            if large and place < len(tensors) - 1:
+                parts = tensor.tensor_split(n_blocks)
+            elif large:
+                parts = [tensor, *(tensor.clone() for _ in range(n_blocks - 1))]
+            for block, part in zip(blocks, parts, strict=False):
+                block[place].append(part)
+    return blocks
 
 
 class TrainingNet(NeuralNetRegressor):
