@@ -8,12 +8,12 @@ from itertools import combinations
 
 import numpy as np
 
+from sklearn_csg2a._utils.p_values import adjust_holm
 from sklearn_csg2a.evaluation.panels import MEASURES, Panel
 from sklearn_csg2a.evaluation.statistics import (
     LEVEL,
     PairedTest,
     RankTest,
-    adjust_holm,
     compare_ranks,
     corrected_t_test,
 )

@@ -5,10 +5,8 @@ independent. The interval and the test are corrected as in Nadeau and Bengio (Ma
 Learning 52, 2003): the variance of the mean is that of the folds times
 1 / n_folds + n_test / n_train, instead of 1 / n_folds.
 
-Friedman's test, ranks and quantiles are SciPy's. Holm's adjustment and Nemenyi's
-critical difference are a few lines each and stay here: statsmodels adjusts to the same
-numbers, but counts a missing p-value as a test, and scikit-posthocs gives p-values
-without the critical difference.
+Friedman's test, ranks and quantiles are SciPy's. Nemenyi's critical difference is a few
+lines and stays here: scikit-posthocs gives p-values without it.
 """
 
 from __future__ import annotations
@@ -75,17 +73,6 @@ def _error(values: np.ndarray, test_to_train: float) -> float:
     """Return the corrected standard error of the mean of (n_folds,)."""
     variance = float(np.var(values, ddof=1))
     return float(np.sqrt((1 / len(values) + test_to_train) * variance))
-
-
-def adjust_holm(p_values: np.ndarray) -> np.ndarray:
-    """Adjust (n_tests,) p-values by Holm's method; NaN values are ignored and kept."""
-    p_values = np.asarray(p_values, dtype=float)
-    adjusted = np.full(len(p_values), np.nan)
-    tested = np.flatnonzero(~np.isnan(p_values))
-    order = tested[np.argsort(p_values[tested], kind="stable")]
-    factors = len(order) - np.arange(len(order))
-    adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
-    return adjusted
 
 
 def mean_ranks(errors: np.ndarray) -> np.ndarray:

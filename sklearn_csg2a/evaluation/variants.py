@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.p_values import adjust_holm
 from sklearn_csg2a.evaluation.panels import Panel
 from sklearn_csg2a.evaluation.statistics import (
     LEVEL,
     PairedTest,
-    adjust_holm,
     corrected_t_test,
 )
 from sklearn_csg2a.evaluation.tables import DASH, Cell, Table, write_interval, write_p

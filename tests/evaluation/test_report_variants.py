@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sklearn_csg2a._utils.p_values import adjust_holm
+
 pytest.importorskip("jinja2", reason="jinja2 is not installed")
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 page = pytest.importorskip(
@@ -144,7 +146,7 @@ def test_interval_and_p_are_of_the_corrected_test_and_holm_over_the_variants():
         for effect in effects
     ]
     assert [effect.test.p for effect in effects] == pytest.approx([t.p for t in tests])
-    adjusted = statistics.adjust_holm(np.array([test.p for test in tests]))
+    adjusted = adjust_holm(np.array([test.p for test in tests]))
     assert [effect.p_holm for effect in effects] == pytest.approx(adjusted)
     assert [effect.is_significant for effect in effects] == [False, True]
 
