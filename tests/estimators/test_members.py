@@ -13,6 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
+from benchmarks.speed.members import measure
 from sklearn_csg2a import load_model, save_model
 from sklearn_csg2a.encoders import encode_compounds
 from sklearn_csg2a.exceptions import DivergedError, InputError, InterruptedFitWarning
@@ -270,3 +271,9 @@ def test_compounds_are_encoded_once_for_all_members(monkeypatch, make, data, X):
     model = make(early_stopping=False).fit(X, data.y)
     model.predict(X)
     assert len(calls) == 2
+
+
+def test_the_cost_of_members_is_measured():
+    measured = measure(2, rounds=1, sizes=(9, 10, 6, 80))
+    assert measured["members"] == 2
+    assert all(np.isfinite(value) and value > 0 for value in measured.values())
