@@ -38,7 +38,7 @@ print(model.history_.tail(3).round(3).to_string(index=False))
 compounds = list(screen.compounds["smiles"][:6])
 grid = model.predict_grid(list(screen.expression.index[:8]), compounds)
 print(grid.round(2).to_string(header=[f"compound {i}" for i in range(6)]))
-predicted, spread = model.predict(table[:200], return_std=True)
+predicted, spread = model.predict(table[:200], return_spread=True)
 
 # %%
 # New cells, and an invalid SMILES

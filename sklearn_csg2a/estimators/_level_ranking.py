@@ -176,6 +176,8 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
         InputError
             If X cannot be used; the message names row, column and value.
         """
+        if self._asks_whether_fitted(X):
+            return np.full(1, np.nan)
         return self.predict_parts(X).sum(axis=1, skipna=False).to_numpy()
 
     def predict_parts(self, X: Any) -> pd.DataFrame:

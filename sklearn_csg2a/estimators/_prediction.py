@@ -19,7 +19,7 @@ __all__ = [
     "average",
     "perturb_by_member",
     "predict_by_member",
-    "predict_with_std",
+    "predict_with_spread",
     "use_members",
 ]
 
@@ -57,7 +57,7 @@ def predict_by_member(model: Any, treatments: Treatments) -> list[np.ndarray]:
     )
 
 
-def predict_with_std(model: Any, treatments: Treatments) -> np.ndarray:
+def predict_with_spread(model: Any, treatments: Treatments) -> np.ndarray:
     """Return prediction and standard deviation of a response model, (rows, 2)."""
     if hasattr(model, "members_"):
         return _mean_and_std(predict_by_member(model, treatments))

@@ -27,7 +27,7 @@ from sklearn_csg2a.estimators._networks import (
 from sklearn_csg2a.estimators._prediction import (
     average,
     perturb_by_member,
-    predict_with_std,
+    predict_with_spread,
 )
 from sklearn_csg2a.estimators._pretrained import encoder_of, find_pretrained, genes_of
 from sklearn_csg2a.estimators._scaled_expression import ScalesExpression
@@ -333,7 +333,7 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression):
 
     @steady_threads()
     def predict(
-        self, X: Any, return_std: bool = False
+        self, X: Any, return_spread: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict the response.
 
@@ -341,28 +341,29 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression):
         ----------
         X : DataFrame or array-like of shape (n_treatments, n_columns)
             Treatments.
-        return_std : bool, default=False
+        return_spread : bool, default=False
             Whether to return the standard deviation of the members, or for one network
             that of 30 passes with dropout active (Monte-Carlo dropout), except in a
-            frozen pretrained part. It is not a calibrated interval.
+            frozen pretrained part. It is much smaller than the error: for intervals see
+            :class:`~sklearn_csg2a.uncertainty.ConformalRegressor`.
 
         Returns
         -------
         y : ndarray of shape (n_treatments,)
             In the units of the y given to fit, ln uM for ln IC50. Does not depend
             on the other rows of X, bit for bit.
-        std : ndarray of shape (n_treatments,)
-            Only if `return_std` is True; independent of the other rows of X, too.
+        spread : ndarray of shape (n_treatments,)
+            Only if `return_spread` is True; independent of the other rows of X, too.
 
         Raises
         ------
         InputError
             If X cannot be used; the message names row, column and value.
         """
-        if not return_std:
+        if not return_spread:
             return self._predict_rows(X, self._predict_treatments, 1)[:, 0]
-        values, std = self._predict_rows(X, partial(predict_with_std, self), 2).T
-        return values.copy(), std.copy()
+        values, spread = self._predict_rows(X, partial(predict_with_spread, self), 2).T
+        return values.copy(), spread.copy()
 
     @steady_threads()
     def predict_perturbation(self, X: Any) -> np.ndarray:

@@ -60,7 +60,7 @@ _ESTIMATORS = {
         "QuantileMatch",
         "RobustZScore",
     ),
-    "sklearn_csg2a.uncertainty": ("ConformalRegressor",),
+    "sklearn_csg2a.uncertainty": ("ApplicabilityDomain", "ConformalRegressor"),
 }
 # ... and meta-estimators of scikit-learn.
 _CONTAINERS = {

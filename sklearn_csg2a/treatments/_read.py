@@ -363,6 +363,8 @@ class TreatmentRegressor(SharesTables, RegressorMixin, BaseEstimator):
 
         Returns (n_rows, width), or (n_rows,) where `width` is None, as `predict` does.
         """
+        if self._asks_whether_fitted(X):
+            return np.full(1 if width is None else (1, width), np.nan)
         treatments = self._read_for_predict(X)
         warn_other_scale(self, treatments)
         valid = treatments.compound_index >= 0
@@ -397,6 +399,21 @@ class TreatmentRegressor(SharesTables, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         if not self._has_compounds and is_plain(X, self.columns, None):
             validate_plain(self, X, reset=False)
+
+    def _asks_whether_fitted(self, X: Any) -> bool:
+        """Whether X is what MAPIE has a model predict to see that it is fitted.
+
+        It is an array of one row of zeros, whatever `fit` was given. Among treatments
+        it is none, so that the answer is NaN; any other array is an error.
+        """
+        check_is_fitted(self)
+        return (
+            self._has_compounds
+            and isinstance(X, np.ndarray)
+            and X.dtype == np.float64
+            and X.shape == (1, getattr(self, "n_features_in_", -1))
+            and not X.any()
+        )
 
     def _genes_to_read(self, *, plain: bool) -> tuple[str, ...] | None:
         """Return the genes that fit must find; None takes those that are there."""

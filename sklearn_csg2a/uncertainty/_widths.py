@@ -164,7 +164,7 @@ def spread_of(model: Any, X: Any) -> NDArray[np.float64]:
     """
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     accepted = signature(last.predict).parameters
-    for name in ("return_std", "return_dropout_std"):
+    for name in ("return_std", "return_spread"):
         if name in accepted:
             return np.asarray(model.predict(X, **{name: True})[1], dtype=float)
     if isinstance(model, VotingRegressor):
@@ -173,7 +173,7 @@ def spread_of(model: Any, X: Any) -> NDArray[np.float64]:
         return np.std(_members(model, np.asarray(X)), axis=0)
     msg = (
         f"adapt='spread' needs a model that says how sure it is: one whose predict has "
-        f"return_std or return_dropout_std, or a voting, bagging or forest ensemble; "
+        f"return_std or return_spread, or a voting, bagging or forest ensemble; "
         f"got a {type(model).__name__}."
     )
     raise InputError(msg)

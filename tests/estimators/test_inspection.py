@@ -203,7 +203,7 @@ def test_the_spread_is_repeatable_and_does_not_change_the_prediction(response, s
     model = response(dropout=0.5, max_epochs=10).fit(screen.wide, screen.y)
     expected = model.predict(screen.wide)
     (mean, std), (_, again) = (
-        model.predict(screen.wide, return_std=True) for _ in range(2)
+        model.predict(screen.wide, return_spread=True) for _ in range(2)
     )
     np.testing.assert_array_equal(mean, expected)
     np.testing.assert_array_equal(std, again)
@@ -214,14 +214,14 @@ def test_the_spread_is_repeatable_and_does_not_change_the_prediction(response, s
 def test_without_dropout_there_is_no_spread(response, screen):
     model = response(dropout=0.0).fit(screen.wide, screen.y)
     np.testing.assert_allclose(
-        model.predict(screen.wide, return_std=True)[1], 0.0, atol=1e-6
+        model.predict(screen.wide, return_spread=True)[1], 0.0, atol=1e-6
     )
 
 
 def test_spread_of_unreadable_compounds_is_nan(response, screen):
     model = response(on_invalid_smiles="nan").fit(screen.wide, screen.y)
     X = screen.wide[:2].assign(smiles=["CCO", "C1CC"])
-    for values in model.predict(X, return_std=True):
+    for values in model.predict(X, return_spread=True):
         np.testing.assert_array_equal(np.isnan(values), [False, True])
 
 

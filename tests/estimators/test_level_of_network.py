@@ -71,7 +71,7 @@ def test_levels_of_known_compounds_are_measured_and_of_new_ones_predicted(
 def test_members_and_deviations_share_the_level(screen, split, n_members):
     X, y, new = split
     model = _make(screen, n_members=n_members).fit(X, y)
-    mean, std = model.predict(new, return_std=True)
+    mean, std = model.predict(new, return_spread=True)
     np.testing.assert_allclose(mean, model.predict(new))
     assert (std > 0).all()
     members = model.predict_members(new)

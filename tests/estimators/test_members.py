@@ -99,7 +99,7 @@ def test_a_member_is_the_fit_that_its_seed_gives_alone(changed, make, data, X):
 def test_the_prediction_is_the_mean_and_its_spread_that_of_the_members(fitted, X):
     members = fitted.predict_members(X)
     assert members.shape == (len(X), 3)
-    predicted, std = fitted.predict(X, return_std=True)
+    predicted, std = fitted.predict(X, return_spread=True)
     np.testing.assert_allclose(predicted, members.mean(axis=1))
     np.testing.assert_allclose(std, members.std(axis=1, ddof=1))
     assert (std > 0).all()

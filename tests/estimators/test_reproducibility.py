@@ -104,7 +104,7 @@ def test_P28_fit_predict_and_score_leave_global_random_states_alone(small, scree
     model.predict(screen.wide)
     model.score(screen.wide, y)
     if hasattr(model, "predict_perturbation"):
-        model.predict(screen.wide, return_std=True)
+        model.predict(screen.wide, return_spread=True)
     assert torch.equal(torch.get_rng_state(), before[0])
     np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
 

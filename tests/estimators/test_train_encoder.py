@@ -175,7 +175,7 @@ def test_a_fitted_model_can_be_inspected(joint, screen):
     assert len(model.top_interactions(X, k=3, by=None)) == 3
     if not isinstance(model, PerturbationRegressor):
         assert all(
-            np.isfinite(part).all() for part in model.predict(X, return_std=True)
+            np.isfinite(part).all() for part in model.predict(X, return_spread=True)
         )
 
 

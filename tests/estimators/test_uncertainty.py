@@ -35,7 +35,7 @@ def test_predictions_during_dropout_passes_are_without_dropout(
         return plain(*args)
 
     monkeypatch.setattr(_uncertainty, "predict_response", predict_and_look)
-    fitted.predict(screen.light, return_std=True)
+    fitted.predict(screen.light, return_spread=True)
     assert len(meanwhile) == 30
     for found in meanwhile:
         np.testing.assert_array_equal(found, expected)
@@ -43,10 +43,11 @@ def test_predictions_during_dropout_passes_are_without_dropout(
 
 def test_predictions_and_spreads_in_threads_equal_those_in_turn(fitted, screen):
     plain, with_std = (
-        fitted.predict(screen.light, return_std=wanted) for wanted in (False, True)
+        fitted.predict(screen.light, return_spread=wanted) for wanted in (False, True)
     )
     found = Parallel(n_jobs=4, backend="threading")(
-        delayed(fitted.predict)(screen.light, return_std=bool(i % 2)) for i in range(12)
+        delayed(fitted.predict)(screen.light, return_spread=bool(i % 2))
+        for i in range(12)
     )
     for values in found[::2]:
         np.testing.assert_array_equal(values, plain)
@@ -56,10 +57,10 @@ def test_predictions_and_spreads_in_threads_equal_those_in_turn(fitted, screen):
 
 def test_the_spread_of_a_row_does_not_depend_on_the_other_rows(fitted, tables):
     X = tables(n_rows=300).light
-    values, std = fitted.predict(X, return_std=True)
+    values, std = fitted.predict(X, return_spread=True)
     assert (std > 0).all()
     for rows in ([299], [5], [7, 5, 7], np.arange(299, -1, -1), np.arange(3, 270)):
-        found = fitted.predict(X.iloc[rows], return_std=True)
+        found = fitted.predict(X.iloc[rows], return_spread=True)
         np.testing.assert_array_equal(found, (values[rows], std[rows]))
 
 
@@ -75,13 +76,13 @@ def test_dropout_of_a_pretrained_part_adds_to_the_spread_unless_frozen(
         freeze=freeze,
         dropout=0.0,
     ).fit(screen.light, screen.y)
-    std = model.predict(screen.light, return_std=True)[1]
+    std = model.predict(screen.light, return_spread=True)[1]
     assert (std == 0).all() if freeze else (std > 0).all()
 
 
 def test_the_spread_is_near_that_of_dropout_drawn_anew_for_each_row(fitted, screen):
     model = clone(fitted).fit(screen.light, screen.y)
-    _, found = model.predict(screen.light, return_std=True)
+    _, found = model.predict(screen.light, return_spread=True)
     network = model.net_.module_
     set_dropout_generator(network, torch.Generator().manual_seed(0))
     for part in network.modules():
@@ -95,7 +96,7 @@ def test_the_spread_has_the_units_of_y(response, screen):
         response(expression=screen.expression, **MODEL).fit(screen.light, factor * y)
         for factor, y in ((1.0, screen.y), (1024.0, screen.y))
     ]
-    small, large = (m.predict(screen.light, return_std=True)[1] for m in models)
+    small, large = (m.predict(screen.light, return_spread=True)[1] for m in models)
     np.testing.assert_allclose(large, 1024.0 * small, rtol=1e-4)
 
 

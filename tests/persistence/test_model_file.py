@@ -123,8 +123,8 @@ def test_P36_response_model_predicts_the_same_bits(response, path):
     loaded = _round_trip(response, path)
     _same(loaded.predict(LIGHT), response.predict(LIGHT))
     for ours, theirs in zip(
-        loaded.predict(LIGHT, return_std=True),
-        response.predict(LIGHT, return_std=True),
+        loaded.predict(LIGHT, return_spread=True),
+        response.predict(LIGHT, return_spread=True),
         strict=True,
     ):
         _same(ours, theirs)

@@ -86,6 +86,7 @@ class NaiveRegressor(TreatmentRegressor):
         self._cell_genes = identifiers.genes
         self._n_dims = response.ndim
         table = response.reshape(len(response), -1)  # (n_rows, n_outputs)
+        self._n_outputs = table.shape[1]
         self._fit(X, identifiers, table)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -107,6 +108,8 @@ class NaiveRegressor(TreatmentRegressor):
         InputError
             If X cannot be used; the message names row, column and value.
         """
+        if self._asks_whether_fitted(X):
+            return np.full((1, self._n_outputs)[: self._n_dims], np.nan)
         identifiers = self._identify(X)
         return self._to_shape(self._predict(X, identifiers), identifiers)
 
