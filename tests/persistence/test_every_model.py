@@ -115,6 +115,9 @@ def _fit_any(cls):
     model = cls(**settings, **FITTED_WITH.get(cls.__name__, {}))
     if cls is PerturbationRegressor:
         return model.fit(LIGHT, Y), lambda fitted: fitted.predict(LIGHT)
+    if hasattr(cls, "describe"):
+        described = ["tanimoto", "cell_percentile", "scale_ratio", "in_domain"]
+        return model.fit(LIGHT), lambda fitted: fitted.describe(LIGHT)[described]
     if hasattr(cls, "predict"):
         X = LIGHT.assign(tissue=np.resize(["skin", "lung"], len(LIGHT)))
         return model.fit(X, RESPONSE), lambda fitted: fitted.predict(X)
