@@ -40,7 +40,7 @@ class UnknownCellLineError(InputError):
     """A cell line has no row in the table of basal expression."""
 
 
-class ModelFileError(Csg2aError, ValueError):
+class ModelFileError(InputError):
     """A model file is damaged, foreign or from a newer version."""
 
 

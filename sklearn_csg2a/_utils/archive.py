@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
-from sklearn_csg2a._utils.files import write_atomically
+from sklearn_csg2a._utils.files import regular_size, write_atomically
 from sklearn_csg2a.exceptions import ModelFileError
 
 __all__ = ["read_archive", "write_archive"]
@@ -64,17 +65,15 @@ def read_archive(
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
+    OSError
+        If there is no such file (FileNotFoundError), or if it is not a regular file.
     ModelFileError
         If the file is damaged, truncated or not such an archive. No code in
         the file is executed.
     """
+    _check_beginning(Path(path))
     content = Path(path).read_bytes()
     body, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
-    if not content.startswith(b"PK"):
-        msg = f"{path}: not a model file (a zip written by save_model was expected)."
-        raise ModelFileError(msg)
     if hashlib.sha256(body).hexdigest().encode() != digest:
         msg = (
             f"{path}: the checksum of the file is wrong; it is damaged, truncated or "
@@ -104,8 +103,10 @@ def read_archive(
     except (
         zipfile.BadZipFile,
         SafetensorError,
+        struct.error,
+        ArithmeticError,
         EOFError,
-        KeyError,
+        LookupError,
         RecursionError,
         RuntimeError,
         TypeError,
@@ -113,3 +114,14 @@ def read_archive(
     ) as error:
         msg = f"{path}: cannot be read as a model file ({error})."
         raise ModelFileError(msg) from error
+
+
+def _check_beginning(path: Path) -> None:
+    """Reject what cannot be an archive before it is read to its end."""
+    beginning = b""
+    if regular_size(path) > _DIGEST_BYTES:  # special files of the system claim 0
+        with path.open("rb") as file:
+            beginning = file.read(2)
+    if beginning != b"PK":
+        msg = f"{path}: not a model file (a zip written by save_model was expected)."
+        raise ModelFileError(msg)

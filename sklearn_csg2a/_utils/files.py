@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["digest", "replacing", "write_atomically"]
+__all__ = ["digest", "regular_size", "replacing", "write_atomically"]
 
 
 def digest(*arrays: np.ndarray) -> str:
@@ -21,6 +23,20 @@ def digest(*arrays: np.ndarray) -> str:
         total.update(f"{array.dtype}{array.shape}".encode())
         total.update(np.ascontiguousarray(array).tobytes())
     return total.hexdigest()
+
+
+def regular_size(path: Path) -> int:
+    """Return the size of a regular file, in bytes, without opening it.
+
+    A device or a pipe can be read for ever; it is an OSError, like a folder.
+    """
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        problem = "a device, pipe or socket, not a regular file"
+        raise OSError(errno.EINVAL, problem, str(path))
+    return status.st_size
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
+from sklearn_csg2a._utils.files import regular_size
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.exceptions import ModelFileError
 from sklearn_csg2a.nn.mat import MAT
@@ -37,6 +38,7 @@ _SHIPPED = "shipped"
 _SHIPPED_FILE = Path(__file__).parent / "weights" / "mat.safetensors"
 _PUBLISHED_WIDTH = 1024
 _PUBLISHED_HEADS = 16
+_MAX_BYTES = 2**34  # a hundred times the published weights
 
 
 class MATWeights:
@@ -113,13 +115,20 @@ def _locate(weights: str | os.PathLike[str]) -> Path:
 
 
 def _stamp(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Return modification time and size of a file."""
+    """Return modification time and size of a regular file of a plausible size."""
     try:
-        status = Path(path).stat()
+        size = regular_size(Path(path))
+        modified = Path(path).stat().st_mtime_ns
     except OSError as error:
         msg = f"weights={os.fspath(path)!r} cannot be read: {error.strerror}."
         raise ModelFileError(msg) from error
-    return status.st_mtime_ns, status.st_size
+    if not 0 < size <= _MAX_BYTES:
+        msg = (
+            f"weights={os.fspath(path)!r} cannot be weights of a Molecule Attention "
+            f"Transformer: the file has {size} bytes."
+        )
+        raise ModelFileError(msg)
+    return modified, size
 
 
 @lru_cache(maxsize=16)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sklearn_csg2a._utils.archive import read_archive
 from sklearn_csg2a.exceptions import ModelFileError
-from sklearn_csg2a.persistence._model_file import check_header
+from sklearn_csg2a.persistence._model_file import CONTENT_ERRORS, check_header
 
 __all__ = ["ModelFile", "inspect_model"]
 
@@ -69,8 +70,8 @@ def inspect_model(path: str | os.PathLike[str]) -> ModelFile:
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
+    OSError
+        If there is no such file (FileNotFoundError), or if it is not a regular file.
     ModelFileError
         If the file is damaged, truncated, not a model file or from a newer version.
 
@@ -110,7 +111,7 @@ def inspect_model(path: str | os.PathLike[str]) -> ModelFile:
     except ModelFileError as error:
         msg = f"{os.fspath(path)}: {error}"
         raise ModelFileError(msg) from error
-    except (LookupError, RecursionError, TypeError, ValueError) as error:
+    except CONTENT_ERRORS as error:
         msg = f"{os.fspath(path)}: its content is not that of a model file ({error})."
         raise ModelFileError(msg) from error
 
@@ -170,9 +171,9 @@ def _find_left_out(stored: Any) -> dict[str, dict[str, Any]]:
 
 def _walk(stored: Any) -> list[dict[str, Any]]:
     """List the objects of a manifest, outer before inner ones."""
-    items, waiting = [], [stored]
+    items, waiting = [], deque([stored])
     while waiting:
-        item = waiting.pop(0)
+        item = waiting.popleft()
         if isinstance(item, dict):
             items.append(item)
             waiting.extend(item.values())

@@ -16,16 +16,28 @@ from sklearn_csg2a._utils.archive import read_archive, write_archive
 from sklearn_csg2a._version import __version__
 from sklearn_csg2a.exceptions import InputError, ModelFileError
 from sklearn_csg2a.persistence._classes import MODELS, NOT_STORED, stored_name
+from sklearn_csg2a.persistence._limits import check_depth
 from sklearn_csg2a.persistence._read_values import ValueReader
 from sklearn_csg2a.persistence._write_values import ValueWriter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FORMAT", "check_header", "load_model", "save_model"]
+__all__ = ["CONTENT_ERRORS", "FORMAT", "check_header", "load_model", "save_model"]
 
 FORMAT = 2
 _KIND = "model"
+# What values of other types or sizes than expected raise where they are used.
+CONTENT_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 _LIBRARIES = ("numpy", "pandas", "rdkit", "scikit-learn", "scipy", "skorch", "torch")
 
 
@@ -136,10 +148,11 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
+    OSError
+        If there is no such file (FileNotFoundError), or if it is not a regular file.
     ModelFileError
-        If the file is damaged, truncated, not a model file or from a newer version.
+        If the file is damaged, truncated, not a model file or from a newer version,
+        or if it asks for much more memory than its size explains. It is an InputError.
 
     Warns
     -----
@@ -165,28 +178,21 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     PerturbationRegressor(max_epochs=1, random_state=0)
     """
     manifest, arrays = read_archive(path)
+    reader = ValueReader(arrays)
     try:
         check_header(manifest)
-        model = ValueReader(arrays).read(manifest["model"])
+        model = reader.read_part("model", manifest["model"])
         if stored_name(model) != manifest["class"] or manifest["class"] not in MODELS:
             msg = f"it contains a {type(model).__name__}, which is not a model."
             raise ModelFileError(msg)
         check_is_fitted(model)
     except ModelFileError as error:
-        msg = f"{os.fspath(path)}: {error}"
+        msg = f"{os.fspath(path)}{reader.place}: {error}"
         raise ModelFileError(msg) from error
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except CONTENT_ERRORS as error:
         msg = (
-            f"{os.fspath(path)}: its content does not make a model of this version "
-            f"({type(error).__name__}: {error})."
+            f"{os.fspath(path)}{reader.place}: its content does not make a model of "
+            f"this version ({type(error).__name__}: {error})."
         )
         raise ModelFileError(msg) from error
     _warn_of_version(manifest)
@@ -219,14 +225,33 @@ def _check_card(card: str | Mapping[str, Any] | None) -> Any:
 
 
 def check_header(manifest: dict[str, Any]) -> None:
-    """Reject other kinds of files and newer formats."""
-    if manifest["kind"] != _KIND:
-        msg = f"it is a {manifest['kind']!r}, not a model written by save_model."
+    """Reject other kinds of files, newer formats and incomplete manifests."""
+    if manifest.get("kind") != _KIND:
+        msg = f"it is a {manifest.get('kind')!r}, not a model written by save_model."
         raise ModelFileError(msg)
-    if manifest["format_version"] > FORMAT:
+    versions = manifest.get("versions")
+    if not isinstance(versions, dict) or not all(
+        isinstance(text, str) for text in versions.values()
+    ):
+        msg = "its manifest has no `versions` of the packages that wrote it."
+        raise ModelFileError(msg)
+    _check_format(manifest.get("format_version"), versions)
+    for part, kind in (("class", str), ("model", dict)):
+        if not isinstance(manifest.get(part), kind):
+            msg = f"its manifest has no {part!r}."
+            raise ModelFileError(msg)
+    check_depth(manifest["model"])
+
+
+def _check_format(found: Any, versions: dict[str, str]) -> None:
+    """Reject a format version that is no number of a format, or a newer one."""
+    if type(found) is not int or found < 1:  # True is an int, too
+        msg = f"its format_version is {found!r}; expected 1 to {FORMAT}."
+        raise ModelFileError(msg)
+    if found > FORMAT:
         msg = (
-            f"it has format version {manifest['format_version']}, written by "
-            f"sklearn_csg2a {manifest['versions']['sklearn_csg2a']}; this version, "
+            f"it has format version {found}, written by sklearn_csg2a "
+            f"{versions.get('sklearn_csg2a', '(unknown)')}; this version, "
             f"{__version__}, reads up to {FORMAT}. Install a newer sklearn_csg2a."
         )
         raise ModelFileError(msg)

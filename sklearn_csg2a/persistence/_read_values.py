@@ -12,14 +12,18 @@ from scipy import sparse
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch
 
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.encoders._mat_weights import MATWeights, file_digest
 from sklearn_csg2a.exceptions import ModelFileError
 from sklearn_csg2a.persistence._classes import find_class, is_part, parameter_names
 from sklearn_csg2a.persistence._left_out import find_table
+from sklearn_csg2a.persistence._limits import MemoryAllowance
 
 __all__ = ["ValueReader"]
 
 _SPARSE = ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
+_BYTES_OF_ROW = 128  # of a sparse matrix: two lists and their places, at most
+_TWISTER = 624  # words of a Mersenne Twister
 
 
 class ValueReader:
@@ -33,6 +37,9 @@ class ValueReader:
 
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
         self.arrays = arrays
+        self._allowance = MemoryAllowance(sum(a.nbytes for a in arrays.values()))
+        self._copied: set[str] = set()
+        self._parts: list[str] = []
         self._instances: dict[str, Any] = {}  # by path in the file
         self._readers = {
             "array": self._read_array,
@@ -44,7 +51,7 @@ class ValueReader:
             "mapping": self._read_mapping,
             "mat_weights": self._read_mat_weights,
             "object": self._read_array_of_objects,
-            "part": self._read_part,
+            "part": self._read_fitted_part,
             "path": lambda stored: Path(stored["value"]),
             "random_state": self._read_random_state,
             "same": lambda stored: self._instances[stored["as"]],
@@ -55,6 +62,11 @@ class ValueReader:
             "instance": self._read_instance,
         }
 
+    @property
+    def place(self) -> str:
+        """Path of the value that could not be read, to follow the name of a file."""
+        return f", {'/'.join(self._parts)}" if self._parts else ""
+
     def read(self, stored: Any) -> Any:
         """Return the value of a JSON object."""
         if not isinstance(stored, dict):
@@ -64,13 +76,21 @@ class ValueReader:
             raise ModelFileError(msg)
         return self._readers[stored["type"]](stored)
 
+    def read_part(self, part: Any, stored: Any) -> Any:
+        """Return a part of a value; its name stays in `place` if that fails."""
+        self._parts.append(str(part)[:80])
+        value = self.read(stored)
+        self._parts.pop()
+        return value
+
     def _read_list(self, stored: dict[str, Any]) -> list[Any]:
         """Rebuild a list."""
-        return [self.read(item) for item in stored["items"]]
+        return [self.read_part(i, one) for i, one in enumerate(stored["items"])]
 
     def _read_dict(self, stored: dict[str, Any]) -> dict[str, Any]:
         """Rebuild a dictionary."""
-        return {key: self.read(item) for key, item in stored["items"].items()}
+        items = stored["items"].items()
+        return {name: self.read_part(name, item) for name, item in items}
 
     def _read_mapping(self, stored: dict[str, Any]) -> dict[Any, Any]:
         """Rebuild a dictionary with keys other than text."""
@@ -78,17 +98,28 @@ class ValueReader:
 
     def _read_array(self, stored: dict[str, Any]) -> np.ndarray:
         """Return a copy of an array, because equal arrays are stored once."""
-        return self.arrays[stored["name"]].copy()
+        name = stored["name"]
+        array = self.arrays[name]
+        if name in self._copied:
+            self._allowance.take(array.nbytes)
+        elif not array.size:  # any shape is claimed without a byte
+            self._allowance.take(8 * max(array.shape))
+        self._copied.add(name)
+        return array.copy()
 
     def _read_array_of_objects(self, stored: dict[str, Any]) -> np.ndarray:
         """Rebuild an array of text, numbers and None."""
+        self._allowance.take(8 * max(stored["shape"], default=0))
         array = np.empty(len(stored["items"]), dtype=object)
         array[:] = stored["items"]
         return array.reshape(stored["shape"])
 
     def _read_array_of_text(self, stored: dict[str, Any]) -> np.ndarray:
         """Rebuild an array of text of fixed width."""
-        return np.asarray(stored["items"], dtype=str).reshape(stored["shape"])
+        items = stored["items"]
+        self._allowance.take(8 * max(stored["shape"], default=0))
+        self._allowance.take(4 * len(items) * max(map(len, items), default=0))
+        return np.asarray(items, dtype=str).reshape(stored["shape"])
 
     def _read_table(self, stored: dict[str, Any]) -> pd.DataFrame:
         """Rebuild a DataFrame."""
@@ -105,6 +136,7 @@ class ValueReader:
         """Rebuild row or column labels."""
         if "range" in stored:
             start, stop, step = stored["range"]
+            self._allowance.take(8 * len(range(start, stop, step)))
             return pd.RangeIndex(start, stop, step, name=stored["name"])
         labels = self._read_labels(stored)
         return pd.Index(labels, dtype=labels.dtype, name=stored["name"])
@@ -122,17 +154,22 @@ class ValueReader:
             raise ModelFileError(msg)
         ends = (self.read(stored["rows"]), self.read(stored["columns"]))
         container = sparse.coo_matrix if stored["is_matrix"] else sparse.coo_array
-        entries = container(
-            (self.read(stored["data"]), ends), shape=tuple(stored["shape"])
-        )
+        n_rows, n_columns = stored["shape"]
+        self._allowance.take(_BYTES_OF_ROW * max(n_rows, n_columns))
+        entries = container((self.read(stored["data"]), ends), (n_rows, n_columns))
+        if stored["format"] == "dia":
+            diagonals = np.unique(entries.col.astype(np.int64) - entries.row)
+            self._allowance.take(8 * len(diagonals) * n_columns)
         return entries.asformat(stored["format"])
 
     def _read_random_state(self, stored: dict[str, Any]) -> np.random.RandomState:
         """Rebuild a RandomState in its stored state."""
         rng = np.random.RandomState(0)
-        keys = self.read(stored["keys"])
-        state = (keys, stored["position"], stored["has_gauss"], stored["gauss"])
-        rng.set_state(("MT19937", *state))
+        keys, position = self.read(stored["keys"]), stored["position"]
+        if keys.shape != (_TWISTER,) or not 0 <= position <= _TWISTER:
+            msg = f"a RandomState needs {_TWISTER} keys and a position among them."
+            raise ModelFileError(msg)
+        rng.set_state(("MT19937", keys, position, stored["has_gauss"], stored["gauss"]))
         return rng
 
     def _read_frozen(self, stored: dict[str, Any]) -> FrozenEstimator:
@@ -144,7 +181,7 @@ class ValueReader:
         names = stored["arrays"]["items"]
         return MATWeights({k: self.arrays[item["name"]] for k, item in names.items()})
 
-    def _read_part(self, stored: dict[str, Any]) -> Any:
+    def _read_fitted_part(self, stored: dict[str, Any]) -> Any:
         """Rebuild a fitted part of a model from its attributes."""
         cls: Any = find_class(stored["class"])
         if not is_part(stored["class"]):
@@ -161,17 +198,19 @@ class ValueReader:
         if is_part(stored["class"]):
             msg = f"it contains a {stored['class']} where an estimator is expected."
             raise ModelFileError(msg)
-        parameters = self._read_dict(stored["parameters"])
+        parameters = self._read_named("parameters", stored)
         unknown = sorted(set(parameters) - set(parameter_names(cls)))
         if unknown:
             msg = f"{stored['class']} has no parameters {unknown} in this version."
             raise ModelFileError(msg)
-        if "weights_sha256" in stored:
-            _check_weights(parameters["weights"], stored["weights_sha256"])
+        weights = parameters.get("weights")
+        if stored["class"] == "MATEncoder" and isinstance(weights, (str, Path)):
+            _check_weights(weights, stored.get("weights_sha256"))
         for name, description in stored.get("left_out", {}).items():
             parameters[name] = find_table(description)
         instance = cls(**parameters)
         state = self._read_attributes(stored)
+        _check_network(state)
         if hasattr(instance, "__setstate__"):
             instance.__setstate__({**vars(instance), **state})
         else:
@@ -182,15 +221,37 @@ class ValueReader:
 
     def _read_attributes(self, stored: dict[str, Any]) -> dict[str, Any]:
         """Return the attributes of an object by name."""
-        state = self._read_dict(stored["state"])
-        if any(not name.isidentifier() or name.startswith("__") for name in state):
-            msg = f"{stored['class']} has an attribute with an impossible name."
-            raise ModelFileError(msg)
+        state = self._read_named("state", stored)
+        cls = find_class(stored["class"])
+        for name in state:
+            is_private = name.startswith("__") or not name.isidentifier()
+            if is_private or callable(getattr(cls, name, None)):
+                msg = f"no {stored['class']} has an attribute {name!r} of its own."
+                raise ModelFileError(msg)
         return state
 
+    def _read_named(self, part: str, stored: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters or the attributes of an object, by name."""
+        self._parts.append(part)
+        values = self._read_dict(stored[part])
+        self._parts.pop()
+        return values
 
-def _check_weights(path: Any, expected: str) -> None:
+
+def _check_network(state: dict[str, Any]) -> None:
+    """Reject weights of a network that are not numbers."""
+    _, weights = state.get("_network", (None, {}))
+    broken = [name for name, array in weights.items() if np.isnan(array).any()]
+    if broken:
+        msg = f"its network has NaN in the weights {list_offenders(broken)}."
+        raise ModelFileError(msg)
+
+
+def _check_weights(path: str | Path, expected: Any) -> None:
     """Reject weight files other than those the model was fitted with."""
+    if not isinstance(expected, str):
+        msg = f"it has no sha256 of the weights {str(path)!r} of its compound encoder."
+        raise ModelFileError(msg)
     if file_digest(path) != expected:
         msg = (
             f"the weights {str(path)!r} of its compound encoder have changed since it "

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from sklearn.base import BaseEstimator
+from torch.overrides import TorchFunctionMode
 
+from sklearn_csg2a.exceptions import ModelFileError
 from sklearn_csg2a.nn.layers import seeded_initialisation
 from sklearn_csg2a.training.device import resolve_device
 from sklearn_csg2a.training.net import wrap_network
@@ -19,6 +21,44 @@ if TYPE_CHECKING:
     from sklearn_csg2a.training.net import TrainingNet
 
 __all__ = ["NetworkState"]
+
+_FREE, _FACTOR = 2**26, 8  # bytes that rebuilding may take, for weights of some bytes
+_MODULE_BYTES = 2**12  # of the Python objects around each new tensor
+_FACTORIES = frozenset(
+    (torch.empty, torch.full, torch.ones, torch.rand, torch.randn, torch.zeros)
+)
+
+
+class _AllocationLimit(TorchFunctionMode):
+    """Stop building a network that is much larger than its weights.
+
+    Parameters
+    ----------
+    n_bytes : int
+        Size of all new tensors together.
+    """
+
+    def __init__(self, n_bytes: int) -> None:
+        super().__init__()
+        self.left = n_bytes
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Count the size of a new tensor before its memory is taken."""
+        kwargs = kwargs or {}
+        if func in _FACTORIES:
+            described = {k: v for k, v in kwargs.items() if k != "generator"}
+            size = func(*args, **{**described, "device": "meta"})
+            self.left -= size.nbytes + _MODULE_BYTES
+            if self.left < 0:
+                msg = "the network that it describes is larger than its weights."
+                raise ModelFileError(msg)
+        return func(*args, **kwargs)
 
 
 class NetworkState(BaseEstimator):
@@ -66,7 +106,8 @@ class NetworkState(BaseEstimator):
         self, config: dict[str, Any], arrays: dict[str, np.ndarray]
     ) -> None:
         """Set `net_` from a configuration and arrays."""
-        with seeded_initialisation(0):
+        allowed = _FREE + _FACTOR * sum(array.nbytes for array in arrays.values())
+        with seeded_initialisation(0), _AllocationLimit(allowed):
             network = self._network_from_state(config, arrays)
         network.load_state_dict({k: torch.tensor(v) for k, v in arrays.items()})
         device = torch.device(getattr(self, "device_", "cpu"))

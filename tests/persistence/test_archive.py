@@ -215,3 +215,29 @@ def test_the_file_gets_the_permissions_of_any_new_file(archive, tmp_path):
 def test_missing_folders_are_made(tmp_path):
     write_archive(tmp_path / "a" / "b" / "model", {}, ARRAYS)
     assert (tmp_path / "a" / "b" / "model").is_file()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="special files as on Unix")
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder", "empty"])
+def test_only_regular_files_are_opened(tmp_path, kind):
+    path = tmp_path / "model.csg2a"
+    if kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.touch()
+    error = ModelFileError if kind == "empty" else OSError
+    with pytest.raises(error, match=r"model\.csg2a"):
+        read_archive(path)
+
+
+@pytest.mark.parametrize("start", [b"", b"PK"])
+def test_a_file_of_another_kind_is_refused_before_it_is_read(tmp_path, start):
+    path = tmp_path / "model.csg2a"
+    path.write_bytes(start)
+    os.truncate(path, 2**20 if start else 2**42)  # a hole: no bytes on disk
+    with pytest.raises(ModelFileError, match=r"model\.csg2a"):
+        read_archive(path)
