@@ -47,7 +47,7 @@ class _Sample:
 
     name: str
     caption: str
-    axis: str
+    axis: list[str]  # its ends
     top: list[_Row]
     rest: list[_Row]
     rest_title: str
@@ -238,12 +238,12 @@ def _write(value: float) -> str:
     return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _place_limits(top: list[_Row], rows: pd.DataFrame) -> str:
-    """Place the intervals on one axis; return its ends as text."""
+def _place_limits(top: list[_Row], rows: pd.DataFrame) -> list[str]:
+    """Place the intervals on one axis; return its ends as texts."""
     values = rows[["ln_ic50", "lower", "upper"]].to_numpy(dtype=np.float64)
     known = np.isfinite(values).all(axis=1)
     if not known.any():
-        return ""
+        return []
     first, last = values[known].min(), values[known].max()
     scale = 100 / ((last - first) or 1.0)
     for row, (middle, lower, upper), has_limits in zip(top, values, known, strict=True):
@@ -251,4 +251,4 @@ def _place_limits(top: list[_Row], rows: pd.DataFrame) -> str:
             row.start = round((lower - first) * scale, 1)
             row.length = round((upper - lower) * scale, 1)
             row.middle = round((middle - first) * scale, 1)
-    return f"{_write(first)} to {_write(last)}"
+    return [_write(first), _write(last)]

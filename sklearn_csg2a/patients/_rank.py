@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind
@@ -80,6 +81,8 @@ def rank_drugs(
         model does not hold them.
     InvalidSmilesError
         If a SMILES is invalid, unless the model has ``on_invalid_smiles="nan"``.
+    NotFittedError
+        If the model is not fitted.
 
     See Also
     --------
@@ -87,6 +90,11 @@ def rank_drugs(
 
     Notes
     -----
+    Dose and time are `default_dose` and `default_time` of the model, where it has them
+    and `compounds` does not. A sample that is among the reference cell lines counts as
+    one of them. Patients must be on the scale of the training cells, see
+    :class:`~sklearn_csg2a.preprocessing.NormalScores`.
+
     Predictions are not measurements, and cell lines are not patients: the ranking is
     for research and not for clinical use. A model that does not depend on the cell, as
     the mean of the drug, gives percentile 50 and rank 1 throughout.
@@ -107,6 +115,8 @@ def rank_drugs(
     >>> ranking["rank"].tolist()
     [1, 2, 3, 4, 5, 6, 7, 8]
     """
+    if hasattr(model, "fit"):
+        check_is_fitted(model)
     named = read_named(compounds, model)
     grid = Grid(read_cell_table(samples, model, name="samples"), named)
     known = Grid(read_cell_table(reference, model, name="reference"), named)

@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_csg2a._utils.offenders import list_offenders, quote_names
+from sklearn_csg2a._utils.offenders import list_offenders, name_row, quote_names
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind
 from sklearn_csg2a.chem import compound_identities, smiles_problem
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
-from sklearn_csg2a.treatments._cells import match_genes
+from sklearn_csg2a.treatments._cells import match_genes, read_gene_values
 from sklearn_csg2a.treatments._columns import (
     QUANTITIES,
     as_frame,
     find_near_columns,
+    label_rows,
     refuse_duplicates,
 )
 from sklearn_csg2a.treatments._inside import (
@@ -64,6 +66,8 @@ def predict_grid(model: Any, cells: Any = None, compounds: Any = None) -> pd.Dat
         hold them.
     InvalidSmilesError
         If a SMILES is invalid, unless the model has ``on_invalid_smiles="nan"``.
+    NotFittedError
+        If the model is not fitted.
 
     Notes
     -----
@@ -85,6 +89,8 @@ def predict_grid(model: Any, cells: Any = None, compounds: Any = None) -> pd.Dat
     >>> grid.index.tolist(), grid.columns.tolist()
     (['CELL002'], ['aspirin'])
     """
+    if hasattr(model, "fit"):
+        check_is_fitted(model)
     named = read_named(compounds, model)
     table = read_cell_table(cells, model, name="cells")
     grid = Grid(table, named)
@@ -110,14 +116,14 @@ class CellTable:
         """Return ids and genes as a model is to read them.
 
         An id that the model would look up in a table of its own, where another cell
-        has it, gets another name. GeneMismatchError where genes are missing.
+        has it, gets another name. An error where genes are missing or NaN.
         """
         known = find_expression(reader)
         if self.genes is None or self.genes is known:
             return self.ids, None
         needed = find_genes(reader)
         if needed is not None:
-            match_genes(self.genes.columns, *needed, self.name, self.genes.index)
+            self._check_genes(*needed)
         if known is None:
             return self.ids, self.genes
         names = set(known.index)
@@ -127,6 +133,21 @@ class CellTable:
             else cell
             for i, cell in enumerate(self.ids)
         ], self.genes
+
+    def _check_genes(self, needed: Sequence[str], missing_genes: str) -> None:
+        """Refuse genes that are missing or no finite numbers, by the names of cells."""
+        genes = self.genes
+        assert genes is not None  # noqa: S101 (for type checkers)
+        at = match_genes(genes.columns, needed, missing_genes, self.name, genes.index)
+        labels = label_rows(genes)
+        read_gene_values(
+            genes,
+            None,
+            at,
+            name=self.name,
+            where=lambda i, gene: f"{name_row(i, labels)}, column {gene!r}",
+            advice="Fill these values, or drop the cells.",
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import VotingRegressor
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
@@ -32,7 +33,9 @@ from sklearn_csg2a.exceptions import (
     InvalidSmilesError,
     UnknownCellLineError,
 )
+from sklearn_csg2a.model_selection import CellBlindKFold
 from sklearn_csg2a.patients import predict_grid
+from sklearn_csg2a.uncertainty import ConformalRegressor
 
 COLUMNS = [
     *("sample", "drug", "ln_ic50", "percentile", "lower", "upper", "in_domain", "rank")
@@ -242,6 +245,8 @@ def test_invalid_smiles_have_no_rank_where_the_model_allows_them(screen, patient
         (lambda P: P.iloc[0], InputError, "to_frame"),
         (lambda P: P.to_numpy(), InputError, "DataFrame"),
         (lambda P: P.add_prefix("X"), GeneMismatchError, "genes"),
+        (lambda P: P.T, GeneMismatchError, "samples.T"),
+        (lambda P: P.mul([1.0, np.nan, 1.0], axis=0), InputError, "index .P2."),
         (lambda P: ["P1"], UnknownCellLineError, "'P1'"),
         (lambda P: "P1", InputError, "a list"),
     ],
@@ -249,6 +254,23 @@ def test_invalid_smiles_have_no_rank_where_the_model_allows_them(screen, patient
 def test_unusable_samples_are_named(ridge, patients, change, error, said):
     with pytest.raises(error, match=said):
         rank_drugs(ridge, change(patients), DRUGS)
+
+
+def test_an_unfitted_model_is_refused(screen, patients):
+    model = PairwiseKernelRidge(expression=screen.expression)
+    with pytest.raises(NotFittedError):
+        rank_drugs(model, patients, DRUGS)
+    with pytest.raises(NotFittedError):
+        predict_grid(model, compounds=DRUGS)
+
+
+def test_a_conformal_model_gives_its_own_limits(screen, patients):
+    ridge = PairwiseKernelRidge(expression=screen.expression)
+    model = ConformalRegressor(ridge, cv=CellBlindKFold(3)).fit(screen.X, screen.y)
+    ranking = rank_drugs(model, patients)
+    assert set(ranking["drug"]) == set(screen.X["smiles"])
+    assert (ranking["lower"] < ranking["ln_ic50"]).all()
+    assert (ranking["ln_ic50"] < ranking["upper"]).all()
 
 
 def test_one_cell_is_no_reference(ridge, screen, patients):
