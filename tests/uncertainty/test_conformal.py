@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupKFold, KFold, PredefinedSplit, ShuffleS
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_csg2a import load_model, save_model
+from sklearn_csg2a import DrugResponseRegressor, load_model, save_model
 from sklearn_csg2a.baselines import (
     CellMean,
     DrugMean,
@@ -274,6 +274,21 @@ def test_spread_of_a_model_of_potency(screen):
         PotencyRegressor(), cv=DrugBlindKFold(4), adapt="spread"
     ).fit(screen.X, screen.y)
     assert np.isfinite(model.predict_interval(screen.X)).all()
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_spread_of_networks(n_members, screen):
+    network = DrugResponseRegressor(
+        expression=screen.expression,
+        hidden_dim=8,
+        n_members=n_members,
+        max_epochs=1,
+        random_state=0,
+    )
+    model = ConformalRegressor(network, cv=MixedKFold(2), adapt="spread")
+    width = np.ptp(model.fit(screen.X, screen.y).predict_interval(screen.X), axis=1)
+    assert (width > 0).all()
+    assert np.ptp(width) > 0
 
 
 def test_spread_of_a_model_without_one_is_refused(screen):
