@@ -90,6 +90,8 @@ def save_model(
     predict by comparison with their training cells, whose expression is part of the
     model and is always stored.
 
+    The SMILES of the training compounds (`compounds_`) are part of every model.
+
     Tree-based estimators are not supported: `skops.io.dump` writes them as data.
 
     Examples

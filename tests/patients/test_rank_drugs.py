@@ -28,6 +28,7 @@ from sklearn_csg2a.baselines import (
 )
 from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.exceptions import (
+    ExpressionScaleWarning,
     GeneMismatchError,
     InputError,
     InvalidSmilesError,
@@ -35,7 +36,7 @@ from sklearn_csg2a.exceptions import (
 )
 from sklearn_csg2a.model_selection import CellBlindKFold
 from sklearn_csg2a.patients import predict_grid
-from sklearn_csg2a.uncertainty import ConformalRegressor
+from sklearn_csg2a.uncertainty import ApplicabilityDomain, ConformalRegressor
 
 COLUMNS = [
     *("sample", "drug", "ln_ic50", "percentile", "lower", "upper", "in_domain", "rank")
@@ -273,6 +274,17 @@ def test_a_conformal_model_gives_its_own_limits(screen, patients):
     assert (ranking["ln_ic50"] < ranking["upper"]).all()
 
 
+def test_the_domain_of_the_training_rows_is_read(ridge, screen, patients):
+    domain = ApplicabilityDomain(expression=screen.expression).fit(screen.X)
+    strange = {"iodine": "II"}
+    known = dict(screen.X[["drug", "smiles"]].drop_duplicates().to_numpy())
+    ranking = rank_drugs(ridge, patients, {**known, **strange}, domain=domain)
+    assert not ranking.loc[ranking["drug"] == "iodine", "in_domain"].any()
+    described = domain.describe(patients.assign(smiles=known["CPD0001"]))
+    found = ranking[ranking["drug"] == "CPD0001"].set_index("sample")["in_domain"]
+    assert found.tolist() == described["in_domain"].tolist()
+
+
 def test_one_cell_is_no_reference(ridge, screen, patients):
     with pytest.raises(InputError, match="at least 2"):
         rank_drugs(ridge, patients, DRUGS, reference=screen.expression.iloc[:1])
@@ -345,6 +357,28 @@ def test_renamed_columns_and_doses_reach_the_model(screen, patients):
     assert ranking.loc[("P1", "phenol"), "ln_ic50"] == pytest.approx(
         model.predict(row)[0]
     )
+
+
+def test_a_default_dose_is_warned_of_once(screen, patients):
+    X = screen.X.assign(dose=np.resize([1.0, 10.0], len(screen.X)))
+    model = PairwiseKernelRidge(expression=screen.expression).fit(X, screen.y)
+    with pytest.warns(UserWarning, match="default_dose") as caught:
+        rank_drugs(model, patients, DRUGS)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+def test_another_scale_of_the_samples_is_warned_of_once(screen):
+    scores = pd.DataFrame(
+        np.random.default_rng(0).normal(size=(24, 40)),
+        index=screen.expression.index,
+        columns=screen.expression.columns,
+    )
+    model = PairwiseKernelRidge(expression=scores).fit(screen.X, screen.y)
+    counts = (1000 * scores.abs()).set_axis(range(24), axis=0)
+    with pytest.warns(ExpressionScaleWarning) as caught:
+        rank_drugs(model, counts, DRUGS)
+    assert len(caught) == 1
 
 
 def test_many_rows_are_predicted_in_parts(ridge, patients, monkeypatch):
