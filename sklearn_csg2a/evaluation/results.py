@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from sklearn_csg2a._utils.files import replacing
+from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.evaluation.folds import Fold
 from sklearn_csg2a.evaluation.store import Table
 from sklearn_csg2a.evaluation.tasks import Result
+from sklearn_csg2a.exceptions import InputError
 
 KEY = ("scheme", "n_splits", "fold", "model", "seed")
 COLUMNS = (
@@ -63,17 +64,30 @@ def folds_table(folder: Path, data: str) -> Table:
 
 
 def record_folds(manifest: Table, folds: Iterable[Fold]) -> None:
-    """Add the folds to the manifest; report those that have changed."""
+    """Add the folds to the manifest.
+
+    Raises
+    ------
+    InputError
+        If a fold differs from the one of its name in the manifest, which is kept.
+    """
     rows = [fold.as_row() for fold in folds]
     known = manifest.read()
-    for row in rows:
-        before = known.get(manifest.key_of(row))
-        if before is not None and before["split_hash"] != row["split_hash"]:
-            sys.stderr.write(
-                f"{row['scheme']} fold {row['fold']} of {row['n_splits']} differs from "
-                f"the fold in {manifest.path}: the data or the splitter has changed. "
-                "Results on the former fold are no longer valid.\n"
-            )
+    changed = [
+        row
+        for row in rows
+        if known.get(manifest.key_of(row), row)["split_hash"] != row["split_hash"]
+    ]
+    if changed:
+        shown = list_offenders(
+            changed, lambda row: f"{row['scheme']} {row['fold']} of {row['n_splits']}"
+        )
+        msg = (
+            f"Folds differ from those of {manifest.path}: {shown}. The data or the "
+            "splitter has changed, and results on the former folds are no longer "
+            "valid. Write to another folder, or delete this file to replace the folds."
+        )
+        raise InputError(msg)
     manifest.add(rows)
 
 

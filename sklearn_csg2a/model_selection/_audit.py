@@ -54,8 +54,9 @@ def audit_split(
         Training data of a pretrained model: one row per treatment, with the column
         of compounds, of cell lines, or both.
     strict : bool, default=False
-        Whether to raise an error if the split violates its scheme, or if the test
-        set contains a compound of the pretraining set.
+        Whether to raise an error if the split violates its scheme, if a row occurs
+        twice in the test set, or if the test set contains a compound of the
+        pretraining set or, where cell lines must not be shared, a cell line of it.
     groups : DataFrame or array-like of shape (n_rows, 2), default=None
         The ids (cell, drug), used instead of the columns of X.
     cell : str, default="cell_line"
@@ -110,6 +111,7 @@ def audit_split(
     seen_drugs, seen_cells = _pretraining_overlap(
         pretraining, cells, drugs, test_rows, cell=cell, drug=drug
     )
+    alike = _alike(cells, *parts)
     audit = SplitAudit(
         scheme=scheme,
         n_train=len(train_rows),
@@ -118,7 +120,9 @@ def audit_split(
         repeated_rows=np.unique(np.concatenate([_repeated(rows) for rows in parts])),
         shared_pairs=_shared_pairs(cells, drugs, *parts),
         shared_cells=_named(cells, _shared(cells.codes, *parts)),
-        alike_cells=_alike(cells, *parts),
+        repeated_test_rows=_repeated(test_rows),
+        alike_cells=alike,
+        respelled_cells=tuple(pair for pair in alike if len(set(map(_fold, pair))) < 2),
         shared_compounds=_named(drugs, _shared(drugs.codes, *parts)),
         shared_tissues=(
             _shared_tissues(X, tissue, *parts) if scheme == "tissue" else ()
@@ -202,6 +206,11 @@ def _alike(
         for known in plain.get(plain_spelling(tested), [])
         if known != tested
     )
+
+
+def _fold(name: str) -> str:
+    """Return a name without its case and blanks."""
+    return "".join(name.split()).casefold()
 
 
 def _shared_tissues(

@@ -21,6 +21,8 @@ FORBIDDEN = {
     "disjoint": ("rows", "pairs", "cells", "compounds"),
 }
 
+_ALWAYS_FORBIDDEN = ("pretraining compounds", "repeated test rows")
+
 
 @dataclass(frozen=True)
 class SplitAudit:
@@ -38,13 +40,20 @@ class SplitAudit:
         Row positions in both sets.
     repeated_rows : ndarray of shape (n_repeated,), dtype=int64
         Row positions that occur more than once within one set.
+    repeated_test_rows : ndarray of shape (n_repeated,), dtype=int64
+        Those of them in the test set, where each would count several times; always a
+        violation. Training rows may be drawn more than once.
     shared_pairs : tuple of (str, str)
         (cell, compound) pairs with rows in both sets: leaking replicates.
     shared_cells : tuple of str
         Cell lines in both sets.
     alike_cells : tuple of (str, str)
         Cell lines of training and test that differ only in case or punctuation
-        ("MCF-7", "MCF7"): possibly the same line. Never counted as a violation.
+        ("MCF-7", "MCF7"): possibly the same line. Never counted as a violation,
+        because some lines do (TT and T-T).
+    respelled_cells : tuple of (str, str)
+        Those of them that differ only in case or blanks ("A549", "a549 "); forbidden
+        where shared cell lines are.
     shared_compounds : tuple of str
         Compounds in both sets, compared by identity, each in one spelling.
     related_compounds : tuple of (str, str)
@@ -62,6 +71,7 @@ class SplitAudit:
         Test compounds used in pretraining; None if `pretraining` was not given.
     pretraining_cells : tuple of str or None
         Test cell lines used in pretraining; None if `pretraining` was not given.
+        Forbidden where shared cell lines are.
     violations : tuple of str
         Descriptions of all violations of the scheme.
     """
@@ -75,6 +85,10 @@ class SplitAudit:
     shared_cells: tuple[str, ...]
     alike_cells: tuple[tuple[str, str], ...]
     shared_compounds: tuple[str, ...]
+    repeated_test_rows: NDArray[np.int64] = field(
+        default_factory=lambda: np.empty(0, dtype=np.int64)
+    )
+    respelled_cells: tuple[tuple[str, str], ...] = ()
     shared_tissues: tuple[str, ...] = ()
     related_compounds: tuple[tuple[str, str], ...] = ()
     nearest_tanimoto: pd.Series | None = None
@@ -115,9 +129,17 @@ class SplitAudit:
         found: dict[str, tuple[str, Any]] = {
             "rows": ("rows in training and test", self.shared_rows.tolist()),
             "repeats": ("rows repeated within a set", self.repeated_rows.tolist()),
+            "repeated test rows": (
+                "test rows that occur more than once",
+                self.repeated_test_rows.tolist(),
+            ),
             "pairs": ("(cell, compound) pairs in both sets", self.shared_pairs),
             "cells": ("cell lines in both sets", self.shared_cells),
             "alike cells": ("cell lines with nearly the same name", self.alike_cells),
+            "respelled cells": (
+                "cell lines in both sets by another case or blank",
+                self.respelled_cells,
+            ),
             "compounds": ("compounds in both sets", self.shared_compounds),
             "related compounds": (
                 "compounds with a tautomer or a mixture in the other set",
@@ -136,7 +158,9 @@ class SplitAudit:
                 "test cell lines seen in pretraining",
                 self.pretraining_cells,
             )
-        forbidden = {*FORBIDDEN[self.scheme], "pretraining compounds"}
+        forbidden = {*FORBIDDEN[self.scheme], *_ALWAYS_FORBIDDEN}
+        if "cells" in forbidden:
+            forbidden |= {"respelled cells", "pretraining cells"}
         return pd.DataFrame(
             [
                 (what, len(items), name in forbidden, list_offenders(_as_text(items)))

@@ -12,6 +12,7 @@ import pytest
 import sklearn_csg2a
 from sklearn_csg2a import ResidualRegressor, baselines
 from sklearn_csg2a.baselines import GlobalMean
+from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import rmse
 
 run = pytest.importorskip(
@@ -138,15 +139,20 @@ def test_other_settings_of_a_model_replace_its_results(benchmark, counted, monke
     assert after["settings"] == '{"shift": 1.0}'
 
 
-def test_changed_folds_are_noticed_and_run_again(
-    benchmark, counted, monkeypatch, capsys
+def test_changed_folds_are_refused_until_their_manifest_is_deleted(
+    benchmark, counted, monkeypatch
 ):
     arguments = ["--schemes", "mixed", "--models", "counted", "--folds", 1]
     benchmark(*arguments, "--models", "counted", "GlobalMean")
     monkeypatch.setattr("sklearn_csg2a.evaluation.folds.TEST_SEED", 7)
-    capsys.readouterr()
+    (manifest,) = benchmark.folder.glob("*_folds.csv")
+    before = manifest.read_bytes()
+    with pytest.raises(InputError, match=r"Folds differ .*_folds\.csv: mixed 0 of 10"):
+        benchmark(*arguments)
+    assert manifest.read_bytes() == before
+    assert counted.n_fits == 1
+    manifest.unlink()
     benchmark(*arguments)
-    assert "mixed fold 0 of 10 differs from the fold in" in capsys.readouterr().err
     assert counted.n_fits == 2
     results, notes = report_data.read_results(benchmark.folder, "screen")
     assert list(results["model"]) == ["counted"]

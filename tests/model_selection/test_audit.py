@@ -156,7 +156,6 @@ def test_pretraining_may_have_no_compounds(screen):
         np.arange(30, 36),
         scheme="cell",
         pretraining=pd.DataFrame({"cell_line": ["C-2"]}),
-        strict=True,
     )
     assert audit.pretraining_cells == ("C-2",)
     assert audit.pretraining_compounds is None
@@ -221,3 +220,39 @@ def test_bad_schemes_and_pretraining_are_refused(screen):
         audit_split(screen, [0], [1], scheme="random")
     with pytest.raises(InputError, match="pretraining must be a DataFrame with the"):
         audit_split(screen, [0], [1], scheme="mixed", pretraining=["CCO"])
+
+
+def test_a_test_row_twice_is_a_violation_and_a_training_row_is_not(screen):
+    rows = np.arange(len(screen))
+    train, test = rows[:12], rows[12:]
+    audit_split(screen, np.append(train, 0), test, scheme="cell", strict=True)
+    with pytest.raises(InputError, match=r"1 test rows that occur more .* 12"):
+        audit_split(screen, train, np.append(test, 12), scheme="cell", strict=True)
+
+
+@pytest.mark.parametrize("other", ["a549", "A549 ", " A 549"])
+@pytest.mark.parametrize("scheme", ["cell", "tissue", "disjoint"])
+def test_a_cell_by_another_case_or_blank_is_a_violation(scheme, other):
+    X = pd.DataFrame(
+        {"cell_line": ["A549", other], "smiles": ["CCO", "CCN"], "tissue": ["a", "b"]}
+    )
+    with pytest.warns(UserWarning, match="case or blanks alone"):
+        audit = audit_split(X, [0], [1], scheme=scheme)
+    assert len(audit.respelled_cells) == 1
+    assert not audit.is_clean
+    with (
+        pytest.warns(UserWarning, match="case or blanks alone"),
+        pytest.raises(InputError, match="by another case or blank"),
+    ):
+        audit_split(X, [0], [1], scheme=scheme, strict=True)
+
+
+def test_pretraining_on_a_test_cell_violates_schemes_of_new_cells(screen):
+    rows = np.arange(len(screen))
+    pretraining = pd.DataFrame({"cell_line": ["C-2"]})
+    settings = {"pretraining": pretraining, "strict": True}
+    with pytest.raises(InputError, match="1 test cell lines seen in pretraining"):
+        audit_split(screen, rows[:12], rows[12:], scheme="cell", **settings)
+    blind = screen.assign(smiles=["CCO"] * 12 + ["CCN"] * (len(screen) - 12))
+    audit = audit_split(blind, rows[:12], rows[12:], scheme="drug", **settings)
+    assert audit.pretraining_cells == ("C-2",)
