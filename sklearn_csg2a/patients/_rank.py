@@ -92,8 +92,10 @@ def rank_drugs(
     -----
     Dose and time are `default_dose` and `default_time` of the model, where it has them
     and `compounds` does not. A sample that is among the reference cell lines counts as
-    one of them. Patients must be on the scale of the training cells, see
-    :class:`~sklearn_csg2a.preprocessing.NormalScores`.
+    one of them. A model that has learned from the reference lines predicts them with a
+    wider spread than new samples, whose percentiles are therefore nearer to 50: it is
+    their order that tells something. Patients must be on the scale of the training
+    cells, see :class:`~sklearn_csg2a.preprocessing.NormalScores`.
 
     Predictions are not measurements, and cell lines are not patients: the ranking is
     for research and not for clinical use. A model that does not depend on the cell, as
