@@ -8,7 +8,6 @@ from rdkit import Chem, rdBase
 
 __all__ = ["as_boronic_acid"]
 
-_BORON = 5
 # Four-coordinate boron on carbon, and a hydroxyl group, oxide or water on it. Another
 # atom than oxygen, as in trifluoroborates and boron-nitrogen chelates, stays.
 _HYDRATED = "[#6]~[BX4;!$(B~[!#6;!#8;!#1])]~[OX1-,OX2H1,OX3H2+]"
@@ -22,8 +21,6 @@ def as_boronic_acid(mol: Chem.Mol) -> Chem.Mol:
     boroxine, ``(RBO)3``, is what the acid dries to; water turns it back. Esters and
     trifluoroborates are compounds of their own.
     """
-    if all(atom.GetAtomicNum() != _BORON for atom in mol.GetAtoms()):
-        return mol
     work = Chem.RWMol(mol)
     while matches := work.GetSubstructMatches(_hydrated()):
         oxygens = {oxygen: boron for _, boron, oxygen in matches}

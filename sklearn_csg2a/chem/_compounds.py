@@ -167,15 +167,17 @@ def _read(smiles: object) -> tuple[str, Chem.Mol | None]:
     """Return ("", molecule) or (problem, None)."""
     if not isinstance(smiles, str):
         return _problem_of_type(smiles), None
-    text, radicals = split_extension(str(smiles))
-    if radicals:
-        return _read_with_radicals(text, radicals)
-    if has_extension(text):
-        problem = (
-            "the part between bars (CXSMILES) changes the structure; give a SMILES "
-            "string that contains it"
-        )
-        return f"{_shorten(text)}: {problem}", None
+    text = str(smiles)
+    if "|" in text:
+        text, radicals = split_extension(text)
+        if radicals:
+            return _read_with_radicals(text, radicals)
+        if has_extension(text):
+            problem = (
+                "the part between bars (CXSMILES) changes the structure; give a SMILES "
+                "string that contains it"
+            )
+            return f"{_shorten(text)}: {problem}", None
     return _read_list(text) if "," in text else _read_one(text)
 
 

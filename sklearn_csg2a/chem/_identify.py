@@ -27,6 +27,7 @@ __all__ = [
     "split_parts",
 ]
 
+_BORON = 5
 _LETTERS = 10  # of the second block, as in an InChIKey
 _LITHIUM = "Li"
 _ALIPHATIC_AMINE = "[NX3;H2,H1;+0;$(N[CX4]);!$(N-[!#6])]"
@@ -310,7 +311,8 @@ class Parts:
 
 def split_parts(mol: Chem.Mol) -> Parts:
     """Split a compound: metals from ligands, salts into ions, anhydrides of boron."""
-    mol = as_boronic_acid(mol)
+    if any(atom.GetAtomicNum() == _BORON for atom in mol.GetAtoms()):
+        mol = as_boronic_acid(mol)
     metals = [atom.GetIdx() for atom in mol.GetAtoms() if _is_metal(atom)]
     names = [_name(mol.GetAtomWithIdx(index)) for index in metals]
     simple = [

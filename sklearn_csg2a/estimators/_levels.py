@@ -114,6 +114,7 @@ class PredictsLevels:
     """A regressor on treatments that leaves levels of compounds to another model."""
 
     level: Any
+    level_: Any
     columns: Any
     _levels: CompoundLevels | None = None
 
@@ -150,10 +151,7 @@ class PredictsLevels:
     def _subtract_levels(
         self, X: Any, treatments: Treatments, response: np.ndarray
     ) -> np.ndarray:
-        """Fit the levels, if there is a model of them; return what is left."""
-        self._levels, self.level_ = None, None
-        if self.level is None:
-            return response
+        """Fit the levels; return what is left of the response."""
         compound = np.zeros(1, dtype=object)
         if treatments.has_compounds:
             compound = compound_identities(treatments.smiles)

@@ -1,15 +1,15 @@
-"""CSG2A networks from an estimator's parameters, saved state, or other genes."""
+"""CSG2A networks from saved state, or on other genes."""
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from scipy import sparse
 
-from sklearn_csg2a.exceptions import GeneMismatchError, InputError
+from sklearn_csg2a.estimators._preparation import adjacency_entries
+from sklearn_csg2a.exceptions import GeneMismatchError
 from sklearn_csg2a.nn import CSG2A, ResponseNetwork
 from sklearn_csg2a.treatments._genes import read_interactome
 
@@ -22,15 +22,12 @@ if TYPE_CHECKING:
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = [
-    "adjacency_entries",
-    "build_csg2a",
-    "build_response",
+    "copy_csg2a",
     "csg2a_config",
     "csg2a_from_state",
     "move_to_genes",
     "response_config",
     "response_from_state",
-    "start_response",
 ]
 
 
@@ -49,59 +46,6 @@ _GENE_AXES = {
     "output.weight": 1,
 }
 _INTERACTOME_BUFFERS = "attention.edge_", "attention.degree"
-
-
-def build_csg2a(
-    estimator: BaseCSG2A, treatments: Treatments, compound_dim: int, n_outputs: int
-) -> CSG2A:
-    """Return a new CSG2A network with an estimator's parameters."""
-    adjacency = read_interactome(
-        estimator.interactome, treatments.genes, genes_named=treatments.genes_named
-    )
-    parameters = estimator.get_params(deep=False)
-    return CSG2A(
-        n_genes=treatments.n_genes,
-        n_outputs=n_outputs,
-        compound_dim=compound_dim,
-        interactome=adjacency_entries(adjacency),
-        hidden_dim=parameters["hidden_dim"],
-        attention=parameters["attention"],
-        dropout=parameters["dropout"],
-        gene_dropout=parameters["gene_dropout"],
-    )
-
-
-def build_response(
-    estimator: BaseCSG2A, csg2a: CSG2A, *, freeze: bool
-) -> ResponseNetwork:
-    """Return a new response head around a CSG2A network."""
-    parameters = estimator.get_params(deep=False)
-    return ResponseNetwork(
-        csg2a,
-        _read_widths(parameters["head_hidden"]),
-        parameters["dropout"],
-        parameters["gene_dropout"],
-        parameters["bilinear_dim"],
-        freeze=freeze,
-    )
-
-
-def start_response(
-    estimator: Any,
-    first: BaseCSG2A | None,
-    treatments: Treatments,
-    compound_dim: int,
-) -> ResponseNetwork:
-    """Return a new head on a copy of the pretrained CSG2A, or on a new one."""
-    if first is None:
-        n_outputs = treatments.n_genes
-        csg2a = build_csg2a(estimator, treatments, compound_dim, n_outputs)
-        return build_response(estimator, csg2a, freeze=False)
-    csg2a = _copy_csg2a(first)
-    if estimator.new_genes == "add":
-        known = tuple(first.genes_)
-        csg2a = move_to_genes(csg2a, known, treatments, estimator.interactome)
-    return build_response(estimator, csg2a, freeze=estimator.freeze)
 
 
 def csg2a_config(network: CSG2A) -> dict[str, Any]:
@@ -151,25 +95,6 @@ def response_from_state(
         config["gene_dropout"],
         config["bilinear_dim"],
         freeze=config["freeze"],
-    )
-
-
-def _read_widths(head_hidden: Any) -> tuple[int, ...]:
-    """Return the hidden widths of a head, at least one."""
-    widths = tuple(head_hidden)
-    if not widths or any(not isinstance(w, Integral) or w < 1 for w in widths):
-        msg = f"head_hidden={head_hidden!r}; expected widths such as (512, 64)."
-        raise InputError(msg)
-    return tuple(int(width) for width in widths)
-
-
-def adjacency_entries(adjacency: sparse.coo_array) -> tuple[Tensor, Tensor, Tensor]:
-    """Return rows, columns and values as tensors, sorted by row."""
-    order = np.lexsort((adjacency.col, adjacency.row))
-    return (
-        torch.from_numpy(adjacency.row[order].astype(np.int64)),
-        torch.from_numpy(adjacency.col[order].astype(np.int64)),
-        torch.from_numpy(adjacency.data[order].astype(np.float32)),
     )
 
 
@@ -232,7 +157,7 @@ def _copy_genes(
     target.index_copy_(axis, to, values.index_select(axis, source))
 
 
-def _copy_csg2a(first: BaseCSG2A) -> CSG2A:
+def copy_csg2a(first: BaseCSG2A) -> CSG2A:
     """Return a copy of a fitted network that knows the units of its outputs."""
     arrays = first._network_arrays()  # noqa: SLF001
     network = csg2a_from_state(first._network_config(), arrays)  # noqa: SLF001

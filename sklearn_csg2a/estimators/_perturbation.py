@@ -16,11 +16,8 @@ from sklearn_csg2a._utils.choices import (
     Precision,
 )
 from sklearn_csg2a.estimators._base import BaseCSG2A
-from sklearn_csg2a.estimators._networks import (
-    build_csg2a,
-    csg2a_config,
-    csg2a_from_state,
-)
+from sklearn_csg2a.estimators._networks import csg2a_config, csg2a_from_state
+from sklearn_csg2a.estimators._preparation import build_csg2a
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.training.inference import predict_perturbed

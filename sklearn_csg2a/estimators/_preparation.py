@@ -1,16 +1,19 @@
-"""What a fit prepares of its rows before training, for one network or for several."""
+"""What a fit prepares before training: rows, scaled expression, networks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
 
 from sklearn_csg2a._utils.validation import draw_seeds
-from sklearn_csg2a.nn import ResponseNetwork, csg2a_part, set_dropout_generator
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.nn import CSG2A, ResponseNetwork, csg2a_part, set_dropout_generator
 from sklearn_csg2a.training.checkpoint import open_checkpoint
 from sklearn_csg2a.training.data import TreatmentDataset, TreatmentTensors
 from sklearn_csg2a.training.device import join_processes
@@ -22,10 +25,12 @@ from sklearn_csg2a.training.rows import (
     choose_batch_size,
     split_rows,
 )
+from sklearn_csg2a.treatments._genes import read_interactome
 from sklearn_csg2a.treatments._units import measure_scale
 
 if TYPE_CHECKING:
-    from torch import nn
+    from scipy import sparse
+    from torch import Tensor, nn
 
     from sklearn_csg2a.nn import MAT, Molecules
     from sklearn_csg2a.treatments import Treatments
@@ -33,7 +38,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Preparation",
     "RowsOfFit",
+    "ScalesExpression",
     "SharedEncodings",
+    "adjacency_entries",
+    "build_csg2a",
+    "build_response",
     "build_tensors",
     "prepare",
 ]
@@ -173,6 +182,86 @@ def build_tensors(
         network.eval()
         tensors.encoded_conditions = encode_conditions(csg2a, tensors)
     return tensors
+
+
+def build_csg2a(
+    estimator: Any, treatments: Treatments, compound_dim: int, n_outputs: int
+) -> CSG2A:
+    """Return a new CSG2A network with an estimator's parameters."""
+    adjacency = read_interactome(
+        estimator.interactome, treatments.genes, genes_named=treatments.genes_named
+    )
+    parameters = estimator.get_params(deep=False)
+    return CSG2A(
+        n_genes=treatments.n_genes,
+        n_outputs=n_outputs,
+        compound_dim=compound_dim,
+        interactome=adjacency_entries(adjacency),
+        hidden_dim=parameters["hidden_dim"],
+        attention=parameters["attention"],
+        dropout=parameters["dropout"],
+        gene_dropout=parameters["gene_dropout"],
+    )
+
+
+def build_response(estimator: Any, csg2a: CSG2A, *, freeze: bool) -> ResponseNetwork:
+    """Return a new response head around a CSG2A network."""
+    parameters = estimator.get_params(deep=False)
+    return ResponseNetwork(
+        csg2a,
+        _read_widths(parameters["head_hidden"]),
+        parameters["dropout"],
+        parameters["gene_dropout"],
+        parameters["bilinear_dim"],
+        freeze=freeze,
+    )
+
+
+def adjacency_entries(adjacency: sparse.coo_array) -> tuple[Tensor, Tensor, Tensor]:
+    """Return rows, columns and values as tensors, sorted by row."""
+    order = np.lexsort((adjacency.col, adjacency.row))
+    return (
+        torch.from_numpy(adjacency.row[order].astype(np.int64)),
+        torch.from_numpy(adjacency.col[order].astype(np.int64)),
+        torch.from_numpy(adjacency.data[order].astype(np.float32)),
+    )
+
+
+class ScalesExpression:
+    """A part of estimators whose network takes scaled expression."""
+
+    expression_scaler: Any
+
+    def _fit_scaler(self, treatments: Treatments, train_rows: np.ndarray) -> Treatments:
+        """Fit the expression scaler to the unique training cells; apply it to all."""
+        self.scaler_ = None
+        if self.expression_scaler is not None:
+            cells = treatments.take(train_rows).basal_expression
+            self.scaler_ = clone(self.expression_scaler).fit(cells)
+        return self._scale_expression(treatments)
+
+    def _read_for_predict(self, X: Any) -> Treatments:
+        """Read X and apply the fitted scaler; members apply their own."""
+        treatments = super()._read_for_predict(X)  # type: ignore[misc]
+        has_members = hasattr(self, "members_")
+        return treatments if has_members else self._scale_expression(treatments)
+
+    def _scale_expression(self, treatments: Treatments) -> Treatments:
+        """Apply the fitted scaler, if there is one, to all cells."""
+        if self.scaler_ is None:
+            return treatments
+        scaled = np.asarray(self.scaler_.transform(treatments.basal_expression))
+        scaled = scaled.astype(np.float32)
+        return replace(treatments, basal_expression=scaled, table_rows=None)
+
+
+def _read_widths(head_hidden: Any) -> tuple[int, ...]:
+    """Return the hidden widths of a head, at least one."""
+    widths = tuple(head_hidden)
+    if not widths or any(not isinstance(w, Integral) or w < 1 for w in widths):
+        msg = f"head_hidden={head_hidden!r}; expected widths such as (512, 64)."
+        raise InputError(msg)
+    return tuple(int(width) for width in widths)
 
 
 def _generators(

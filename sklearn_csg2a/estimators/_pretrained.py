@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_csg2a.estimators._networks import copy_csg2a, move_to_genes
 from sklearn_csg2a.estimators._perturbation import PerturbationRegressor
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.persistence import load_model
 
-__all__ = ["encoder_of", "find_pretrained", "genes_of"]
+if TYPE_CHECKING:
+    from sklearn_csg2a.nn import CSG2A
+    from sklearn_csg2a.treatments import Treatments
+
+__all__ = ["copy_pretrained", "encoder_of", "find_pretrained", "genes_of"]
+
+
+def copy_pretrained(
+    estimator: Any, first: PerturbationRegressor, treatments: Treatments
+) -> CSG2A:
+    """Return a copy of the pretrained network, on the genes that `new_genes` says."""
+    csg2a = copy_csg2a(first)
+    if estimator.new_genes == "add":
+        known = tuple(first.genes_)
+        csg2a = move_to_genes(csg2a, known, treatments, estimator.interactome)
+    return csg2a
 
 
 def find_pretrained(estimator: Any) -> PerturbationRegressor:

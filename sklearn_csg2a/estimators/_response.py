@@ -19,18 +19,23 @@ from sklearn_csg2a._utils.choices import (
 from sklearn_csg2a._utils.sklearn_compat import HasMethods, Interval, StrOptions
 from sklearn_csg2a.estimators._base import BaseCSG2A
 from sklearn_csg2a.estimators._levels import PredictsLevels
-from sklearn_csg2a.estimators._networks import (
-    response_config,
-    response_from_state,
-    start_response,
-)
+from sklearn_csg2a.estimators._networks import response_config, response_from_state
 from sklearn_csg2a.estimators._prediction import (
     average,
     perturb_by_member,
     predict_with_spread,
 )
-from sklearn_csg2a.estimators._pretrained import encoder_of, find_pretrained, genes_of
-from sklearn_csg2a.estimators._scaled_expression import ScalesExpression
+from sklearn_csg2a.estimators._preparation import (
+    ScalesExpression,
+    build_csg2a,
+    build_response,
+)
+from sklearn_csg2a.estimators._pretrained import (
+    copy_pretrained,
+    encoder_of,
+    find_pretrained,
+    genes_of,
+)
 from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.training.inference import predict_response
 from sklearn_csg2a.treatments import read_response
@@ -47,7 +52,7 @@ if TYPE_CHECKING:
 __all__ = ["DrugResponseRegressor"]
 
 
-class DrugResponseRegressor(PredictsLevels, ScalesExpression):
+class DrugResponseRegressor(PredictsLevels, ScalesExpression, BaseCSG2A):
     """Predict drug response (ln IC50) of cells to compounds.
 
     The second step of CSG2A: a frozen, pretrained perturbation network between a
@@ -407,14 +412,21 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression):
     def _read_target(self, X: Any, y: Any, treatments: Treatments) -> np.ndarray:
         """Read the response, one number per treatment."""
         response = read_response(y, treatments, estimator_name=type(self).__name__)
-        return self._subtract_levels(X, treatments, response).reshape(-1, 1)
+        self._levels, self.level_ = None, None
+        if self.level is not None:
+            response = self._subtract_levels(X, treatments, response)
+        return response.reshape(-1, 1)
 
     def _build_network(
         self, treatments: Treatments, compound_dim: int, n_outputs: int
     ) -> ResponseNetwork:
         """Return a new head on the pretrained or a new CSG2A."""
         del n_outputs
-        return start_response(self, self._pretrained, treatments, compound_dim)
+        if self._pretrained is None:
+            csg2a = build_csg2a(self, treatments, compound_dim, treatments.n_genes)
+            return build_response(self, csg2a, freeze=False)
+        csg2a = copy_pretrained(self, self._pretrained, treatments)
+        return build_response(self, csg2a, freeze=self.freeze)
 
     def _predict_network(self, tensors: TreatmentTensors) -> np.ndarray:
         """Predict by the network of this model alone, (rows, 1)."""
