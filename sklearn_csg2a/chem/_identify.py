@@ -15,8 +15,12 @@ from rdkit import Chem, rdBase
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from sklearn_csg2a.chem import _counterions
-from sklearn_csg2a.chem._boron import as_boronic_acid
-from sklearn_csg2a.chem._tautomers import inchi_block, keto_block, loose_tautomer_key
+from sklearn_csg2a.chem._tautomers import (
+    as_boronic_acid,
+    inchi_block,
+    keto_block,
+    loose_tautomer_key,
+)
 
 __all__ = [
     "Compound",
