@@ -319,3 +319,43 @@ def test_profile_scorer_takes_several_outputs():
 
 def test_public_names_exist():
     assert all(hasattr(metrics, name) for name in metrics.__all__)
+
+
+PAIRED = [rmse, pearson, spearman]
+NAIVE = [skill, residual_correlation]
+KINDS = {
+    "complex": np.array([1 + 0j, 2, 4]),
+    "bytes": np.array([b"1", b"2", b"4"]),
+    "booleans": np.array([True, False, True]),
+    "a boolean among numbers": [1.0, True, 4.0],
+    "a list of bytes": [b"1", b"2", b"4"],
+}
+
+
+@pytest.mark.parametrize("measure", [*PAIRED, *NAIVE])
+def test_a_column_is_the_same_as_its_values(measure):
+    true, pred = np.array([1.0, 2.0, 4.0, 3.0]), np.array([1.5, 1.0, 5.0, 2.0])
+    more = [np.array([2.0, 1.0, 1.0, 2.0])] if measure in NAIVE else []
+    expected = measure(true, pred, *more)
+    assert expected not in (0, 1)
+    assert measure(true, pred[:, None], *more) == expected
+    assert measure(true[:, None], pred, *more) == expected
+    assert measure(pd.DataFrame({"y": true}), pd.Series(pred), *more) == expected
+    with pytest.raises(InputError, match="shape"):
+        measure(true, pred[None], *more)
+
+
+def test_groups_take_a_column_as_well():
+    true, pred = np.array([1.0, 2.0, 4.0, 3.0]), np.array([1.5, 1.0, 5.0, 2.0])
+    expected = within_group_correlation(true, pred, list("aabb"), min_rows=2)
+    found = within_group_correlation(true, pred[:, None], list("aabb"), min_rows=2)
+    assert found.mean == expected.mean
+
+
+@pytest.mark.parametrize("measure", PAIRED)
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_that_are_no_real_numbers_are_refused(measure, kind):
+    with pytest.raises(InputError, match=r"y_pred holds .*, not numbers: entry"):
+        measure([1.0, 2.0, 4.0], KINDS[kind])
+    with pytest.raises(InputError, match=r"y_true holds .*, not numbers: entry"):
+        measure(KINDS[kind], [1.0, 2.0, 4.0])

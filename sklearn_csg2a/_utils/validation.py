@@ -22,6 +22,7 @@ __all__ = [
     "column_type_problem",
     "draw_seeds",
     "holds_numbers",
+    "holds_real_numbers",
     "parse_numbers",
     "private_random_state",
     "refuse_other_kinds",
@@ -147,6 +148,26 @@ def holds_numbers(values: pd.Series) -> bool:
     numbers, bad = parse_numbers(values)
     n_numbers = int(np.isfinite(numbers).sum())
     return len(values) == 0 or (n_numbers > 0 and n_numbers >= int(bad.sum()))
+
+
+def holds_real_numbers(values: pd.Series) -> bool:
+    """Tell whether a column of X is numeric.
+
+    Complex numbers, and bytes that spell a number, are likely meant as numbers: a
+    column that begins with one raises InputError.
+    """
+    if holds_numbers(values):
+        return True
+    is_object = pd.api.types.is_object_dtype(values.dtype)
+    first = next(iter(values.dropna()), None) if is_object else None
+    spelled = isinstance(first, bytes) and np.isfinite(_number_or_nan(first))
+    if spelled or isinstance(first, (complex, np.complexfloating)):
+        raise InputError(
+            f"Input X: column {values.name!r} holds {type_problem(first)}, not "
+            f"numbers: {first!r}. Expected gene expression; convert the column to "
+            "float, or drop it if it is not a gene."
+        )
+    return False
 
 
 def private_random_state(

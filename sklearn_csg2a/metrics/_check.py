@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a._utils.validation import type_problem
 from sklearn_csg2a.exceptions import InputError
 
 
@@ -27,6 +28,7 @@ def check_pair(
 
 def as_finite(values: Any, name: str) -> NDArray[np.float64]:
     """Return a float array, (n,) or (n, n_outputs); (n, 1) becomes (n,)."""
+    _refuse_other_kinds(values, name)
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -50,6 +52,22 @@ def as_finite(values: Any, name: str) -> NDArray[np.float64]:
         )
         raise InputError(msg)
     return array
+
+
+def _refuse_other_kinds(values: Any, name: str) -> None:
+    """Reject what NumPy would convert to numbers: complex numbers, bytes, booleans."""
+    if getattr(getattr(values, "dtype", None), "kind", "O") in "fiu":
+        return
+    try:
+        entries = np.asarray(values, dtype=object).ravel()
+    except ValueError as error:  # rows of different lengths
+        msg = f"{name} must contain numbers: {error}."
+        raise InputError(msg) from error
+    wrong = [(i, entry) for i, entry in enumerate(entries) if type_problem(entry)]
+    if wrong:
+        shown = list_offenders(wrong, lambda one: f"entry {one[0]}: {one[1]!r}")
+        msg = f"{name} holds {type_problem(wrong[0][1])}, not numbers: {shown}."
+        raise InputError(msg)
 
 
 def _place(array: NDArray[np.float64], where: tuple[int, ...], labels: Any) -> str:

@@ -21,7 +21,8 @@ def rmse(y_true: Any, y_pred: Any) -> float:
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n,) or (n, n_outputs)
-        Measured and predicted values, in the same unit (ln uM for ln IC50).
+        Measured and predicted values, in the same unit (ln uM for ln IC50). One column,
+        (n, 1), is the same as its values, (n,), in every measure.
 
     Returns
     -------
@@ -31,7 +32,7 @@ def rmse(y_true: Any, y_pred: Any) -> float:
     Raises
     ------
     InputError
-        If shapes differ or a value is not finite.
+        If shapes differ or a value is no finite real number.
 
     Examples
     --------
@@ -60,7 +61,7 @@ def pearson(y_true: Any, y_pred: Any) -> float:
     Raises
     ------
     InputError
-        If shapes differ or a value is not finite.
+        If shapes differ or a value is no finite real number.
 
     Examples
     --------
@@ -90,7 +91,7 @@ def spearman(y_true: Any, y_pred: Any) -> float:
     Raises
     ------
     InputError
-        If shapes differ or a value is not finite.
+        If shapes differ or a value is no finite real number.
 
     Examples
     --------
@@ -159,7 +160,7 @@ def skill(y_true: Any, y_pred: Any, naive_pred: Any) -> float:
     Raises
     ------
     InputError
-        If shapes differ or a value is not finite.
+        If shapes differ or a value is no finite real number.
 
     Examples
     --------

@@ -18,7 +18,7 @@ from sklearn_csg2a._utils.offenders import (
     quote_names,
 )
 from sklearn_csg2a._utils.validation import (
-    holds_numbers,
+    holds_real_numbers,
     parse_numbers,
     to_finite_float32,
 )
@@ -301,7 +301,7 @@ def find_gene_columns(table: ContractTable) -> list[Any]:
     return [
         name
         for i, name in enumerate(table.frame.columns)
-        if name not in taken and holds_numbers(table.frame.iloc[:, i])
+        if name not in taken and holds_real_numbers(table.frame.iloc[:, i])
     ]
 
 

@@ -16,7 +16,7 @@ from sklearn_csg2a.treatments._cells import (
 )
 from sklearn_csg2a.treatments._columns import as_frame, is_plain, read_contract_table
 from sklearn_csg2a.treatments._read import check_kind, read_plain_values
-from sklearn_csg2a.treatments._treatments import read_compounds
+from sklearn_csg2a.treatments._treatments import read_compounds, refuse_mistaken_amounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +115,7 @@ def read_identifiers(
         return Identifiers(labels, cell, compound, valid, None, has_compounds=False)
     fitted = has_compounds is not None
     table = read_contract_table(frame, columns, estimator_name, fitted=fitted)
+    refuse_mistaken_amounts(table)
     smiles, compound_index = read_compounds(table, on_invalid_smiles)
     identities = np.empty(len(smiles) + 1, dtype=object)  # last: None, invalid
     identities[: len(smiles)] = compound_identities(smiles)

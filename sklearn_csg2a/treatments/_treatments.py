@@ -11,7 +11,11 @@ import pandas as pd
 
 from sklearn_csg2a._utils.offenders import describe_entries, list_offenders, name_row
 from sklearn_csg2a._utils.one_warning import warn_of_input
-from sklearn_csg2a._utils.validation import column_type_problem, parse_numbers
+from sklearn_csg2a._utils.validation import (
+    column_type_problem,
+    parse_numbers,
+    type_problem,
+)
 from sklearn_csg2a.chem import canonical_smiles, smiles_problem
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
 from sklearn_csg2a.treatments._columns import (
@@ -35,6 +39,7 @@ __all__ = [
     "Treatments",
     "read_amounts",
     "read_compounds",
+    "refuse_mistaken_amounts",
 ]
 
 DEFAULT_DOSE = 10.0  # uM
@@ -276,6 +281,30 @@ def read_amounts(
         warn_of_input("dose and time", said)
     given = tuple(name for name in defaults if table.column(name) is not None)
     return Amounts(values["dose"], values["time"], given)
+
+
+def refuse_mistaken_amounts(table: ContractTable) -> None:
+    """Raise InputError for booleans, complex numbers, bytes or dates as dose or time.
+
+    For models that use neither: such a column is not what it is named after.
+    """
+    for name, unit in _UNITS_IN_FULL.items():
+        column = table.column(name)
+        if column is None:
+            continue
+        kind = column_type_problem(column.dtype)
+        if pd.api.types.is_numeric_dtype(column.dtype) and not kind:
+            continue
+        problems = [kind or type_problem(entry) for entry in column]
+        rows = [row for row, problem in enumerate(problems) if problem]
+        if rows:
+            offenders = describe_entries(
+                column, np.array(rows), lambda i: name_row(i, table.row_labels)
+            )
+            raise InputError(
+                f"Input X: column {column.name!r} holds {problems[rows[0]]}: "
+                f"{offenders}. Expected a number of {unit}, or no such column."
+            )
 
 
 def _note_on_default(

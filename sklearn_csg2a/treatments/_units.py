@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a._utils.one_warning import warn_of_input
 from sklearn_csg2a._utils.validation import (
+    column_type_problem,
     parse_numbers,
     to_finite_float32,
     type_problem,
@@ -125,6 +126,7 @@ def read_response(
     row_names = None if labels is None else np.asarray(labels, dtype=object)
     frame = as_frame(y)
     y = y if frame is None else frame
+    y = _keep_kinds(y)
     if np.isscalar(y):
         raise InputError(f"y should be an array of {n_rows} rows, got {y!r}.")
     if multi_output:
@@ -158,6 +160,16 @@ def read_response(
     return table.reshape(values.shape)
 
 
+def _keep_kinds(y: Any) -> Any:
+    """Return y as objects where a conversion would hide complex numbers or booleans."""
+    if isinstance(y, (list, tuple)) and np.iscomplexobj(y):
+        y = np.asarray(y)
+    dtypes = y.dtypes if isinstance(y, pd.DataFrame) else [getattr(y, "dtype", None)]
+    hidden = ("True or False", "complex numbers")
+    found = [dtype for dtype in dtypes if column_type_problem(dtype) in hidden]
+    return y.astype(object) if found else y
+
+
 def _as_float64(table: np.ndarray, where: Any) -> np.ndarray:
     """Return a copy as float64, naming text that is no number."""
     if table.dtype.kind in "fiu":
@@ -175,6 +187,8 @@ def _as_float64(table: np.ndarray, where: Any) -> np.ndarray:
         problem = f"not a number but {kind}"
         if not kind:
             problem = "could not convert string to float"
+        elif "complex" in kind:
+            problem = "Complex data not supported"
         raise InputError(
             f"{problem}: y, {offenders}. Expected numbers, such as ln IC50."
         )
