@@ -18,7 +18,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
+from sklearn.base import (
+    BaseEstimator,
+    OneToOneFeatureMixin,
+    RegressorMixin,
+    TransformerMixin,
+    clone,
+)
 from sklearn.exceptions import SkipTestWarning
 from sklearn.linear_model import Ridge
 from sklearn.utils import get_tags
@@ -33,6 +39,7 @@ import sklearn_csg2a
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
 from sklearn_csg2a.baselines import MeanEffects, PotencyRegressor
 from sklearn_csg2a.datasets import make_screen
+from sklearn_csg2a.preprocessing._cohorts import CohortTransformer
 
 N_CHECKS = {PerturbationRegressor: 53, DrugResponseRegressor: 52}
 REGRESSORS = list(N_CHECKS)
@@ -103,12 +110,40 @@ ESTIMATORS = _public_estimators()
 ENCODERS = [one for one in ESTIMATORS if get_tags(_make(one)).input_tags.string]
 ON_NUMBERS = [one for one in ESTIMATORS if one not in [*ENCODERS, *REGRESSORS]]
 NETWORKS = [one for one in ON_NUMBERS if hasattr(_make(one), "max_epochs")]
-OTHERS = [one for one in ON_NUMBERS if one not in NETWORKS]
+COHORTS = [one for one in ON_NUMBERS if issubclass(one, CohortTransformer)]
+OTHERS = [one for one in ON_NUMBERS if one not in (*NETWORKS, *COHORTS)]
 PREDICTORS = [one for one in ESTIMATORS if hasattr(one, "predict")]
 # Those around another regressor, a ridge on numbers here, read what that one reads.
 ON_TREATMENTS = [
     one for one in PREDICTORS if not {"base", "estimator"} & {*_make(one).get_params()}
 ]
+
+
+class OneBatch(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Give a transformer of cohorts rows of one batch, whatever y is."""
+
+    def __init__(self, transformer):
+        self.transformer = transformer
+
+    def fit(self, X, y=None):
+        del y  # the second argument of the transformer is a label of the batch
+        self.transformer_ = clone(self.transformer).fit(X)
+        return self
+
+    def transform(self, X):
+        check_is_fitted(self)
+        return self.transformer_.transform(X)
+
+    def get_feature_names_out(self, input_features=None):
+        return self.transformer_.get_feature_names_out(input_features)
+
+    @property
+    def n_features_in_(self):
+        return self.transformer_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        return self.transformer_.feature_names_in_
 
 
 class SmilesRows(TransformerMixin, BaseEstimator):
@@ -268,6 +303,15 @@ def test_P02_no_tag_makes_the_suite_smaller(regressor):
 def test_every_check_passes_on_every_public_estimator(estimator):
     results = _run_suite(_make(estimator))
     assert _failures(results) == []
+    assert {r["check_name"] for r in results if r["status"] == "skipped"} <= {SKIPPED}
+
+
+@pytest.mark.changes_global_random_state
+@pytest.mark.parametrize("transformer", COHORTS)
+def test_every_check_passes_on_rows_of_one_batch(transformer):
+    results = _run_suite(OneBatch(transformer()))
+    assert _failures(results) == []
+    assert len(results) >= 45
     assert {r["check_name"] for r in results if r["status"] == "skipped"} <= {SKIPPED}
 
 
