@@ -158,8 +158,8 @@ def holds_real_numbers(values: pd.Series) -> bool:
     """
     if holds_numbers(values):
         return True
-    is_object = pd.api.types.is_object_dtype(values.dtype)
-    first = next(iter(values.dropna()), None) if is_object else None
+    may_hide = getattr(values.dtype, "kind", "") in {"O", "S"}
+    first = next(iter(values.astype(object).dropna()), None) if may_hide else None
     spelled = isinstance(first, bytes) and np.isfinite(_number_or_nan(first))
     if spelled or isinstance(first, (complex, np.complexfloating)):
         raise InputError(

@@ -42,6 +42,7 @@ KINDS = {
     "complex without a second part": (AMOUNTS + 0j, r"(?i)complex"),
     "one complex": ([1 + 2j, *AMOUNTS[1:]], r"(?i)complex|no.* number.*2j"),
     "bytes": ([str(one).encode() for one in AMOUNTS], r"bytes|b'1\.0'"),
+    "an array of bytes": (AMOUNTS.astype("S"), r"bytes|b'1\.0'"),
     "one of bytes": ([b"1", *AMOUNTS[1:]], r"bytes|b'1'"),
     "booleans": (AMOUNTS > 3, "True or False"),
     "nullable booleans": (pd.array(AMOUNTS > 3, dtype="boolean"), "True or False"),
@@ -53,7 +54,7 @@ def _object(values):
     """Return values as they are, without NumPy's choice of a common type."""
     if isinstance(values, list):
         return pd.Series(values, dtype=object)
-    return pd.Series(values)
+    return pd.DataFrame(index=range(len(values))).assign(one=values)["one"]
 
 
 def _build(cls):
