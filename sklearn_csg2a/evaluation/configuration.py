@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from sklearn.frozen import FrozenEstimator
 
 # Parameters that change how a model is computed, but not the model.
 _NOT_THE_MODEL = frozenset({"checkpoint", "device", "n_jobs", "precision", "verbose"})
+# Longer lists are data, such as the compounds of a data set, and described by a hash.
+_LONGEST_LIST = 32
+_HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
 
 def hash_parts(*parts: object) -> str:
@@ -49,7 +53,10 @@ def config_hash(
 def list_settings(
     estimator: BaseEstimator, added_later: Mapping[str, Mapping[str, Any]] | None = None
 ) -> str:
-    """Return the parameters that are not at their defaults, as JSON without tables."""
+    """Return the parameters that are not at their defaults, as JSON without data.
+
+    Tables and long lists inside of parameters are given by the first digits of a hash.
+    """
     defaults = inspect.signature(type(estimator).__init__).parameters
     chosen = {
         name: _describe(value, added_later or {})
@@ -57,7 +64,7 @@ def list_settings(
         if not isinstance(value, pd.DataFrame | np.ndarray | dict)
         and repr(value) != repr(defaults[name].default)
     }
-    return json.dumps(chosen, sort_keys=True)
+    return _HASH.sub(r"\1", json.dumps(chosen, sort_keys=True))
 
 
 def _describe(value: Any, added_later: Mapping[str, Mapping[str, Any]]) -> Any:
@@ -96,7 +103,8 @@ def _describe_content(value: Any, added_later: Mapping[str, Mapping[str, Any]]) 
     if isinstance(value, np.ndarray):
         return hash_parts(value)
     if isinstance(value, list | tuple):
-        return [_describe(item, added_later) for item in value]
+        items = [_describe(item, added_later) for item in value]
+        return items if len(items) <= _LONGEST_LIST else hash_parts(json.dumps(items))
     if isinstance(value, dict):
         return {str(key): _describe(item, added_later) for key, item in value.items()}
     return " ".join(repr(value).split())

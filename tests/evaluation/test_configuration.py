@@ -1,0 +1,65 @@
+"""What is stored of a configuration identifies it and contains no data."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_csg2a.baselines import PairwiseKernelRidge
+from sklearn_csg2a.encoders import PotencyEncoder
+from sklearn_csg2a.evaluation.configuration import config_hash, list_settings
+
+COMPOUNDS = ["C" * n for n in range(1, 60)]
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+
+
+def _model(exclude):
+    screen = pd.DataFrame({"A549": [1.0, 2.0]}, index=["CCO", "CCN"])
+    return PairwiseKernelRidge(compound_encoder=PotencyEncoder(screen, exclude=exclude))
+
+
+def test_settings_name_no_compound_of_a_long_list_and_no_value_of_a_table():
+    text = list_settings(_model(COMPOUNDS))
+    assert "CCCC" not in text
+    assert "CCO" not in text
+    assert re.fullmatch(
+        r"[0-9a-f]{12}", json.loads(text)["compound_encoder"]["exclude"]
+    )
+
+
+def test_short_lists_are_written_out():
+    text = list_settings(_model(["CCO", "CCN"]))
+    assert json.loads(text)["compound_encoder"]["exclude"] == ["CCO", "CCN"]
+
+
+def test_configurations_that_differ_in_one_item_of_a_long_list_differ():
+    changed = [*COMPOUNDS[:-1], "CCO"]
+    assert config_hash(_model(COMPOUNDS)) == config_hash(_model(list(COMPOUNDS)))
+    assert config_hash(_model(COMPOUNDS)) != config_hash(_model(changed))
+    assert config_hash(_model(COMPOUNDS)) != config_hash(_model(np.array(changed)))
+
+
+def _longest_list(value):
+    """Return the length of the longest list inside of a JSON value."""
+    if isinstance(value, dict):
+        return max(map(_longest_list, value.values()), default=0)
+    if isinstance(value, list):
+        return max([len(value), *map(_longest_list, value)])
+    return 0
+
+
+@pytest.mark.skipif(
+    not RESULTS.is_dir(), reason="results belong to the repository, not the package"
+)
+def test_stored_results_contain_no_data():
+    for path in RESULTS.glob("*.csv"):
+        with path.open(newline="", encoding="utf-8") as lines:
+            for row in csv.DictReader(lines):
+                settings = json.loads(row.get("settings") or "{}")
+                assert _longest_list(settings) < 32, (path.name, row["model"])
