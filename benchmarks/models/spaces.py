@@ -118,6 +118,12 @@ SPACES["csg2a_on_factors"] = {
     **{f"regressor__{name}": values for name, values in SPACES["csg2a"].items()},
 }
 
+SPACES["LevelRanking"] = {
+    "level__noise": LogUniform(0.03, 1.0),
+    "ranking__alpha": LogUniform(0.3, 10.0),
+    "ranking__gamma": LogUniform(0.1, 3.0),
+    "ranking__identity_weight": LogUniform(0.1, 10.0),
+}
 SPACES["csg2a_members_on_factors"] = SPACES["csg2a_on_factors"]
 SPACES["csg2a_on_gp"] = {
     "weight": [0.2, 0.4, 0.6, 0.8],
