@@ -1,4 +1,4 @@
-"""What the README shows works as it stands there."""
+"""What the README and the pages of docs/ show works as it stands there."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from sklearn_csg2a import PerturbationRegressor
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text("utf-8")
+PAGES = {page.name: page.read_text("utf-8") for page in REPOSITORY.glob("docs/*.md")}
+LINK = re.compile(r"\]\(([\w./]+\.\w+)(?:#[\w-]*)?\)")
 
 
 def _makefile_targets():
@@ -25,16 +27,26 @@ def _makefile_targets():
 
 
 def _folders():
-    table = README.partition("| folder | content |")[2].partition("\n\n")[0]
+    structure = PAGES["structure.md"]
+    table = structure.partition("| folder | content |")[2].partition("\n\n")[0]
     return re.findall(r"^\| `([\w/]+)`", table, flags=re.MULTILINE)
 
 
+def _run(text, names):
+    """Run all Python blocks of a text, one after the other, with these names."""
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(compile(block, "<block>", "exec"), names)  # noqa: S102
+    return names
+
+
 def _run_python_blocks(folder):
-    """Run all blocks one after the other; return their names and what they print."""
-    names, printed = {}, io.StringIO()
+    """Run the README, then each page after it; return all names and what is printed."""
+    printed = io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
-        for block in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL):
-            exec(compile(block, "README.md", "exec"), names)  # noqa: S102
+        first = _run(README, {})
+        names = dict(first)
+        for _, text in sorted(PAGES.items()):
+            names.update(_run(text, dict(first)))
     return names, printed.getvalue()
 
 
@@ -94,6 +106,19 @@ def test_folders_of_the_table_exist(path):
     assert (REPOSITORY / path).is_dir()
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\(([A-Za-z]\w+\.\w+)\)", README))
-def test_linked_files_exist(link):
-    assert (REPOSITORY / link).is_file()
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}" for name in PAGES)])
+def test_linked_files_exist(page):
+    links = LINK.findall((REPOSITORY / page).read_text("utf-8"))
+    missing = [
+        link for link in links if not ((REPOSITORY / page).parent / link).is_file()
+    ]
+    assert missing == []
+
+
+def test_a_newcomer_finds_every_page_from_the_readme():
+    linked = {Path(link).name for link in LINK.findall(README) if "docs/" in link}
+    assert linked >= set(PAGES)
+
+
+def test_the_readme_is_short_enough_to_be_read():
+    assert len(README.splitlines()) <= 200
