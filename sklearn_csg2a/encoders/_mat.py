@@ -46,7 +46,7 @@ class MATEncoder(SmilesEncoder):
     ----------
     weights : "shipped", path-like or MATWeights, default="shipped"
         The value "shipped" selects the weights in the package: width 256, 6 layers,
-        trained by :func:`pretrain_mat`; ``chem/weights/README.md`` describes the
+        trained by :func:`pretrain_mat`; ``encoders/weights/README.md`` describes the
         training data and accuracy. A path is a state dictionary with the published
         names, a ``.safetensors`` file or a ``.pt`` file that contains only tensors. The
         encoder of a model read by `load_published` contains its weights. None gives a
