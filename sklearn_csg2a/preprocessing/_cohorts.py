@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sklearn.utils import Tags
 
-__all__ = ["CohortTransformer"]
+__all__ = ["CohortTransformer", "require_two_samples"]
 
 _ONE = "training"  # label of the rows of a fit without labels
 
@@ -205,3 +205,13 @@ def _read_batch(batch: Any, X: Any, n_rows: int) -> np.ndarray | None:
         )
         raise InputError(msg)
     return labels.astype(str) if labels.dtype.kind == "O" else labels
+
+
+def require_two_samples(label: Any, count: int, what: str) -> None:
+    """Raise an error if a batch has fewer than the two samples that `what` needs."""
+    if count < 2:
+        msg = (
+            f"Batch {label!r} has {count} sample; at least two are needed for {what}. "
+            "Join it with a batch of the same platform, or leave it out."
+        )
+        raise InputError(msg)

@@ -8,12 +8,16 @@ import numpy as np
 
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.preprocessing._cohorts import CohortTransformer
+from sklearn_csg2a.preprocessing._cohorts import (
+    CohortTransformer,
+    require_two_samples,
+)
 
 __all__ = ["ComBat"]
 
 _TOLERANCE = 1e-4  # largest relative change of the last iteration
 _MOST_ITERATIONS = 1000
+_WHAT = "an estimate of its scale"
 _BLOCK = 256  # genes whose likelihoods are computed at once
 
 
@@ -103,7 +107,7 @@ class ComBat(CohortTransformer):
     def _learn(self, values: np.ndarray, codes: np.ndarray) -> None:
         counts = np.bincount(codes)
         for label, count in zip(self.batches_.tolist(), counts, strict=True):
-            _require_samples(label, count)
+            require_two_samples(label, count, _WHAT)
         reference = self._reference_code()
         means = np.stack([values[codes == code].mean(0) for code in range(len(counts))])
         centers = means[codes]
@@ -143,7 +147,7 @@ class ComBat(CohortTransformer):
         return self._apply(values, self.shifts_[code], self.factors_[code])
 
     def _adjust_cohort(self, values: np.ndarray, label: Any) -> np.ndarray:
-        _require_samples(label, len(values))
+        require_two_samples(label, len(values), _WHAT)
         return self._apply(values, *self._estimate(values))
 
     def _apply(
@@ -222,13 +226,3 @@ def _nonparametric(
 def _is_constant(spread: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Whether a spread is rounding error relative to the size of the values."""
     return spread <= 10 * np.finfo(float).eps * np.maximum(np.abs(size), 1e-300)
-
-
-def _require_samples(label: Any, count: int) -> None:
-    """Require the two samples that an estimate of scale needs."""
-    if count < 2:
-        msg = (
-            f"Batch {label!r} has {count} sample; at least two are needed to estimate "
-            "its scale. Join it with a batch of the same platform, or leave it out."
-        )
-        raise InputError(msg)

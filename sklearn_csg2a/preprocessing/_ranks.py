@@ -9,10 +9,14 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from sklearn_csg2a._utils.sklearn_compat import StrOptions
-from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.preprocessing._cohorts import CohortTransformer
+from sklearn_csg2a.preprocessing._cohorts import (
+    CohortTransformer,
+    require_two_samples,
+)
 
 __all__ = ["NormalScores", "QuantileMatch"]
+
+_WHAT = "ranks within a cohort"
 
 
 class QuantileMatch(CohortTransformer):
@@ -88,7 +92,7 @@ class QuantileMatch(CohortTransformer):
     def _adjust_cohort(self, values: np.ndarray, label: Any) -> np.ndarray:
         if self.by == "sample":
             return self._match_samples(values)
-        _require_samples(label, len(values))
+        require_two_samples(label, len(values), _WHAT)
         levels = _levels(values)  # (samples, genes)
         grid = _grid(len(self.quantiles_))
         columns = [
@@ -147,7 +151,7 @@ class NormalScores(CohortTransformer):
         self.values_ = []
         for code, label in enumerate(self.batches_.tolist()):
             rows = values[codes == code]
-            _require_samples(label, len(rows))
+            require_two_samples(label, len(rows), _WHAT)
             self.values_.append(np.sort(rows, axis=0))
 
     def _adjust_known(self, values: np.ndarray, code: int) -> np.ndarray:
@@ -162,7 +166,7 @@ class NormalScores(CohortTransformer):
         return scores
 
     def _adjust_cohort(self, values: np.ndarray, label: Any) -> np.ndarray:
-        _require_samples(label, len(values))
+        require_two_samples(label, len(values), _WHAT)
         return ndtri(_levels(values))
 
 
@@ -174,13 +178,3 @@ def _levels(values: np.ndarray) -> np.ndarray:
 def _grid(n: int) -> np.ndarray:
     """Return the levels of n sorted values."""
     return (np.arange(n) + 0.5) / n
-
-
-def _require_samples(label: Any, count: int) -> None:
-    """Require the two samples that ranks within a cohort need."""
-    if count < 2:
-        msg = (
-            f"Cohort {label!r} has {count} sample; ranks within a cohort need at least "
-            "two."
-        )
-        raise InputError(msg)
