@@ -47,6 +47,7 @@ from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.training.data import Batches, TreatmentDataset, TreatmentTensors
 from sklearn_csg2a.training.device import resolve_device
 from sklearn_csg2a.training.inference import encode_conditions
+from sklearn_csg2a.training.net import AdamW
 from sklearn_csg2a.treatments import Treatments
 
 RESULTS = Path(__file__).parent.parent / "results" / "speed.json"
@@ -147,7 +148,7 @@ class Trainer:
         self.dataset = TreatmentDataset(tensors, rows, target, generator)
         self.network = network.train()
         trained = [p for p in network.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(trained, fused=True)
+        self.optimizer = AdamW(trained, fused=True)
         self.batch_size = batch_size
         self.device = device
         self._batches = iter(Batches(self.dataset, batch_size))

@@ -44,7 +44,7 @@ __all__ = [
 Result = TypeVar("Result")
 
 _MOST_THREADS = 8  # of one map_blocks
-_BLOCK = 2**25  # number of multiplications above which a matrix product is split
+_BLOCK = 2**24  # number of multiplications above which a matrix product is split
 _MOST_BLOCKS = 8  # of one
 
 _COST = 2**9  # multiplications that take as long as the operations per element
