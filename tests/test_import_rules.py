@@ -23,7 +23,7 @@ LAYERS = (
     ("encoders",),
     ("persistence",),
     ("baselines", "estimators"),
-    ("uncertainty", "patients"),
+    ("uncertainty", "inspection", "patients"),
     ("evaluation",),
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

@@ -290,6 +290,30 @@ class PerturbationRegressor(BaseCSG2A):
         return values[:, 0] if self._has_one_column else values
 
     @steady_threads()
+    def predict_change(self, X: Any) -> np.ndarray:
+        """Predict the change of expression from basal.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_treatments, n_columns)
+            Treatments.
+
+        Returns
+        -------
+        change : ndarray of shape (n_treatments, n_genes)
+            Predicted minus basal expression, in their units and in the order of
+            `genes_`; NaN in rows whose SMILES is invalid, if `on_invalid_smiles` is
+            "nan".
+
+        Raises
+        ------
+        InputError
+            If the model does not predict one value per gene, or X cannot be used.
+        """
+        self._check_one_output_per_gene()
+        return self._predict_rows(X, self._subtract_basal, len(self.genes_))
+
+    @steady_threads()
     def perturbation_distance(self, X: Any) -> np.ndarray:
         """Measure how far each treatment is predicted to move its cell.
 
@@ -310,20 +334,25 @@ class PerturbationRegressor(BaseCSG2A):
         InputError
             If the model does not predict one value per gene, or X cannot be used.
         """
+        self._check_one_output_per_gene()
+        return self._predict_rows(
+            X, lambda rows: np.linalg.norm(self._subtract_basal(rows), axis=1)
+        )
+
+    def _check_one_output_per_gene(self) -> None:
+        """Refuse a model whose predictions are no expression of its genes."""
         check_is_fitted(self)
         n_outputs, n_genes = len(self._location), len(self.genes_)
         if n_outputs != n_genes:
-            msg = (
-                f"The model predicts {n_outputs} outputs for {n_genes} genes; a "
-                "distance needs one output per gene."
+            raise InputError(
+                f"The model predicts {n_outputs} outputs for {n_genes} genes; a change "
+                "of expression and its distance need one output per gene."
             )
-            raise InputError(msg)
-        return self._predict_rows(X, self._measure_distances)
 
-    def _measure_distances(self, treatments: Treatments) -> np.ndarray:
-        """Return distances of validated treatments, (rows,)."""
+    def _subtract_basal(self, treatments: Treatments) -> np.ndarray:
+        """Return the change of validated treatments, (rows, genes)."""
         basal = treatments.basal_expression[treatments.cell_index]
-        return np.linalg.norm(self._predict_treatments(treatments) - basal, axis=1)
+        return self._predict_treatments(treatments) - basal
 
     @property
     def _has_one_column(self) -> bool:
