@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from sklearn_csg2a.estimators._preparation import Preparation
+    from sklearn_csg2a.estimators._readouts import Method
     from sklearn_csg2a.nn import MAT, Molecules
     from sklearn_csg2a.training.data import TreatmentTensors
     from sklearn_csg2a.training.net import BestWeights, TrainingNet
@@ -368,13 +369,16 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         return attention_maps(self, X, aggregate, by)
 
     def top_interactions(
-        self, X: Any, k: int = 1000, by: str | None = "smiles"
+        self,
+        X: Any,
+        k: int = 1000,
+        by: str | None = "smiles",
+        method: Method = "attention",
     ) -> pd.DataFrame:
-        """Rank the gene pairs with the strongest attention.
+        """Rank gene pairs by the influence of one gene on the other.
 
-        The attention is averaged over the treatments of each group, the diagonal
-        is left out and each pair is listed once (paper, Appendix A.6). Pairs are
-        ranked by the absolute value of `score`.
+        Maps are averaged over the treatments of each group and ranked by the absolute
+        value, each pair once, without the diagonal (paper, Appendix A.6).
 
         Parameters
         ----------
@@ -385,21 +389,23 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         by : str, default="smiles"
             Column of X that groups the treatments, renamed as `columns` says; None,
             or plain X without compounds, makes one group.
+        method : {"attention", "learned_attention", "jacobian", \
+                "integrated_gradients"}, default="attention"
+            The readout: see :func:`sklearn_csg2a.inspection.influence`.
 
         Returns
         -------
         interactions : DataFrame
-            Columns: `by` (if given), gene_i, gene_j, score (attention with the
-            interactome), learned (the score without the interactome) and
-            in_interactome.
+            Columns: `by` (if given), gene_i, gene_j, score, learned (only "attention":
+            without the interactome) and in_interactome. gene_i acts on gene_j.
 
         Raises
         ------
         InputError
-            If the model has no attention, `k` is not a positive number, or `by` is
-            not a column of X or has no value in some row.
+            If the model does not have the readout, `k` is not a positive number, or
+            `by` is not a column of X or lacks a value.
         """
-        return top_interactions(self, X, k, by)
+        return top_interactions(self, X, k, by, method)
 
     def predict_grid(self, cells: Any = None, smiles: Any = None) -> pd.DataFrame:
         """Predict every cell with every compound.

@@ -1,82 +1,274 @@
-"""Inspection of a fitted model: attention maps and top interactions."""
+"""Inspection of a fitted model: gene-gene maps, strongest pairs, influential genes."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.utils.validation import check_is_fitted
+from scipy import sparse
 
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
-from sklearn_csg2a.estimators._prediction import average, use_members
+from sklearn_csg2a.estimators._prediction import average
+from sklearn_csg2a.estimators._readouts import (
+    Readout,
+    Source,
+    find_sources,
+    resolve_readout,
+)
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.nn import csg2a_part
-from sklearn_csg2a.nn.blocks import steady_threads
-from sklearn_csg2a.training.inference import row_inputs
+from sklearn_csg2a.nn.blocks import map_blocks, steady_threads
 
 if TYPE_CHECKING:
-    from sklearn_csg2a.nn import GeneGeneAttention
-    from sklearn_csg2a.training.data import TreatmentTensors
+    from collections.abc import Callable
 
-__all__ = ["attention_maps", "top_interactions"]
+    from torch import Tensor
 
-_ROWS_AT_ONCE = 64  # rows whose queries (genes, hidden) are in memory at a time
+    from sklearn_csg2a.estimators._readouts import Method
+
+__all__ = [
+    "MapReader",
+    "Summary",
+    "attention_maps",
+    "check_k",
+    "group_rows",
+    "pair_table",
+    "summarise",
+    "top_interactions",
+]
+
+_VALUES_AT_ONCE = 2**25  # of the maps of all groups, in a block of genes
+_FEWEST_GENES, _MOST_GENES = 16, 256  # in a block
 
 
 def attention_maps(model: Any, X: Any, aggregate: str | None, by: str | None) -> Any:
     """Build the gene-gene attention; see the method of this name."""
-    attentions = _attentions(model, X)
     if aggregate is None:
         if by is not None:
             msg = "by= averages attention; use it with aggregate='mean'."
             raise InputError(msg)
-        with torch.no_grad():
-            return average(
-                [
-                    one.layer.matrix(one.basal, one.conditions).cpu().numpy()
-                    for one in attentions
-                ]
-            )
+        return _maps_of_rows(model, X)
     if aggregate != "mean":
         msg = f"aggregate={aggregate!r}; expected 'mean' or None."
         raise InputError(msg)
+    reader = MapReader.of(model, X, "attention")
     maps = {
-        value: _gene_table(
-            model,
-            _mean_scores(attentions, rows) + _prior(attentions),
-        )
-        for value, rows in _group_rows(X, by)
+        value: _gene_table(model, reader.full_map(rows))
+        for value, rows in group_rows(X, by)
     }
     return maps if by is not None else maps[None]
 
 
-def top_interactions(model: Any, X: Any, k: int, by: str | None) -> pd.DataFrame:
-    """Rank gene pairs by attention; see the method of this name."""
+@torch.no_grad()
+@steady_threads()
+def _maps_of_rows(model: Any, X: Any) -> np.ndarray:
+    """Return the attention of each row, (rows, genes, genes)."""
+    resolve_readout(model, "attention")
+    maps = []
+    for source in find_sources(model, X):
+        rows = torch.arange(len(source.data.cell_index)).to(source.data.cell_index)
+        taken = source.attention_input(rows)
+        layer = source.csg2a.attention
+        maps.append(layer.matrix(taken.basal, taken.condition).cpu().numpy())
+    return average(maps)
+
+
+def top_interactions(
+    model: Any, X: Any, k: int, by: str | None, method: Method
+) -> pd.DataFrame:
+    """Rank gene pairs by their influence; see the method of this name."""
+    check_k(k)
+    reader = MapReader.of(model, X, method)
+    by = _grouping_column(model, X, by)
+    groups = group_rows(X, by)
+    summary = summarise(reader, [rows for _, rows in groups], k)
+    return pair_table(reader, summary, [value for value, _ in groups], by)
+
+
+def check_k(k: Any) -> None:
+    """Refuse what is not a number of pairs."""
     if not isinstance(k, Integral) or k < 1:
         msg = f"k={k}; expected a number of pairs, 1 or more."
         raise InputError(msg)
-    attentions = _attentions(model, X)
-    by = _grouping_column(model, X, by)
-    prior = _prior(attentions)
-    upper = np.triu_indices(len(prior), k=1)
-    known = prior[upper]
+
+
+@dataclass
+class MapReader:
+    """A readout of the networks of a model, for the rows of some X."""
+
+    genes: np.ndarray
+    readout: Readout
+    sources: list[Source]
+
+    @classmethod
+    @steady_threads()
+    def of(cls, model: Any, X: Any, method: Method) -> MapReader:
+        """Read X for a fitted model that has this readout."""
+        readout = resolve_readout(model, method)
+        return cls(model.genes_, readout, find_sources(model, X))
+
+    @property
+    def n_changed(self) -> int:
+        """Number of changed genes, the rows of a map."""
+        return self.readout.n_changed(self.sources[0])
+
+    def block(self, rows: np.ndarray, genes: slice) -> Tensor:
+        """Return the mean map of rows and networks, in the columns of some genes."""
+        blocks = []
+        for source in self.sources:
+            index = torch.from_numpy(rows).to(source.data.cell_index)
+            blocks.append(self.readout.block(source, index, genes))
+        return sum(blocks[1:], blocks[0]) / len(blocks)
+
+    @steady_threads()
+    def full_map(self, rows: np.ndarray) -> np.ndarray:
+        """Return the mean map of rows, (changed genes, genes)."""
+        slices = self.blocks(1)
+        parts = map_blocks(lambda b: self.block(rows, slices[b]), len(slices))
+        return torch.cat(parts, dim=1).cpu().numpy()
+
+    def blocks(self, n_groups: int) -> list[slice]:
+        """Divide the genes into blocks whose maps of all groups fit into memory."""
+        n_genes = len(self.genes)
+        fitting = _VALUES_AT_ONCE // (max(n_groups, 1) * self.n_changed)
+        size = int(np.clip(fitting, _FEWEST_GENES, _MOST_GENES))
+        return [slice(a, min(a + size, n_genes)) for a in range(0, n_genes, size)]
+
+    def genes_alone(self, rows: np.ndarray) -> np.ndarray | None:
+        """Return the influence of each gene, if it is not read from the map."""
+        values = []
+        for source in self.sources:
+            index = torch.from_numpy(rows).to(source.data.cell_index)
+            one = self.readout.genes_alone(source, index)
+            if one is None:
+                return None
+            values.append(one.cpu().numpy())
+        return average(values)
+
+    def interactome_values(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Return A_PPI of pairs of positions, 0 where there is no edge."""
+        layer, n_genes = self.sources[0].csg2a.attention, len(self.genes)
+        entries = layer.edge_rows, layer.edge_columns, layer.edge_values
+        rows, columns, values = (entry.cpu().numpy() for entry in entries)
+        shape = n_genes, n_genes
+        table = sparse.coo_array((values, (rows, columns)), shape=shape).tocsr()
+        return np.asarray(table[first, second]).ravel()
+
+
+@dataclass
+class Summary:
+    """What is kept of the maps of groups of rows."""
+
+    genes: np.ndarray  # (groups, genes), influence of each gene
+    pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray]]  # source, changed, score
+
+
+@steady_threads()
+def summarise(
+    reader: MapReader,
+    groups: list[np.ndarray],
+    k: int,
+    read_maps: Callable[[slice], Tensor] | None = None,
+) -> Summary:
+    """Read the maps of groups of rows block by block; keep genes and `k` pairs each.
+
+    `read_maps` returns (groups, changed genes, block) for a block of genes; None: the
+    mean maps of the groups. Of the two directions of a pair the stronger is kept.
+    """
+    if k and reader.n_changed != len(reader.genes):
+        msg = (
+            f"The model predicts {reader.n_changed} outputs for {len(reader.genes)} "
+            "genes; pairs of genes need one output per gene."
+        )
+        raise InputError(msg)
+
+    def mean_maps(genes: slice) -> Tensor:
+        return torch.stack([reader.block(rows, genes) for rows in groups])
+
+    read = read_maps or mean_maps
+    slices = reader.blocks(len(groups))
+
+    def visit(number: int) -> tuple[Tensor, list[tuple[np.ndarray, np.ndarray]]]:
+        genes = slices[number]
+        maps = read(genes)
+        norms = _norms(maps, genes, has_diagonal=reader.n_changed == len(reader.genes))
+        return norms, [_strongest(one, genes, k, reader) for one in maps]
+
+    visited = map_blocks(visit, len(slices))
+    influence = torch.cat([norms for norms, _ in visited], dim=1).cpu().numpy()
+    pairs = [
+        _merge([found[group] for _, found in visited], len(reader.genes), k)
+        for group in range(len(groups))
+    ]
+    return Summary(influence, pairs)
+
+
+def _norms(maps: Tensor, genes: slice, *, has_diagonal: bool) -> Tensor:
+    """Return the norm of each column without the diagonal, (groups, block)."""
+    squares = maps.square().sum(1)
+    if has_diagonal:
+        own = torch.diagonal(maps[:, genes], dim1=1, dim2=2)  # (groups, block)
+        squares = (squares - own.square()).clamp(min=0)
+    return squares.sqrt()
+
+
+def _strongest(
+    block: Tensor, genes: slice, k: int, reader: MapReader
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return code and score of the strongest entries of a block, at most 2 k.
+
+    The code is source * n_genes + changed. Of a symmetric map only one half is looked
+    at; else both directions of the strongest pairs may be among the entries.
+    """
+    if not k:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+    n_changed, width = block.shape
+    changed = torch.arange(n_changed, device=block.device)[:, None]
+    source = torch.arange(genes.start, genes.stop, device=block.device)
+    kept = changed < source if reader.readout.symmetric else changed != source
+    size = torch.where(kept, block.abs(), -1.0).flatten()
+    n = min(k if reader.readout.symmetric else 2 * k, int(kept.sum()))
+    found = torch.topk(size, n).indices
+    code = (genes.start + found % width) * n_changed + found // width
+    return code.cpu().numpy(), block.flatten()[found].cpu().numpy()
+
+
+def _merge(
+    parts: list[tuple[np.ndarray, np.ndarray]], n_genes: int, k: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return source, changed gene and score of the `k` strongest pairs."""
+    code, score = (np.concatenate(some) for some in zip(*parts, strict=True))
+    order = np.lexsort((code, -np.abs(score)))
+    source, changed = np.divmod(code[order], n_genes)
+    pair = np.minimum(source, changed) * n_genes + np.maximum(source, changed)
+    _, first = np.unique(pair, return_index=True)
+    kept = np.sort(first)[:k]
+    return source[kept], changed[kept], score[order][kept]
+
+
+def pair_table(
+    reader: MapReader, summary: Summary, values: list[Any], by: str | None
+) -> pd.DataFrame:
+    """Return the strongest pairs of all groups."""
     tables = []
-    for value, rows in _group_rows(X, by):
-        learned = _mean_scores(attentions, rows)[upper]
-        score = learned + known
-        order = np.argsort(-np.abs(score), kind="stable")[:k]
+    for value, (source, changed, score) in zip(values, summary.pairs, strict=True):
+        first, second = source, changed
+        if reader.readout.symmetric:
+            first, second = np.minimum(source, changed), np.maximum(source, changed)
+        known = reader.interactome_values(first, second)
         table = pd.DataFrame(
             {
-                "gene_i": model.genes_[upper[0][order]],
-                "gene_j": model.genes_[upper[1][order]],
-                "score": score[order],
-                "learned": learned[order],
-                "in_interactome": known[order] != 0,
+                "gene_i": reader.genes[first],
+                "gene_j": reader.genes[second],
+                "score": score,
+                "in_interactome": known != 0,
             }
         )
+        if reader.readout.holds_interactome:
+            table.insert(3, "learned", score - known)
         if by is not None:
             table.insert(0, by, value)
         tables.append(table)
@@ -92,58 +284,12 @@ def _grouping_column(model: Any, X: Any, by: str | None) -> str | None:
     return (model.columns or {}).get(by, by)
 
 
-class _Attention(NamedTuple):
-    """The attention of a network, and its input for some rows."""
-
-    layer: GeneGeneAttention
-    basal: torch.Tensor  # (rows, genes)
-    conditions: torch.Tensor  # (rows, genes)
-
-
-@steady_threads()
-def _attentions(model: Any, X: Any) -> list[_Attention]:
-    """Return the attention of each network of the fitted model."""
-    check_is_fitted(model)
-    if csg2a_part(model.net_.module_).attention.form == "off":
-        msg = "This model was fitted with attention='off': it has no attention map."
-        raise InputError(msg)
-    treatments = model._read_for_predict(X)  # noqa: SLF001
-    if (treatments.compound_index < 0).any():
-        msg = "X holds SMILES that cannot be read; drop those rows first."
-        raise InputError(msg)
-
-    def read(member: Any, tensors: TreatmentTensors) -> _Attention:
-        network = member.net_.module_
-        return _Attention(csg2a_part(network).attention, *row_inputs(network, tensors))
-
-    return use_members(model, treatments, read)
-
-
-def _prior(attentions: list[_Attention]) -> np.ndarray:
-    """Return A_PPI, which all networks have: (genes, genes)."""
-    return attentions[0].layer.adjacency().cpu().numpy()
-
-
-@torch.no_grad()
-@steady_threads()
-def _mean_scores(attentions: list[_Attention], rows: np.ndarray) -> np.ndarray:
-    """Average the learned scores over rows and networks, without A_PPI."""
-    sums = []
-    for layer, basal, conditions in attentions:
-        total = torch.zeros(())
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            chunk = rows[start : start + _ROWS_AT_ONCE]
-            total = total + layer.score_sum(basal[chunk], conditions[chunk])
-        sums.append((total / len(rows)).cpu().numpy())
-    return average(sums)
-
-
 def _gene_table(model: Any, matrix: np.ndarray) -> pd.DataFrame:
     """Label a (genes, genes) matrix."""
     return pd.DataFrame(matrix, index=model.genes_, columns=model.genes_)
 
 
-def _group_rows(X: Any, by: str | None) -> list[tuple[Any, np.ndarray]]:
+def group_rows(X: Any, by: str | None) -> list[tuple[Any, np.ndarray]]:
     """Return (value, positions of its rows) in order of first appearance."""
     if by is None:
         return [(None, np.arange(len(X)))]

@@ -1,7 +1,18 @@
-"""Why a model predicts what it does: gene sets, mechanisms, changes of expression."""
+"""Why a model predicts what it does: genes, gene pairs, gene sets, changes."""
 
 from sklearn_csg2a.inspection._enrich import enrich
+from sklearn_csg2a.inspection._influence import influence, top_interactions
 from sklearn_csg2a.inspection._reversal import signature_reversal
+from sklearn_csg2a.inspection._tables import AttentionContrast, Influence
 from sklearn_csg2a.inspection._zero_shot import compare_distances, zero_shot_response
 
-__all__ = ["compare_distances", "enrich", "signature_reversal", "zero_shot_response"]
+__all__ = [
+    "AttentionContrast",
+    "Influence",
+    "compare_distances",
+    "enrich",
+    "influence",
+    "signature_reversal",
+    "top_interactions",
+    "zero_shot_response",
+]

@@ -294,12 +294,6 @@ class GeneGeneAttention(nn.Module):
         learned = queries @ queries.transpose(1, 2) / math.sqrt(self.hidden_dim)
         return learned + self.adjacency()
 
-    def score_sum(self, basal: Tensor, condition: Tensor) -> Tensor:
-        """Sum Q Q^T / sqrt(h) over the rows in one product, (genes, genes)."""
-        queries = self.queries(basal, condition).transpose(0, 1)  # (genes, rows, h)
-        flat = queries.reshape(len(queries), -1)  # (genes, rows * hidden)
-        return flat @ flat.T / math.sqrt(self.hidden_dim)
-
 
 class CellInputs(NamedTuple):
     """Input of the network for each cell."""

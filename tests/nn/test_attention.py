@@ -123,12 +123,6 @@ def test_matrix_for_inspection_is_the_one_applied(case):
     _close(case.factorized(case.basal, case.condition), applied)
 
 
-def test_score_sum_is_the_sum_of_the_learned_matrices(case):
-    g, d = case.basal[case.cell_index], case.condition[case.condition_index]
-    learned = case.layer.matrix(g, d) - case.adjacency
-    _close(case.layer.score_sum(g, d), learned.sum(dim=0))
-
-
 def test_adjacency_is_the_one_given(case):
     _close(case.layer.adjacency(), case.adjacency)
     _close(case.layer.degree, case.adjacency.sum(dim=1))
