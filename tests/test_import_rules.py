@@ -25,6 +25,8 @@ LAYERS = (
     ("baselines", "estimators"),
     ("uncertainty", "inspection", "patients"),
     ("evaluation",),
+    ("cli",),
+    ("__main__",),
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
@@ -122,7 +124,20 @@ def test_imports_point_to_the_room_itself_or_to_lines_above():
         for module in set(FILES) - {PACKAGE.name}
         for imported, line in _own_imports(module)
         if _part(imported) != _part(module)
+        and (imported, _part(module)) != (PACKAGE.name, "cli")
         and RANK.get(_part(imported), len(LAYERS)) >= RANK[_part(module)]
+    ]
+    assert wrong == []
+
+
+def test_the_command_line_uses_public_names_alone():
+    wrong = [
+        f"{module}, line {line}: {imported}"
+        for module in FILES
+        if _part(module) == "cli"
+        for imported, line in _own_imports(module)
+        if _part(imported) not in {"cli", "_utils", "_version"}
+        and any(part.startswith("_") for part in imported.split("."))
     ]
     assert wrong == []
 

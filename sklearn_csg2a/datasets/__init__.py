@@ -1,11 +1,14 @@
 """Simulated screens, loaders of public screens and readers of common file formats."""
 
+from sklearn_csg2a.datasets._check import check_data_home
 from sklearn_csg2a.datasets._home import DataNotFoundError
 from sklearn_csg2a.datasets.fetch._lincs import fetch_lincs
 from sklearn_csg2a.datasets.mapping._cell_lines import map_cell_lines
 from sklearn_csg2a.datasets.mapping._genes import map_genes
 from sklearn_csg2a.datasets.pairing._pair import pair_with_controls
 from sklearn_csg2a.datasets.pairing._units import parse_doses, parse_times
+from sklearn_csg2a.datasets.readers._any_expression import read_expression
+from sklearn_csg2a.datasets.readers._any_table import read_table
 from sklearn_csg2a.datasets.readers._depmap_expression import read_depmap_expression
 from sklearn_csg2a.datasets.readers._gct import read_gct
 from sklearn_csg2a.datasets.readers._gctx import (
@@ -35,6 +38,7 @@ from sklearn_csg2a.datasets.simulate._screen import make_screen
 
 __all__ = [
     "DataNotFoundError",
+    "check_data_home",
     "fetch_lincs",
     "iter_gctx",
     "iter_h5ad",
@@ -56,6 +60,7 @@ __all__ = [
     "parse_doses",
     "parse_times",
     "read_depmap_expression",
+    "read_expression",
     "read_gct",
     "read_gctx",
     "read_gctx_metadata",
@@ -65,4 +70,5 @@ __all__ = [
     "read_h5ad",
     "read_passports_expression",
     "read_string_links",
+    "read_table",
 ]

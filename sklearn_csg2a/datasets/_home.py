@@ -22,6 +22,7 @@ __all__ = [
     "DATA_HOME_VARIABLE",
     "DataNotFoundError",
     "find_file",
+    "list_columns",
     "look_up",
     "read_arrays",
     "read_matrix",
@@ -112,6 +113,15 @@ def read_arrays(
             )
             raise InputError(msg)
         return {key: archive[key] for key in keys}
+
+
+def list_columns(path: Path) -> list[str]:
+    """Return the columns of a CSV file, or the names of the arrays of an NPZ file."""
+    with _named_damage(path):
+        if path.suffix == ".npz":
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                return list(archive.files)
+        return [str(name) for name in pd.read_csv(path, nrows=0).columns]
 
 
 @contextmanager

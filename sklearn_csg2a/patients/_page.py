@@ -58,6 +58,7 @@ class _Page:
     """The content of the page."""
 
     title: str
+    has_percentile: bool
     has_limits: bool
     has_domain: bool
     samples: list[_Sample]
@@ -79,7 +80,8 @@ def write_ranking(
     Parameters
     ----------
     ranking : DataFrame
-        As :func:`rank_drugs` returns it, or some of its rows.
+        As :func:`rank_drugs` returns it, or some of its rows. Without any percentile,
+        the page says that drugs are in the order of ln IC50.
     path : path-like
         The file to write. It is replaced only when the new one is complete.
     title : str, default="Ranked drugs"
@@ -178,6 +180,7 @@ def _make_page(table: pd.DataFrame, title: str, n_top: int, n_shown: int) -> _Pa
     ]
     return _Page(
         title,
+        has_percentile=bool(table["percentile"].notna().any()),
         has_limits=bool(table[["lower", "upper"]].notna().any(axis=None)),
         has_domain=bool(table["in_domain"].notna().any()),
         samples=samples,

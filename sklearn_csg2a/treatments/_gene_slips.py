@@ -18,6 +18,7 @@ __all__ = [
     "check_expression_table",
     "check_outputs",
     "describe_slip",
+    "find_genes_in_index",
     "refuse_transposed",
 ]
 
@@ -200,8 +201,8 @@ def _refuse_other_names(
         )
 
 
-def _refuse_genes_in_index(expression: pd.DataFrame, source: str) -> None:
-    """Raise InputError where genes name the rows and not the columns."""
+def find_genes_in_index(expression: pd.DataFrame) -> Any | None:
+    """Return a gene of the index, where genes name the rows and not the columns."""
     rows, columns = (
         [_SYMBOL_AND_ID.sub(r"\1", str(name)).strip(_AROUND).upper() for name in names]
         for names in (expression.index, expression.columns)
@@ -209,9 +210,16 @@ def _refuse_genes_in_index(expression: pd.DataFrame, source: str) -> None:
     known = set(_WELL_KNOWN.split())
     in_rows = known.intersection(rows)
     are_ids = [_kind_of(names) == "Ensembl ids" for names in (rows, columns)] == [1, 0]
+    if are_ids:
+        return expression.index[0]
     are_symbols = len(in_rows) > 1 and not known.intersection(columns)
-    if are_ids or are_symbols:
-        first = expression.index[0] if are_ids else min(in_rows)
+    return min(in_rows) if are_symbols else None
+
+
+def _refuse_genes_in_index(expression: pd.DataFrame, source: str) -> None:
+    """Raise InputError where genes name the rows and not the columns."""
+    first = find_genes_in_index(expression)
+    if first is not None:
         raise InputError(
             f"The index of {source} holds genes (such as {first!r}), and its columns "
             f"do not (such as {expression.columns[0]!r}): is it transposed? Expected "

@@ -22,6 +22,7 @@ from sklearn_csg2a.exceptions import DataFileError, MissingDependencyError
 
 __all__ = [
     "find_column",
+    "is_workbook",
     "open_table",
     "plain_column",
     "read_header",
@@ -99,7 +100,7 @@ def read_header(
 def read_text_table(path: str | os.PathLike[str], expected: str) -> pd.DataFrame:
     """Read a table as text, with empty cells as missing values."""
     try:
-        if _is_workbook(path, expected):
+        if is_workbook(path, expected):
             import_optional(
                 "openpyxl",
                 extra="excel",
@@ -146,7 +147,8 @@ def _drop_empty(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFra
     return table.loc[:, filled | ~unnamed].reset_index(drop=True)
 
 
-def _is_workbook(path: str | os.PathLike[str], expected: str) -> bool:
+def is_workbook(path: str | os.PathLike[str], expected: str) -> bool:
+    """Tell whether a file is a workbook (.xlsx); that of an old Excel is an error."""
     start = start_of_file(path, expected)
     if start.startswith(_OLD_WORKBOOK_MAGIC):
         msg = f"{path} is a workbook of Excel 97: save it as .xlsx or CSV."

@@ -1,0 +1,48 @@
+"""Messages on the standard error, in the words of the command line."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+__all__ = ["in_words_of_the_command", "say"]
+
+# What the package says about arguments, and how they are called here.
+_WORDS = [
+    (
+        r"columns=\{'(\w+)': '(?:<its name>)'\}",
+        r"--column \1=<its name>",
+    ),
+    (r"columns=\{'(\w+)': '([^']*)'\}", r"--column \1='\2'"),
+    (
+        r"compounds\.rename\(columns=\{'([^']*)': '(\w+)'\}\)",
+        r"--column \2='\1'",
+    ),
+    (r"pass (?:expression|samples|cells|reference|X)\.T\b", "use --rows genes"),
+    (r"\b(?:expression|samples|cells|reference|X)\.T\b", "--rows genes"),
+    (r"(?:set_params\()?expression=\.\.\.\)?", "--expression"),
+    (r"missing_genes='zero'", "--missing-genes zero"),
+    (r"on_invalid_smiles='nan'", "--set on_invalid_smiles=nan"),
+    (r"\bpass (samples|cells)=(, a DataFrame[^.:;]*)?", "give --expression"),
+    (r"\bpass reference=(, a DataFrame[^.:;]*)?", "give --reference"),
+    (r"\bpass compounds=(, such as a dict of names and SMILES)?", "give --smiles"),
+    (r"\bdata_home=", "--folder "),
+]
+
+
+def say(message: str) -> None:
+    """Write a line to the standard error."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"{message}\n")
+        sys.stderr.flush()
+
+
+def in_words_of_the_command(problem: object) -> str:
+    """Return what an error or warning says, with options instead of arguments."""
+    if isinstance(problem, OSError) and problem.filename is not None:
+        reason = problem.strerror or type(problem).__name__
+        return f"{problem.filename}: {reason}."
+    text = str(problem) or type(problem).__name__
+    for pattern, replacement in _WORDS:
+        text = re.sub(pattern, replacement, text)
+    return text
