@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 
 from sklearn_csg2a.baselines import PairwiseKernelRidge
 from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.model_selection import DrugBlindKFold, MixedKFold
+from sklearn_csg2a.plotting import CoverageDisplay, ErrorByDistanceDisplay
 from sklearn_csg2a.uncertainty import ApplicabilityDomain, ConformalRegressor
 
 screen = make_screen(n_cells=40, n_compounds=120, random_state=0)
@@ -31,18 +31,14 @@ calibrated = {
         ridge, cv=DrugBlindKFold(5), adapt="tanimoto"
     ),
 }
-nominal = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
-true = y.iloc[test].to_numpy()
-rows = {}
-for name, model in calibrated.items():
+for model in calibrated.values():
     model.fit(X.iloc[train], y.iloc[train])
-    for coverage in nominal:
-        lower, upper = model.predict_interval(X.iloc[test], coverage).T
-        inside = (lower <= true) & (true <= upper)
-        rows[name, coverage] = inside.mean(), (upper - lower).mean()
-table = pd.DataFrame(rows, index=["coverage", "width"]).T
+display = CoverageDisplay.from_estimator(
+    calibrated, X.iloc[test], y.iloc[test], units="smiles"
+)
+table = display.table.set_index("name")
 print("intervals for new compounds, nominal 90 %:")
-print(table.xs(0.9, level=1).round(2).to_string())
+print(table[table["nominal"] == 0.9].round(2).to_string())
 
 # %%
 # How far rows are from the training rows
@@ -54,25 +50,24 @@ new.loc[2, "smiles"] = "C[C@H](N)C(=O)O"  # alanine
 print(domain.describe(new).drop(columns="nearest_compound").round(2).to_string())
 
 # %%
-# Coverage, and the intervals of one cell line
-# --------------------------------------------
-figure, (left, right) = plt.subplots(
-    ncols=2, figsize=(9, 4), layout="constrained", width_ratios=[1, 1.4]
+# Errors of new compounds by their similarity
+# -------------------------------------------
+ErrorByDistanceDisplay.from_estimator(
+    calibrated["new compounds"], X.iloc[test], y.iloc[test], domain=domain
 )
-left.plot([0.5, 1], [0.5, 1], color="black", lw=0.8)
-for name, marker in zip(calibrated, "os^", strict=True):
-    left.plot(nominal, table.loc[name, "coverage"], marker=marker, label=name)
-left.set(xlabel="nominal coverage", ylabel="share of new rows covered", ylim=(0, 1.02))
-left.legend(title="calibrated on", fontsize=8, loc="lower right")
 
+# %%
+# The intervals of one cell line
+# ------------------------------
 one_cell = np.flatnonzero(X["cell_line"].iloc[test] == X["cell_line"].iloc[0])
 model = calibrated["new compounds, by similarity"]
 predicted = model.predict(X.iloc[test[one_cell]])
 lower, upper = model.predict_interval(X.iloc[test[one_cell]]).T
 order = np.argsort(predicted)
 place = np.arange(len(order))
-right.vlines(place, lower[order], upper[order], color="tab:green", lw=3, alpha=0.4)
-right.plot(place, predicted[order], "_", color="tab:green", label="predicted, 90 %")
-right.plot(place, true[one_cell][order], "k.", label="measured")
-right.set(xlabel="new compounds, one cell line", ylabel="ln IC50 (ln uM)", xticks=[])
-right.legend(fontsize=8)
+figure, axes = plt.subplots(figsize=(6, 3.8), layout="constrained")
+axes.vlines(place, lower[order], upper[order], color="tab:green", lw=3, alpha=0.4)
+axes.plot(place, predicted[order], "_", color="tab:green", label="predicted, 90 %")
+axes.plot(place, y.iloc[test[one_cell]].iloc[order], "k.", label="measured")
+axes.set(xlabel="new compounds, one cell line", ylabel="ln IC50 (ln uM)", xticks=[])
+axes.legend(fontsize=8)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-import numpy as np
-
 from sklearn_csg2a import rank_drugs
 from sklearn_csg2a.baselines import PairwiseKernelRidge
 from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.patients import compare_responders, write_ranking
+from sklearn_csg2a.plotting import DrugRankingDisplay, RespondersDisplay
+from sklearn_csg2a.uncertainty import ApplicabilityDomain
 
 screen = make_screen(n_cells=60, n_compounds=40, random_state=0)
 
@@ -61,15 +60,17 @@ with tempfile.TemporaryDirectory() as folder:
     print(f"page of {page.stat().st_size / 1000:.0f} kB")
 
 # %%
-# The ranking of one patient
-# --------------------------
-one = ranking[ranking["sample"] == patients.index[0]].head(10).iloc[::-1]
-figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
-axes.barh(one["drug"], one["percentile"], color="#0072B2")
-axes.axvline(50, color="black", lw=0.8, ls="--")
-axes.set(
-    xlim=(0, 100),
-    xticks=np.arange(0, 101, 25),
-    xlabel="percentile among reference cell lines",
-    title=f"{patients.index[0]}: unusually sensitive to",
+# The ranking of one patient, and responders by drug
+# --------------------------------------------------
+# Limits and the domain, where they are given to `rank_drugs`, are drawn as well.
+domain = ApplicabilityDomain(lines).fit(screen.X[known])
+ranking = rank_drugs(model, patients, screen.X[["drug", "smiles"]], domain=domain)
+DrugRankingDisplay.from_table(ranking, sample=patients.index[0])
+
+often = truth["drug"].isin(
+    truth.loc[truth["responds"], "drug"].value_counts().index[:8]
+)
+by_drug = truth[often]
+RespondersDisplay.from_predictions(
+    by_drug["ln_ic50"], by_drug["responds"], by_drug["drug"], n_resamples=999
 )

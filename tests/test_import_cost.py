@@ -33,6 +33,10 @@ def test_parts_without_networks_import_no_network_library(part):
     assert not imported_with(f"sklearn_csg2a.{part}") & {"torch", "skorch"}
 
 
+def test_pictures_load_matplotlib_when_they_are_drawn():
+    assert "matplotlib" not in imported_with("sklearn_csg2a.plotting")
+
+
 def test_the_package_alone_imports_nothing_large():
     assert imported_with("sklearn_csg2a") == set()
 

@@ -25,6 +25,7 @@ LAYERS = (
     ("baselines", "estimators"),
     ("uncertainty", "inspection", "patients"),
     ("evaluation",),
+    ("plotting",),
     ("cli",),
     ("__main__",),
 )
@@ -34,7 +35,7 @@ RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 ONLY_IN = {
     "rdkit": {"chem", "encoders"},
     "skorch": {"training"},
-    "matplotlib": {"evaluation"},
+    "matplotlib": {"evaluation", "plotting"},
 }
 
 # Packages that the rooms named must not import.
