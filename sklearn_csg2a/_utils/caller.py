@@ -1,16 +1,33 @@
-"""The line of the user's call, which a warning points at."""
+"""Who calls: the line of the user, and whether a fit is one of several."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["find_stacklevel", "library_calls", "library_of"]
+__all__ = [
+    "check_uninterrupted",
+    "find_stacklevel",
+    "is_one_of_several",
+    "library_calls",
+    "library_of",
+    "was_interrupted",
+]
 
 _LIBRARIES = {"sklearn", "sklearn_csg2a"}
+# Modules of scikit-learn that fit an estimator once and keep it.
+_FIT_ONCE = {
+    "sklearn.base",
+    "sklearn.compose._target",
+    "sklearn.frozen._frozen",
+    "sklearn.pipeline",
+    "sklearn.utils._available_if",
+    "sklearn.utils._metadata_requests",
+    "sklearn.utils.validation",
+}
 _DECORATORS = {"contextlib"}  # around methods of this package
 
 
@@ -41,3 +58,33 @@ def library_of(frame: FrameType) -> str:
 def find_stacklevel() -> int:
     """Return the `stacklevel` with which a warning points at the user's line."""
     return len(library_calls())
+
+
+def is_one_of_several() -> bool:
+    """Whether a search, an ensemble or joblib calls, rather than the user.
+
+    What Ctrl-C leaves of a fit is useful to a user, but not to those: they would go on
+    with the next fit.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        if module == "joblib.parallel":
+            return True
+        if module.startswith("sklearn.") and module not in _FIT_ONCE:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def was_interrupted(model: Any) -> bool:
+    """Whether Ctrl-C ended the fit of a model, or of the last step of a pipeline."""
+    steps = getattr(model, "steps", None)
+    last = steps[-1][-1] if steps else model
+    return bool(getattr(last, "interrupted_", False))
+
+
+def check_uninterrupted(model: Any) -> None:
+    """Raise KeyboardInterrupt if Ctrl-C ended the fit of a model: it ends the rest."""
+    if was_interrupted(model):
+        raise KeyboardInterrupt

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from types import FrameType
 
 __all__ = ["attach"]
 
@@ -34,7 +38,8 @@ def attach(
         if name not in homes:
             msg = f"module {package!r} has no attribute {name!r}"
             raise AttributeError(msg)
-        value = getattr(import_module(homes[name]), name)
+        with _interrupts_wait():
+            value = getattr(import_module(homes[name]), name)
         setattr(sys.modules[package], name, value)  # once
         return value
 
@@ -42,3 +47,20 @@ def attach(
         return sorted({*vars(sys.modules[package]), *homes})
 
     return load, names
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Answer Ctrl-C at the end: torch cannot be imported again if it stops half-way."""
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGINT) != signal.default_int_handler:
+        yield
+        return
+    received: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda *interrupt: received.append(interrupt))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if received:
+            signal.default_int_handler(*received[0])

@@ -11,6 +11,7 @@ from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_csg2a._utils.caller import was_interrupted
 from sklearn_csg2a._utils.choices import OnInvalidSmiles, options
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind
 from sklearn_csg2a._utils.sklearn_compat import (
@@ -72,6 +73,8 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
         SMILES of the training compounds, each once.
     levels_ : ndarray of shape (n_compounds,)
         Level of each, in the unit of y.
+    interrupted_ : bool
+        Whether the fit was stopped from the keyboard.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -238,6 +241,7 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
         )
         self.level_ = self._levels.model
         self.ranking_ = clone(self.ranking).fit(rows, response - self._levels.of_rows)
+        self.interrupted_ = was_interrupted(self.ranking_)
         self.levels_ = self._levels.levels
         self.compounds_: list[str] = []
         if not identifiers.has_compounds:

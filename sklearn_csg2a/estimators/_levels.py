@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from sklearn_csg2a._utils.caller import check_uninterrupted
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import fit_mean_effects
@@ -80,6 +81,7 @@ class CompoundLevels:
             self.template = X.iloc[[0]].reset_index(drop=True)
             rows = self._rows_of(X[smiles_column].iloc[first].tolist())
             self.model = clone(model).fit(rows, self.levels)
+            check_uninterrupted(self.model)
 
     def predict(self, smiles: Sequence[str]) -> np.ndarray:
         """Return levels of compounds, (n_compounds,): measured where they are known."""

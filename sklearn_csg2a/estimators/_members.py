@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sklearn_csg2a._utils.caller import find_stacklevel
+from sklearn_csg2a._utils.caller import find_stacklevel, is_one_of_several
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind
 from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.estimators._preparation import prepare
@@ -90,6 +90,8 @@ def _describe_fit(model: Any, *, is_complete: bool) -> None:
     if hasattr(members[0], "scaler_"):
         model.scaler_ = members[0].scaler_
     model.interrupted_ = not is_complete or any(one.interrupted_ for one in members)
+    if model.interrupted_ and is_one_of_several():
+        raise KeyboardInterrupt
     model.n_iter_ = max(one.n_iter_ for one in members)
     model.best_epoch_ = max(one.best_epoch_ for one in members)
     histories = [

@@ -152,6 +152,7 @@ def prepare(model: Any, rows: RowsOfFit) -> Preparation:
             kind=type(model).__name__,
             parameters=model.get_params(deep=False),
             treatments=treatments,
+            compounds=compounds,
             response=response,
             rows=(train_rows, valid_rows),
             seeds=seeds,

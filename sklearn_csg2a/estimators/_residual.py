@@ -25,6 +25,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sklearn_csg2a._utils.caller import check_uninterrupted, was_interrupted
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind
 from sklearn_csg2a._utils.sklearn_compat import (
@@ -80,6 +81,8 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     residual_ : ndarray of shape (n_rows,)
         Residuals that the second model was fitted to, in the unit of y; NaN in rows
         that `cv` never held out, which it was not fitted to.
+    interrupted_ : bool
+        Whether the fit was stopped from the keyboard.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -188,9 +191,11 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         residual = response - held_out
         _check_finite(residual, known, labels)
         base.fit(X, response, **routed["base"]["fit"])
+        check_uninterrupted(base)
         of_known = _check_method_params(X, routed["regressor"]["fit"], known)
         regressor.fit(safe_indexing(X, known), residual[known], **of_known)
         self.base_, self.regressor_, self.residual_ = base, regressor, residual
+        self.interrupted_ = was_interrupted(regressor)
         validate_data(self, X, reset=True, skip_check_array=True)
         return self
 
@@ -305,6 +310,7 @@ class ResidualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 response[train],
                 **_check_method_params(X, routed["base"]["fit"], train),
             )
+            check_uninterrupted(model)
             of_test = _check_method_params(X, routed["base"]["predict"], test)
             predicted[test] = _predict(model, safe_indexing(X, test), of_test)
         known = np.flatnonzero(is_known)

@@ -19,6 +19,7 @@ from sklearn_csg2a.exceptions import CheckpointError, InputError, ModelFileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sklearn_csg2a.nn import Molecules
     from sklearn_csg2a.training.net import BestWeights, TrainingNet
     from sklearn_csg2a.treatments import Treatments
 
@@ -196,6 +197,7 @@ def open_checkpoint(
     kind: str,
     parameters: Mapping[str, Any],
     treatments: Treatments,
+    compounds: np.ndarray | Molecules,
     response: np.ndarray,
     rows: tuple[np.ndarray, np.ndarray | None],
     seeds: dict[str, int],
@@ -203,8 +205,9 @@ def open_checkpoint(
 ) -> Checkpoint:
     """Return the checkpoint of a fit.
 
-    `kind` and `parameters` are the class of the estimator and its parameters; `rows`
-    are the training and validation rows.
+    `kind` and `parameters` are the class of the estimator and its parameters;
+    `compounds` are encodings, or molecules that follow from the SMILES; `rows` are the
+    training and validation rows.
     """
     named = {
         f"parameter {name}": repr(value)
@@ -223,6 +226,9 @@ def open_checkpoint(
             treatments.compound_index,
             treatments.dose,
             treatments.time,
+        ),
+        "encoded compounds": (
+            digest(compounds) if isinstance(compounds, np.ndarray) else "in training"
         ),
         "y": digest(response),
         "training and validation rows": digest(*(r for r in rows if r is not None)),

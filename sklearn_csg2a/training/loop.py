@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from skorch.helper import predefined_split
 
-from sklearn_csg2a._utils.caller import find_stacklevel
+from sklearn_csg2a._utils.caller import find_stacklevel, is_one_of_several
 from sklearn_csg2a._utils.files import digest
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
 from sklearn_csg2a.nn import Dropout
@@ -94,8 +94,8 @@ def train_network(
     finally:
         progress.close()
     net.compiled = None
-    if net.was_interrupted and processes.are_several:
-        raise KeyboardInterrupt  # each may be at another batch
+    if net.was_interrupted and (processes.are_several or is_one_of_several()):
+        raise KeyboardInterrupt  # each process may be at another batch
     best.restore(net.module_)
     net.module_.eval()
     if net.was_interrupted and settings.warns:

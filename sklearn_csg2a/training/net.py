@@ -245,7 +245,9 @@ class TrainingNet(NeuralNetRegressor):
                 )
                 self.notify("on_epoch_end", **kwargs)
                 self.history[-1]["batches"] = []  # one row per epoch is kept
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            if isinstance(interrupt.__context__, KeyboardInterrupt):
+                raise  # a second one, while the first was on its way here
             self.was_interrupted = True
         return self
 

@@ -12,6 +12,7 @@ from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from sklearn_csg2a._utils.caller import check_uninterrupted, was_interrupted
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind, warn_of_input
 from sklearn_csg2a._utils.sklearn_compat import (
@@ -88,6 +89,8 @@ class ConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     scores_ : ndarray of shape (n_held_out,)
         Absolute errors of held-out rows, ascending; divided by their expected size, if
         `adapt` is not None.
+    interrupted_ : bool
+        Whether the fit was stopped from the keyboard.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -222,6 +225,7 @@ class ConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             novelty.fit(X)
         self.estimator_, self._novelty, self._errors = estimator, novelty, errors_model
         self._calibration = Calibration(scores, units)
+        self.interrupted_ = was_interrupted(estimator)
         self.scores_ = self._calibration.scores
         self.n_units_ = self._calibration.n_units
         validate_data(self, X, reset=True, skip_check_array=True)
@@ -320,6 +324,7 @@ class ConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             check_held_out(units, train, test, self.cv)
             of_train, of_test = safe_indexing(X, train), safe_indexing(X, test)
             model = clone(self.estimator).fit(of_train, response[train])
+            check_uninterrupted(model)
             rows.append(test)
             predicted.append(_predict(model, of_test))
             novelty = self._make_novelty()

@@ -15,6 +15,7 @@ from sklearn.ensemble import (
 )
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_csg2a._utils.caller import check_uninterrupted
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments import read_treatments
 from sklearn_csg2a.uncertainty._novelty import (
@@ -146,6 +147,7 @@ class ErrorsByRegressor:
         """Fit to absolute errors (n_rows,)."""
         del n_units
         self.regressor = clone(self.regressor).fit(X, errors)
+        check_uninterrupted(self.regressor)
         mean_error = float(weights @ errors)
         self.smallest = _SMALLEST * max(mean_error, np.finfo(float).tiny)
         return self

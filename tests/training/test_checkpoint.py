@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import PredefinedSplit
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
 from sklearn_csg2a._utils.archive import read_archive, write_archive
@@ -158,6 +160,37 @@ def test_P35_the_checkpoint_of_another_version_is_refused_by_name(checkpoint):
     write_archive(checkpoint, manifest, arrays)
     with pytest.raises(CheckpointError, match=r"version: 0\.0\.1 then"):
         _model(checkpoint).fit(X, Y)
+
+
+class _Potency(TransformerMixin, BaseEstimator):
+    """An encoder whose content its parameters do not show."""
+
+    potency = 1.0
+
+    def fit(self, smiles, y=None):
+        return self
+
+    def transform(self, smiles):
+        return np.array([[self.potency, len(one)] for one in smiles])
+
+
+def test_P35_the_checkpoint_of_other_encoder_weights_is_refused(
+    cut_off, tmp_path, monkeypatch
+):
+    model = _model(tmp_path / "fit.checkpoint", compound_encoder=_Potency())
+    cut_off(model, X, Y)
+    monkeypatch.setattr(_Potency, "potency", 2.0)
+    with pytest.raises(CheckpointError, match="encoded compounds"):
+        model.fit(X, Y)
+
+
+def test_P35_the_checkpoint_of_another_predefined_split_is_refused(cut_off, tmp_path):
+    fold = np.full(N_ROWS, -1)
+    fold[:4] = 0
+    model = _model(tmp_path / "fit.checkpoint", validation=PredefinedSplit(fold))
+    cut_off(model, X, Y)
+    with pytest.raises(CheckpointError, match="training and validation rows"):
+        model.set_params(validation=PredefinedSplit(fold[::-1])).fit(X, Y)
 
 
 def test_P35_the_checkpoint_of_another_interactome_is_refused(checkpoint):
