@@ -7,12 +7,22 @@ from sklearn_csg2a.metrics._grouped import (
     residual_correlation,
     within_group_correlation,
 )
+from sklearn_csg2a.metrics._ladder import (
+    replicate_ceiling,
+    retrieve_profiles,
+    share_of_gap,
+)
 from sklearn_csg2a.metrics._measures import (
     pearson,
     profile_correlation,
     rmse,
     skill,
     spearman,
+)
+from sklearn_csg2a.metrics._profiles import (
+    discrimination_score,
+    most_changed_recall,
+    sign_agreement,
 )
 from sklearn_csg2a.metrics._scorers import (
     neg_rmse_scorer,
@@ -28,15 +38,21 @@ __all__ = [
     "MeanEffectsFit",
     "NoiseCeiling",
     "WithinGroupCorrelation",
+    "discrimination_score",
     "fit_mean_effects",
+    "most_changed_recall",
     "neg_rmse_scorer",
     "noise_ceiling",
     "pearson",
     "pearson_scorer",
     "profile_correlation",
     "profile_scorer",
+    "replicate_ceiling",
     "residual_correlation",
+    "retrieve_profiles",
     "rmse",
+    "share_of_gap",
+    "sign_agreement",
     "skill",
     "spearman",
     "spearman_scorer",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from sklearn_csg2a._utils.offenders import list_offenders
@@ -52,6 +53,22 @@ def as_finite(values: Any, name: str) -> NDArray[np.float64]:
         )
         raise InputError(msg)
     return array
+
+
+def read_labels(labels: Any, n_rows: int, name: str) -> NDArray[np.int64]:
+    """Return the code of the label of each row, (n,), in the order of appearance."""
+    entries = np.asarray(labels, dtype=object)
+    if entries.shape != (n_rows,):
+        raise InputError(
+            f"{name} has the shape {entries.shape}; expected one label for each of the "
+            f"{n_rows} rows."
+        )
+    codes, _ = pd.factorize(entries)
+    missing = np.flatnonzero(codes < 0)
+    if len(missing):
+        rows = list_offenders(missing, "row {}".format)
+        raise InputError(f"{name} is missing in {rows}; fill in or drop these rows.")
+    return np.asarray(codes, dtype=np.int64)
 
 
 def _refuse_other_kinds(values: Any, name: str) -> None:
