@@ -7,12 +7,15 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from sklearn_csg2a.cli._arguments import add_general, new_command
+from sklearn_csg2a.cli._arguments import add_general, new_command, reporter
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["add_parser"]
+
+GENE_SETS = ("hallmark", "pid", "reactome", "wikipathways_2023")
+NAMES = ("interactome", "repurposing_hub", "lincs", *GENE_SETS)
 
 _MISSING = 1
 
@@ -25,13 +28,24 @@ _EXAMPLES = """\
   sklearn-csg2a data check ~/data --loader gdsc2 --loader interactome
   SKLEARN_CSG2A_DATA=~/data sklearn-csg2a data check"""
 
+_FETCH_DESCRIPTION = """\
+Download public data, convert them, and put them where the loaders look for them. The
+terms of use are shown first. Downloads are resumed, and checked where checksums are
+published. GDSC, NCI-60, TCGA and DrugCell have no download here: docs/data.md of the
+package says where their files come from and how to lay them out. "lincs" is 49 GB."""
+
+_FETCH_EXAMPLES = """\
+  sklearn-csg2a data fetch interactome ~/data
+  sklearn-csg2a data fetch hallmark ~/data
+  sklearn-csg2a data fetch repurposing_hub ~/data"""
+
 
 def add_parser(commands: Any) -> None:
     """Add the command and its own commands."""
     parser = new_command(
         commands,
         "data",
-        summary="check a folder of public data",
+        summary="check a folder of public data, or download to it",
         description="The public data that the loaders of the package read.",
         examples=_EXAMPLES,
     )
@@ -58,6 +72,50 @@ def add_parser(commands: Any) -> None:
     )
     add_general(check)
     check.set_defaults(run=run_check)
+    _add_fetch(inner)
+
+
+def _add_fetch(inner: Any) -> None:
+    """Add the download of public data."""
+    fetch = new_command(
+        inner,
+        "fetch",
+        summary="download public data into a data folder",
+        description=_FETCH_DESCRIPTION,
+        examples=_FETCH_EXAMPLES,
+    )
+    fetch.add_argument("name", metavar="NAME", choices=NAMES, help=", ".join(NAMES))
+    fetch.add_argument(
+        "folder",
+        metavar="FOLDER",
+        nargs="?",
+        help="the folder (default: environment variable SKLEARN_CSG2A_DATA)",
+    )
+    fetch.add_argument(
+        "--url", help="address of a mirror that has the files under the same names"
+    )
+    add_general(fetch)
+    fetch.set_defaults(run=run_fetch)
+
+
+def run_fetch(arguments: argparse.Namespace) -> None:
+    """Download."""
+    from sklearn_csg2a import datasets
+
+    how = {"data_home": arguments.folder}
+    if arguments.url is not None:
+        how["url"] = arguments.url
+    if arguments.name in GENE_SETS:
+        datasets.fetch_gene_sets(arguments.name, **how)
+    else:
+        fetch = {
+            "interactome": datasets.fetch_interactome,
+            "repurposing_hub": datasets.fetch_repurposing_hub,
+            "lincs": datasets.fetch_lincs,
+        }
+        fetch[arguments.name](**how)
+    where = arguments.folder or "the data folder"
+    reporter(arguments)(f"{arguments.name} is in {where}.")
 
 
 def run_check(arguments: argparse.Namespace) -> int:

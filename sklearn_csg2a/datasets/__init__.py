@@ -3,6 +3,11 @@
 from sklearn_csg2a.datasets._check import check_data_home
 from sklearn_csg2a.datasets._home import DataNotFoundError
 from sklearn_csg2a.datasets.fetch._lincs import fetch_lincs
+from sklearn_csg2a.datasets.fetch._small import (
+    fetch_gene_sets,
+    fetch_interactome,
+    fetch_repurposing_hub,
+)
 from sklearn_csg2a.datasets.mapping._cell_lines import map_cell_lines
 from sklearn_csg2a.datasets.mapping._genes import map_genes
 from sklearn_csg2a.datasets.pairing._pair import pair_with_controls
@@ -39,7 +44,10 @@ from sklearn_csg2a.datasets.simulate._screen import make_screen
 __all__ = [
     "DataNotFoundError",
     "check_data_home",
+    "fetch_gene_sets",
+    "fetch_interactome",
     "fetch_lincs",
+    "fetch_repurposing_hub",
     "iter_gctx",
     "iter_h5ad",
     "load_drugcell",

@@ -49,10 +49,7 @@ _GDSC_COMPOUNDS = DataFile(
     "gdsc/compounds.csv", _OF_COMPOUNDS, "compounds, by PubChem CID as `drug`"
 )
 _STRING = "STRING, links above a combined score of 900"
-_STRING_HOW = (
-    "Download 9606.protein.links and 9606.protein.info of STRING and convert them by "
-    "read_string_links."
-)
+_STRING_HOW = "fetch_interactome() downloads and converts it."
 
 CATALOG = (
     DataSet(
@@ -252,7 +249,7 @@ CATALOG = (
                 "50 hallmark gene sets",
                 "MSigDB 7.5.1",
                 "CC BY 4.0 (MSigDB)",
-                "Download h.all.v7.5.1.symbols.gmt from MSigDB (with an account).",
+                'fetch_gene_sets("hallmark") downloads it from MSigDB.',
             ),
             (
                 "pid",
@@ -260,7 +257,7 @@ CATALOG = (
                 "Pathway Interaction Database",
                 "PID, by MSigDB 2023",
                 "terms of MSigDB",
-                "Download c2.cp.pid.v2023.2.Hs.symbols.gmt from MSigDB.",
+                'fetch_gene_sets("pid") downloads it from MSigDB.',
             ),
             (
                 "reactome",
@@ -268,7 +265,7 @@ CATALOG = (
                 "Reactome pathways",
                 "Reactome, by MSigDB 7.2",
                 "CC BY 4.0 (MSigDB)",
-                "Download c2.cp.reactome.v7.2.symbols.gmt from MSigDB.",
+                'fetch_gene_sets("reactome") downloads it from MSigDB.',
             ),
             (
                 "wikipathways_2020",
@@ -276,7 +273,7 @@ CATALOG = (
                 "WikiPathways 2020",
                 "WikiPathways",
                 "CC0",
-                "Download a human GMT file of 2020 from WikiPathways.",
+                "Convert the human GMT file of 2020 of WikiPathways to gene symbols.",
             ),
             (
                 "wikipathways_2023",
@@ -284,7 +281,7 @@ CATALOG = (
                 "WikiPathways 2023",
                 "WikiPathways",
                 "CC0",
-                "Download a human GMT file of 2023 from WikiPathways.",
+                'fetch_gene_sets("wikipathways_2023") downloads it from MSigDB.',
             ),
         )
     ),
@@ -314,6 +311,6 @@ CATALOG = (
         ),
         "Drug Repurposing Hub, release 2020-03-24 (Broad Institute)",
         "CC0, as redistributed in github broadinstitute/lincs-cell-painting",
-        "Join the tables of drugs and samples of the release, as docs/data.md shows.",
+        "fetch_repurposing_hub() downloads and joins its tables.",
     ),
 )

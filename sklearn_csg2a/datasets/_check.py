@@ -11,8 +11,8 @@ import pandas as pd
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets._catalog import CATALOG, DataFile, DataSet
 from sklearn_csg2a.datasets._home import (
-    DATA_HOME_VARIABLE,
     DataNotFoundError,
+    find_home,
     list_columns,
 )
 from sklearn_csg2a.datasets.readers._gmt import read_gmt
@@ -60,14 +60,7 @@ def check_data_home(
     >>> files[["file", "problem"]].values.tolist()
     [['drugcell/auc.csv.gz', 'missing']]
     """
-    home = os.environ.get(DATA_HOME_VARIABLE) if data_home is None else data_home
-    if not home:
-        msg = (
-            f"No data folder is known: pass data_home=, or set {DATA_HOME_VARIABLE} "
-            "to it."
-        )
-        raise DataNotFoundError(msg)
-    folder = Path(home).expanduser()
+    folder = find_home(data_home)
     if not folder.is_dir():
         msg = f"{folder} is not a folder; make it, or name the folder of the data."
         raise DataNotFoundError(msg)

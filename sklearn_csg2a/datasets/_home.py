@@ -22,6 +22,7 @@ __all__ = [
     "DATA_HOME_VARIABLE",
     "DataNotFoundError",
     "find_file",
+    "find_home",
     "list_columns",
     "look_up",
     "read_arrays",
@@ -40,6 +41,18 @@ _DAMAGE = (
 
 class DataNotFoundError(Csg2aError, FileNotFoundError):
     """A file of a public screen was not found."""
+
+
+def find_home(data_home: str | os.PathLike[str] | None) -> Path:
+    """Return the data folder, which need not exist."""
+    home = os.environ.get(DATA_HOME_VARIABLE) if data_home is None else data_home
+    if not home:
+        msg = (
+            f"No data folder is known: pass data_home=, or set {DATA_HOME_VARIABLE} "
+            "to it."
+        )
+        raise DataNotFoundError(msg)
+    return Path(home).expanduser()
 
 
 def find_file(data_home: str | os.PathLike[str] | None, name: str) -> Path:

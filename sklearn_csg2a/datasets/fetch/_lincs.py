@@ -14,12 +14,13 @@ from sklearn.utils import Bunch
 
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets._home import (
-    DATA_HOME_VARIABLE,
     DataNotFoundError,
+    find_home,
     read_arrays,
     read_table,
 )
 from sklearn_csg2a.datasets.fetch._download import download, unpack
+from sklearn_csg2a.datasets.fetch._terms import show_terms
 from sklearn_csg2a.datasets.pairing._pair import pair_with_controls
 from sklearn_csg2a.datasets.readers._gctx import iter_gctx, read_gctx_metadata
 from sklearn_csg2a.datasets.readers._text import open_text
@@ -124,11 +125,7 @@ def fetch_lincs(
     >>> from sklearn_csg2a.datasets import fetch_lincs
     >>> data = fetch_lincs(data_home="~/data")  # doctest: +SKIP
     """
-    home = os.environ.get(DATA_HOME_VARIABLE) if data_home is None else data_home
-    if not home:
-        msg = f"No data folder is known: pass data_home=, or set {DATA_HOME_VARIABLE}."
-        raise DataNotFoundError(msg)
-    folder = Path(home).expanduser() / FOLDER
+    folder = find_home(data_home) / FOLDER
     if not (folder / "profiles.npz").is_file():
         if not download_if_missing:
             msg = (
@@ -137,6 +134,7 @@ def fetch_lincs(
             )
             raise DataNotFoundError(msg)
         raw = folder / "raw"
+        show_terms("load_lincs", url, "LINCS L1000, GSE92742 (49 GB)")
         files = _fetch_files(raw, url)
         _save(_pair(files), folder)
         if not keep_files:
