@@ -2,6 +2,10 @@
 
 from sklearn_csg2a.inspection._enrich import enrich
 from sklearn_csg2a.inspection._influence import influence, top_interactions
+from sklearn_csg2a.inspection._mechanism import (
+    compare_mechanisms,
+    mechanism_similarity,
+)
 from sklearn_csg2a.inspection._reversal import signature_reversal
 from sklearn_csg2a.inspection._tables import AttentionContrast, Influence
 from sklearn_csg2a.inspection._zero_shot import compare_distances, zero_shot_response
@@ -10,8 +14,10 @@ __all__ = [
     "AttentionContrast",
     "Influence",
     "compare_distances",
+    "compare_mechanisms",
     "enrich",
     "influence",
+    "mechanism_similarity",
     "signature_reversal",
     "top_interactions",
     "zero_shot_response",

@@ -26,6 +26,7 @@ from sklearn_csg2a.inspection._ranks import (
     rank_in_null,
     sample_pairs,
 )
+from sklearn_csg2a.inspection._similarity import correlate_maps
 from sklearn_csg2a.nn.blocks import steady_threads
 
 if TYPE_CHECKING:
@@ -195,6 +196,17 @@ class Influence:
         names = pd.Index(reader.genes)
         changed = names if len(values) == len(names) else pd.RangeIndex(len(values))
         return pd.DataFrame(values, index=changed, columns=names)
+
+    def similarity(self) -> pd.DataFrame:
+        """Correlate the maps of every two groups.
+
+        Returns
+        -------
+        table : DataFrame of shape (n_groups, n_groups)
+            Pearson's correlation over all pairs of different genes.
+        """
+        values = correlate_maps(self._reader, self._maps)
+        return pd.DataFrame(values, index=self.groups, columns=self.groups)
 
     def top_pairs(self, k: int = 1000) -> pd.DataFrame:
         """Rank pairs of genes by the influence of one on the other.
