@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -11,70 +10,19 @@ import pandas as pd
 
 from sklearn_csg2a._utils.choices import MissingGenes, OnInvalidSmiles, options
 from sklearn_csg2a._utils.sklearn_compat import StrOptions, fit_context
-from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
+from sklearn_csg2a.encoders._pair_layout import encode_treatments, fit_encoder
 from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.treatments import read_response
 from sklearn_csg2a.treatments._read import TreatmentRegressor, require_two_rows
-from sklearn_csg2a.treatments._units import measure_scale
 
 if TYPE_CHECKING:
     from typing import Self
 
     from sklearn_csg2a.treatments import Treatments
 
-__all__ = [
-    "AmountScaler",
-    "Conditions",
-    "FeatureRegressor",
-    "Standardizer",
-    "find_distinct_columns",
-]
+__all__ = ["FeatureRegressor", "Standardizer"]
 
 _BLOCK_COLUMNS = 2048
-
-
-@dataclass(frozen=True, eq=False)
-class Conditions:
-    """Unique conditions (n_conditions, ...) and the condition of each row (n_rows,)."""
-
-    compound: np.ndarray
-    amounts: np.ndarray
-    index: np.ndarray
-
-    @property
-    def n_conditions(self) -> int:
-        """Number of unique conditions."""
-        return len(self.compound)
-
-
-class AmountScaler:
-    """Logarithms of dose and time, standardised, where training rows differ in them."""
-
-    def __init__(self, treatments: Treatments) -> None:
-        columns = _amounts(treatments)
-        self.used = [k for k in range(2) if np.ptp(columns[:, k]) > 0]
-        kept = columns[:, self.used]
-        smallest = [column[column > 0].min() for column in kept.T]
-        self.floor = np.array(smallest) / 10  # replaces 0
-        logs = np.log10(np.maximum(kept, self.floor))
-        self.mean, spread = logs.mean(axis=0), logs.std(axis=0)
-        self.spread = np.where(spread > 0, spread, 1.0)
-
-    def conditions(self, treatments: Treatments) -> Conditions:
-        """Return the unique compounds, or unique triples with dose and time."""
-        n_rows = treatments.n_rows
-        if not self.used:
-            n_conditions = max(treatments.n_compounds, 1)
-            compound = np.arange(n_conditions)
-            return Conditions(
-                compound, np.empty((n_conditions, 0)), treatments.compound_index
-            )
-        logs = np.log10(np.maximum(_amounts(treatments)[:, self.used], self.floor))
-        scaled = (logs - self.mean) / self.spread  # (n_rows, n_used)
-        keys = np.column_stack([treatments.compound_index, scaled])
-        unique, index = np.unique(keys, axis=0, return_inverse=True)
-        compound = unique[:, 0].astype(np.int64)
-        return Conditions(compound, unique[:, 1:], index.reshape(n_rows))
 
 
 class Standardizer:
@@ -140,13 +88,7 @@ class FeatureRegressor(TreatmentRegressor):
         treatments = self._read_for_fit(X)
         response = read_response(y, treatments, estimator_name=type(self).__name__)
         require_two_rows(treatments)
-        self.genes_ = np.asarray(treatments.genes, dtype=object)
-        self._fitted_ranges = {  # a constant dose or time has no effect
-            name: limits
-            for name, limits in treatments.ranges.items()
-            if len(set(limits)) > 1
-        }
-        self._expression_scale = measure_scale(treatments)
+        self._remember(treatments)
         self._fit(X, y, treatments, response)
 
     @steady_threads()
@@ -183,28 +125,9 @@ class FeatureRegressor(TreatmentRegressor):
 
     def _fit_encoder(self, treatments: Treatments) -> np.ndarray:
         """Fit the compound encoder; return its encodings, (n_compounds, dim)."""
-        self.encoder_ = None
-        if treatments.has_compounds:
-            encoder = resolve_encoder(self.compound_encoder)
-            self.encoder_ = encoder.fit(list(treatments.smiles))
+        self.encoder_ = fit_encoder(self.compound_encoder, treatments)
         return self._encode(treatments)
 
     def _encode(self, treatments: Treatments) -> np.ndarray:
         """Return the encodings of the compounds; without any, a single empty one."""
-        if self.encoder_ is None:
-            return np.zeros((1, 0), dtype=np.float32)
-        return encode_compounds(self.encoder_, list(treatments.smiles))
-
-
-def find_distinct_columns(values: np.ndarray) -> np.ndarray:
-    """Return positions of non-constant columns that differ from all earlier ones."""
-    varying = np.flatnonzero(np.ptp(values, axis=0) > 0)
-    seen: dict[bytes, int] = {}
-    for column in varying.tolist():
-        seen.setdefault(values[:, column].tobytes(), column)
-    return np.fromiter(seen.values(), dtype=np.int64, count=len(seen))
-
-
-def _amounts(treatments: Treatments) -> np.ndarray:
-    """Return dose and time, (n_rows, 2)."""
-    return np.column_stack([treatments.dose, treatments.time])
+        return encode_treatments(self.encoder_, treatments)

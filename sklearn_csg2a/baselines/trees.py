@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -14,11 +13,8 @@ from sklearn_csg2a._utils.choices import CompoundEncoder, MissingGenes, OnInvali
 from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a._utils.sklearn_compat import Interval, RealNotInt, StrOptions
 from sklearn_csg2a._utils.validation import draw_seeds
-from sklearn_csg2a.baselines._features import (
-    AmountScaler,
-    FeatureRegressor,
-    find_distinct_columns,
-)
+from sklearn_csg2a.baselines._features import FeatureRegressor
+from sklearn_csg2a.encoders._pair_layout import PairLayout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,25 +29,6 @@ _BLOCK_ROWS = 8192
 _MAX_LEAVES = 131_072  # of a tree of LightGBM
 _MIN_ROWS_FOR_THREADS = 2000  # with fewer, a single thread is faster
 _HISTOGRAM_MEGABYTES = 1024  # that LightGBM may keep
-
-
-@dataclass(frozen=True, eq=False)
-class _Blocks:
-    """Features of unique cells and conditions, and the cell and condition of rows."""
-
-    cells: np.ndarray
-    conditions: np.ndarray
-    cell_index: np.ndarray
-    condition_index: np.ndarray
-
-    def rows(self, at: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
-        """Return features of rows (n_at, n_columns); a zero column if there is none."""
-        n_cells, n_conditions = self.cells.shape[1], self.conditions.shape[1]
-        width = n_cells + n_conditions
-        rows = np.zeros((len(at), max(width, 1)), dtype=dtype)
-        rows[:, :n_cells] = self.cells[self.cell_index[at]]
-        rows[:, n_cells:width] = self.conditions[self.condition_index[at]]
-        return rows
 
 
 class _TreeResponse(FeatureRegressor):
@@ -73,31 +50,18 @@ class _TreeResponse(FeatureRegressor):
         (seed,) = draw_seeds(self.random_state, 1)
         self.trees_ = self._make_trees(seed, treatments.n_rows)
         encodings = self._fit_encoder(treatments)
-        self._amount_scaler = AmountScaler(treatments)
-        self._compound_columns = find_distinct_columns(encodings)
-        self._gene_columns = find_distinct_columns(treatments.basal_expression)
-        blocks = self._blocks(treatments, encodings)
+        self._layout = PairLayout(treatments, encodings)
+        blocks = self._layout.blocks(treatments, encodings)
         rows = blocks.rows(np.arange(treatments.n_rows), self._row_type)
         self.trees_.fit(rows, response)
 
     def _predict(self, treatments: Treatments) -> np.ndarray:
-        blocks = self._blocks(treatments, self._encode(treatments))
+        blocks = self._layout.blocks(treatments, self._encode(treatments))
         predicted = np.empty(treatments.n_rows)
         for first in range(0, treatments.n_rows, _BLOCK_ROWS):
             at = np.arange(first, min(first + _BLOCK_ROWS, treatments.n_rows))
             predicted[at] = self.trees_.predict(blocks.rows(at, self._row_type))
         return predicted
-
-    def _blocks(self, treatments: Treatments, encodings: np.ndarray) -> _Blocks:
-        """Return genes, and encoded compounds with dose and time."""
-        conditions = self._amount_scaler.conditions(treatments)
-        compounds = encodings[:, self._compound_columns]
-        return _Blocks(
-            treatments.basal_expression[:, self._gene_columns],
-            np.hstack([compounds[conditions.compound], conditions.amounts]),
-            treatments.cell_index,
-            conditions.index,
-        )
 
 
 class RandomForestResponse(_TreeResponse):

@@ -52,6 +52,7 @@ _ESTIMATORS = {
         "AnnotationEncoder",
         "MATEncoder",
         "MorganEncoder",
+        "PairFeatures",
         "PotencyEncoder",
     ),
     "sklearn_csg2a.preprocessing": (
@@ -112,11 +113,12 @@ _INSIDE = {
 }
 # Fitted parts of baselines: only attributes, no constructor is called.
 _PARTS = {
-    "sklearn_csg2a.baselines._features": ("AmountScaler", "Standardizer"),
+    "sklearn_csg2a.baselines._features": ("Standardizer",),
     "sklearn_csg2a.baselines.deeptta.subwords": ("Subwords",),
     "sklearn_csg2a.baselines.kernels._pairs": ("PairSide",),
     "sklearn_csg2a.baselines.kernels._training_cells": ("TrainingCells",),
     "sklearn_csg2a.baselines.precily.scores": ("WordVectors",),
+    "sklearn_csg2a.encoders._pair_layout": ("AmountScaler", "PairLayout"),
     "sklearn_csg2a.estimators._levels": ("CompoundLevels",),
     "sklearn_csg2a.uncertainty._calibration": ("Calibration",),
     "sklearn_csg2a.uncertainty._novelty": ("CellDistances",),

@@ -37,13 +37,14 @@ from sklearn_csg2a.treatments._treatments import (
     read_amounts,
     read_compounds,
 )
-from sklearn_csg2a.treatments._units import warn_other_scale
+from sklearn_csg2a.treatments._units import measure_scale, warn_other_scale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
 __all__ = [
+    "TreatmentEstimator",
     "TreatmentRegressor",
     "check_kind",
     "read_plain_values",
@@ -289,8 +290,8 @@ class _Rows(Protocol):
 Rows = TypeVar("Rows", bound=_Rows)
 
 
-class TreatmentRegressor(SharesTables, RegressorMixin, BaseEstimator):
-    """A regressor whose X follows the column contract.
+class TreatmentEstimator(SharesTables, BaseEstimator):
+    """An estimator whose X follows the column contract.
 
     A subclass defines `_fit_in_place` and calls `_fit_a_copy` in `fit`. Its parameters
     `expression`, `columns`, `missing_genes` and `on_invalid_smiles` say how X is read;
@@ -352,6 +353,16 @@ class TreatmentRegressor(SharesTables, RegressorMixin, BaseEstimator):
             estimator_name=type(self).__name__,
             **self._amount_defaults(),
         )
+
+    def _remember(self, treatments: Treatments) -> None:
+        """Keep the genes, and what warnings about X in `predict` compare it with."""
+        self.genes_ = np.asarray(treatments.genes, dtype=object)
+        self._fitted_ranges = {  # a constant dose or time has no effect
+            name: limits
+            for name, limits in treatments.ranges.items()
+            if len(set(limits)) > 1
+        }
+        self._expression_scale = measure_scale(treatments)
 
     def _predict_rows(
         self,
@@ -423,6 +434,10 @@ class TreatmentRegressor(SharesTables, RegressorMixin, BaseEstimator):
     def _amount_defaults(self) -> dict[str, Any]:
         """Return dose and time where X has none, if not those of `read_treatments`."""
         return {}
+
+
+class TreatmentRegressor(RegressorMixin, TreatmentEstimator):
+    """A regressor whose X follows the column contract."""
 
 
 def require_two_rows(treatments: Treatments) -> None:

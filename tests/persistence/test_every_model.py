@@ -36,6 +36,7 @@ from sklearn_csg2a.baselines import (
     RandomForestResponse,
 )
 from sklearn_csg2a.baselines._features import Standardizer
+from sklearn_csg2a.encoders import PairFeatures
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection import MixedKFold
 from sklearn_csg2a.persistence._classes import NOT_STORED
@@ -121,6 +122,8 @@ def _fit_any(cls):
     if hasattr(cls, "predict"):
         X = LIGHT.assign(tissue=np.resize(["skin", "lung"], len(LIGHT)))
         return model.fit(X, RESPONSE), lambda fitted: fitted.predict(X)
+    if cls is PairFeatures:
+        return model.fit(LIGHT), lambda fitted: fitted.transform(LIGHT)
     takes_expression = cls.__name__ in preprocessing.__all__
     rows = EXPRESSION if takes_expression else LIGHT["smiles"]
     return model.fit(rows), lambda fitted: fitted.transform(rows)

@@ -13,12 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_csg2a._utils.caller import find_stacklevel
 from sklearn_csg2a._utils.validation import draw_seeds
-from sklearn_csg2a.baselines._features import (
-    AmountScaler,
-    Conditions,
-    FeatureRegressor,
-    Standardizer,
-)
+from sklearn_csg2a.baselines._features import FeatureRegressor, Standardizer
 from sklearn_csg2a.baselines.kernels._compounds import (
     check_compound_kernel,
     compare_compounds,
@@ -34,6 +29,7 @@ from sklearn_csg2a.baselines.kernels._training_cells import (
     TrainingCells,
     compare_in_blocks,
 )
+from sklearn_csg2a.encoders._pair_layout import AmountScaler, Conditions
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.training.rows import hold_out_pairs, seed_splitter
 

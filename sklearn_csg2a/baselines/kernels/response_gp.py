@@ -20,7 +20,7 @@ from sklearn_csg2a._utils.choices import (
     options,
 )
 from sklearn_csg2a._utils.sklearn_compat import HasMethods, Interval, StrOptions
-from sklearn_csg2a.baselines._features import Conditions, FeatureRegressor
+from sklearn_csg2a.baselines._features import FeatureRegressor
 from sklearn_csg2a.baselines.kernels._kronecker import SpectralGrid, solve_ridge
 from sklearn_csg2a.baselines.kernels._pairs import (
     PairSide,
@@ -37,6 +37,7 @@ from sklearn_csg2a.chem import compound_identities
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sklearn_csg2a.encoders._pair_layout import Conditions
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["ResponseGaussianProcess"]
