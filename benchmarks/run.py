@@ -11,11 +11,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from itertools import chain, groupby
 from pathlib import Path
-from typing import Any
 
 if not __package__:  # run as a script, with its folder first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -25,26 +23,18 @@ from sklearn.utils import Bunch
 from benchmarks.data.load import LOADERS
 from benchmarks.models import registry as models
 from benchmarks.models.spaces import draw_candidates
-from sklearn_csg2a.evaluation.evaluate import FoldTask, Source, make_task
-from sklearn_csg2a.evaluation.folds import SCHEMES, Fold, list_schemes, make_folds
+from sklearn_csg2a.evaluation.evaluate import FoldTask
+from sklearn_csg2a.evaluation.folds import SCHEMES, list_schemes, make_folds
+from sklearn_csg2a.evaluation.plan import Plan
 from sklearn_csg2a.evaluation.results import (
     folds_table,
     record_folds,
     results_table,
     save_predictions,
 )
-from sklearn_csg2a.evaluation.store import Table
-from sklearn_csg2a.evaluation.study import STOPPED, Study, is_stored
-from sklearn_csg2a.evaluation.tasks import Failure, Result
-from sklearn_csg2a.evaluation.tuning import (
-    Candidate,
-    Search,
-    choose,
-    is_tunable,
-    make_inner_fold,
-    plan_search,
-    scores_table,
-)
+from sklearn_csg2a.evaluation.runs import Run
+from sklearn_csg2a.evaluation.study import STOPPED
+from sklearn_csg2a.evaluation.tuning import Search, is_tunable, scores_table
 from sklearn_csg2a.evaluation.workers import Workers, open_workers
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -58,74 +48,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     schemes = choose_schemes(options.schemes, data)
     folds = make_folds(data, schemes, options.n_splits, options.folds)
     record_folds(folds_table(options.results, options.data), folds)
+    plan = Plan(source, folds, options.models, partial(seeds_of, seeds=options.seeds))
+    as_they_are = [m for m in options.models if not (options.tune and is_tunable(m))]
+    tasks = sorted(
+        plan.list_tasks(as_they_are),
+        key=lambda task: task.model not in models.WITHOUT_SEED,
+    )
+    searches = plan.list_searches(source, options.tune) if options.tune else []
     with open_workers(options.jobs, options.threads, options.scheduler) as workers:
-        return Run(options, workers).run_all(
-            list_tasks(options, source, folds), list_searches(options, source, folds)
-        )
+        return do_all(options, workers, tasks, searches)
 
 
-class Run(Study):
-    """Fits of models with their settings, and tuning."""
-
-    def __init__(self, options: argparse.Namespace, workers: Workers) -> None:
-        super().__init__(workers, self._keep)
-        self.n_new = 0
-        self.predictions = options.predictions
-        self.again = options.again
-        self.table = results_table(options.results, options.data)
-        self.scores = scores_table(options.results, options.data)
-
-    def run_all(self, tasks: Sequence[FoldTask], searches: Sequence[Search]) -> int:
-        """Run tasks that are not stored yet; return the exit status."""
-        rows, scores = self.table.read(), self.scores.read()
-        wanted = partial(self._is_wanted, table=self.table, stored=rows)
-        tasks = list(filter(wanted, tasks))
-        searches = [search for search in searches if wanted(search.task)]
-        wanted = partial(self._is_wanted, table=self.scores, stored=scores)
-        candidates = [
-            [item for search in of_fold for item in filter(wanted, search.candidates)]
-            for of_fold in by_fold(searches)
-        ]
-        self.start(
-            [*tasks, *(s.task for s in searches), *chain.from_iterable(candidates)],
-            [*rows.values(), *scores.values()],
-        )
-        try:
-            self.do(tasks)
-            for to_judge, of_fold in zip(candidates, by_fold(searches), strict=True):
-                self.do(to_judge)
-                self._do_best(of_fold)
-        except KeyboardInterrupt:
-            self.progress.finish(STOPPED)
-            return 130
-        self.progress.finish(
-            f"{self.n_new} new results in {self.table.path}"
-            + (f"; {self.n_failed} tasks failed" if self.n_failed else "")
-        )
-        return 1 if self.n_failed else 0
-
-    def _is_wanted(
-        self, task: Any, table: Table, stored: dict[Any, dict[str, str]]
-    ) -> bool:
-        """Whether a task has to be run: no valid row of it is stored."""
-        return self.again or not is_stored(task, table, stored)
-
-    def _do_best(self, searches: Iterable[Search]) -> None:
-        """Fit the best candidate of each search."""
-        best = [choose(search, self.scores) for search in searches]
-        for failure in best:
-            if isinstance(failure, Failure):
-                self.record(failure)
-        self.do([task for task in best if isinstance(task, FoldTask)])
-
-    def _keep(self, result: Result) -> None:
-        """Store a score, or a result with its predictions."""
-        if isinstance(result.task, Candidate):
-            self.scores.add([result.row])
-            return
-        save_predictions(self.predictions, result)
-        self.table.add([result.row])
-        self.n_new += 1
+def do_all(
+    options: argparse.Namespace,
+    workers: Workers,
+    tasks: Sequence[FoldTask],
+    searches: Sequence[Search],
+) -> int:
+    """Run what is not stored yet; return the exit status, 130 after Ctrl-C."""
+    run = Run(
+        workers,
+        results_table(options.results, options.data),
+        scores=scores_table(options.results, options.data),
+        save=partial(save_predictions, options.predictions),
+        again=options.again,
+    )
+    try:
+        run.do_all(tasks, searches)
+    except KeyboardInterrupt:
+        run.progress.finish(STOPPED)
+        return 130
+    failed = len(run.failures)
+    run.progress.finish(
+        f"{run.n_new} new results in {run.table.path}"
+        + (f"; {failed} tasks failed" if failed else "")
+    )
+    return 1 if failed else 0
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -190,46 +148,9 @@ def cache_folder() -> Path:
     return Path(home).expanduser() / "sklearn_csg2a" / "predictions"
 
 
-def list_tasks(
-    options: argparse.Namespace, source: Source, folds: Iterable[Fold]
-) -> list[FoldTask]:
-    """List the tasks without tuning: naive models first, then fold by fold."""
-    tasks = [
-        make_task(source, fold, model, seed)
-        for fold in sorted(folds, key=lambda fold: fold.index)
-        for model in options.models
-        if not (options.tune and is_tunable(model))
-        for seed in seeds_of(model, options.seeds)
-    ]
-    return sorted(tasks, key=lambda task: task.model not in models.WITHOUT_SEED)
-
-
-def list_searches(
-    options: argparse.Namespace, source: Source, folds: Iterable[Fold]
-) -> list[Search]:
-    """List the models to tune, fold by fold; none without --tune."""
-    if not options.tune:
-        return []
-    known: dict[Any, str] = {}
-    return [
-        plan_search(source, (fold, inner), model, seed, options.tune, known)
-        for fold in sorted(folds, key=lambda fold: fold.index)
-        for inner in [make_inner_fold(source, fold)]
-        for model in options.models
-        if is_tunable(model)
-        for seed in seeds_of(model, options.seeds)
-    ]
-
-
 def seeds_of(model: str, seeds: Sequence[int]) -> Sequence[int]:
     """Return the seeds to run a model with."""
     return [0] if model in models.WITHOUT_SEED else seeds
-
-
-def by_fold(searches: Iterable[Search]) -> Iterator[list[Search]]:
-    """Group searches by the number of their fold, in order."""
-    for _, group in groupby(searches, key=lambda search: search.task.fold.index):
-        yield list(group)
 
 
 def _positive(text: str) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ResidualRegressor,
         load_published,
     )
+    from sklearn_csg2a.evaluation import compare
     from sklearn_csg2a.patients import rank_drugs
     from sklearn_csg2a.persistence import inspect_model, load_model, save_model
 
@@ -28,6 +29,7 @@ __all__ = [
     "PerturbationRegressor",
     "ResidualRegressor",
     "__version__",
+    "compare",
     "inspect_model",
     "load_model",
     "load_published",
@@ -42,6 +44,7 @@ __getattr__, __dir__ = attach(
         "LevelRankingRegressor": "sklearn_csg2a.estimators",
         "PerturbationRegressor": "sklearn_csg2a.estimators",
         "ResidualRegressor": "sklearn_csg2a.estimators",
+        "compare": "sklearn_csg2a.evaluation",
         "inspect_model": "sklearn_csg2a.persistence",
         "load_model": "sklearn_csg2a.persistence",
         "load_published": "sklearn_csg2a.estimators",

@@ -40,6 +40,7 @@ from sklearn_csg2a.baselines import (
 )
 from sklearn_csg2a.encoders import MATEncoder, MorganEncoder, resolve_encoder
 from sklearn_csg2a.evaluation import configuration as _configuration
+from sklearn_csg2a.evaluation.evaluate import TUNED
 from sklearn_csg2a.evaluation.folds import RANDOM_811, SPLITTERS, validation_splitter
 from sklearn_csg2a.evaluation.naive import NAIVE_MODELS
 from sklearn_csg2a.evaluation.panels import Roster
@@ -465,7 +466,7 @@ class Registered:
         data = self.load()
         if rows is not None:
             data = choose_genes(data, rows)
-        return MODELS[model](data, scheme, seed)
+        return MODELS[model.removesuffix(TUNED)](data, scheme, seed)
 
     def hash(self, estimator: BaseEstimator) -> str:
         """Return the hash of the configuration of a model."""

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from sklearn_csg2a.chem import compound_identities
-from sklearn_csg2a.evaluation.folds import SPLIT_NAIVE, Fold, LastRows
+from sklearn_csg2a.evaluation.folds import Fold, LastRows, naive_of, rows_of
 from sklearn_csg2a.evaluation.naive import NAIVE_MODELS
 from sklearn_csg2a.evaluation.tasks import Result, describe_versions
 from sklearn_csg2a.exceptions import InputError
@@ -37,7 +37,11 @@ class Source(Protocol):
         """Name of the data set."""
 
     def load(self) -> Bunch:
-        """Return X, y, row ids and a hash of these."""
+        """Return X, y, row ids and a hash of these.
+
+        Where X names its columns otherwise, `rows` is X with the names of the input
+        contract, for naive models, splitters and correlations within groups.
+        """
 
     def make(
         self, model: str, scheme: str, seed: int, rows: np.ndarray | None = None
@@ -52,6 +56,10 @@ class Source(Protocol):
 
     def describe(self, estimator: BaseEstimator) -> str:
         """Return the settings of a model as text."""
+
+
+class TunableSource(Source, Protocol):
+    """A source that knows the settings of its models that can be tuned."""
 
     def draw_candidates(self, model: str, n_candidates: int) -> list[dict[str, Any]]:
         """Return the parameters that each candidate of a search changes."""
@@ -116,7 +124,7 @@ def make_estimator(
     Early stopping uses the validation rows of the fold, if it has any. Models without
     rows are those to hash.
     """
-    estimator = source.make(model.removesuffix(TUNED), fold.scheme, seed, rows)
+    estimator = source.make(model, fold.scheme, seed, rows)
     estimator = estimator.set_params(**(changes or {}))
     if fold.valid is not None and getattr(estimator, "early_stopping", False):
         estimator.set_params(validation=LastRows(len(fold.valid)))
@@ -133,6 +141,7 @@ def training_rows(estimator: BaseEstimator, fold: Fold) -> np.ndarray:
 def evaluate(task: FoldTask) -> Result:
     """Fit, predict and measure."""
     data = task.source.load()
+    X = rows_of(data) if task.model in NAIVE_MODELS else data.X
     fold = task.fold
     model = make_estimator(
         task.source, fold, task.model, task.seed, task.changes, fold.train
@@ -140,12 +149,12 @@ def evaluate(task: FoldTask) -> Result:
     train, test = training_rows(model, fold), fold.test
     settings = task.source.describe(model)
     start = perf_counter()
-    model.fit(data.X.iloc[train], data.y.iloc[train])
+    model.fit(X.iloc[train], data.y.iloc[train])
     fitted = perf_counter()
     network = getattr(model, "regressor_", model)  # inside a ResidualRegressor
     if getattr(network, "interrupted_", False):
         raise KeyboardInterrupt
-    predicted = np.asarray(model.predict(data.X.iloc[test]), dtype=float)
+    predicted = np.asarray(model.predict(X.iloc[test]), dtype=float)
     end = perf_counter()
     row = {
         **task.as_row(),
@@ -168,8 +177,8 @@ def evaluate(task: FoldTask) -> Result:
 
 def measure(data: Bunch, fold: Fold, predicted: np.ndarray) -> dict[str, Any]:
     """Compute all measures of the predictions of a test fold, (n_test,)."""
-    X, true = data.X.iloc[fold.test], data.y.iloc[fold.test].to_numpy(dtype=float)
-    naive_model = SPLIT_NAIVE[fold.scheme]
+    X, true = rows_of(data).iloc[fold.test], data.y.iloc[fold.test].to_numpy(float)
+    naive_model = naive_of(fold.scheme)
     naive = _predict_naive(data, fold, naive_model)
     effects = _predict_naive(data, fold, "MeanEffects")
     within_drug, n_drugs = _within(true, predicted, compound_identities(X["smiles"]))
@@ -191,9 +200,9 @@ def measure(data: Bunch, fold: Fold, predicted: np.ndarray) -> dict[str, Any]:
 
 def _predict_naive(data: Bunch, fold: Fold, name: str) -> np.ndarray:
     """Fit a naive model to the training rows; return its predictions, (n_test,)."""
-    model = NAIVE_MODELS[name]()
-    model.fit(data.X.iloc[fold.train], data.y.iloc[fold.train])
-    return np.asarray(model.predict(data.X.iloc[fold.test]), dtype=float)
+    model, X = NAIVE_MODELS[name](), rows_of(data)
+    model.fit(X.iloc[fold.train], data.y.iloc[fold.train])
+    return np.asarray(model.predict(X.iloc[fold.test]), dtype=float)
 
 
 def _within(

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_csg2a._utils.optional import import_optional
-from sklearn_csg2a.evaluation.comparisons import Comparison
+from sklearn_csg2a.evaluation.pairs import PairComparison
 from sklearn_csg2a.evaluation.panels import Panel
 from sklearn_csg2a.evaluation.statistics import RankTest, find_cliques, t_interval
 from sklearn_csg2a.evaluation.variants import Effect
@@ -100,7 +100,7 @@ def as_uri(figure: Figure) -> str:
 
 @_drawn
 def draw_folds(
-    panel: Panel, comparisons: Sequence[Comparison]
+    panel: Panel, comparisons: Sequence[PairComparison]
 ) -> tuple[Figure, str, str]:
     """Draw the RMSE of each fold, and the difference from the best naive model."""
     models = [model for model in panel.models if panel.is_complete(model)]
@@ -137,6 +137,43 @@ def draw_folds(
         )
     )
     return figure, caption, f"RMSE by fold of {len(models)} models"
+
+
+def draw_overview(
+    panels: Sequence[Panel], noise: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the skill of all models, one scheme below the other."""
+    import_optional("matplotlib", extra="plots", purpose="A plot")
+    rows = [len(panel.models) + 1 for panel in panels]
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(7, 0.6 + 0.24 * sum(rows)), layout="constrained")
+    top, ticks = 0, dict[int, str]()
+    for panel, n_rows in zip(panels, rows, strict=True):
+        ax.text(0, top, panel.title, transform=ax.get_yaxis_transform(), va="center")
+        ticks |= dict(enumerate(panel.models, start=top + 1))
+        _draw_skill(ax, panel, top + 1, noise)
+        top += n_rows
+    ax.axvline(0, color="0.5", linewidth=0.8, linestyle="--")
+    ax.set_yticks(list(ticks), list(ticks.values()))
+    ax.set_ylim(top - 0.5, -0.6)
+    ax.set_xlabel("skill over the naive model of the split (right: better)")
+    return ax
+
+
+def _draw_skill(ax: Axes, panel: Panel, top: int, noise: float | None) -> None:
+    """Draw the skill of the models of a scheme, one row each, from `top` down."""
+    for place, model in enumerate(panel.models, start=top):
+        skills = panel.of_model(model)["skill"].dropna().to_numpy()
+        if not len(skills):
+            continue
+        interval = float(skills.mean()), *t_interval(skills, panel.test_to_train)
+        _mark(ax, place, skills, interval, panel.kind_of(model))
+    if noise is not None:
+        ceiling = panel.ceiling_of_skill(noise)
+        ends = [top - 0.4, top + len(panel.models) - 0.6]
+        ax.plot([ceiling] * 2, ends, color=COLORS["average"], linestyle=":")
 
 
 def _mark(

@@ -8,15 +8,18 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import Bunch
 
 from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.model_selection import (
     CellBlindKFold,
+    ClusterBlindKFold,
     DisjointKFold,
     DrugBlindKFold,
     MixedKFold,
+    TissueBlindKFold,
     train_valid_test_split,
 )
 
@@ -40,6 +43,13 @@ SPLIT_NAIVE = {
     "disjoint": "GlobalMean",
     RANDOM_811: "MeanEffects",
 }
+
+# The schemes of other splits: new tissues, and compounds unlike those trained on.
+OTHER_SPLITTERS: dict[str, type[BaseCrossValidator]] = {
+    "tissue": TissueBlindKFold,
+    "cluster": ClusterBlindKFold,
+}
+OTHER_NAIVE = {"tissue": "DrugMean", "cluster": "CellMean"}
 
 TEST_SEED = 0
 VALIDATION_SEED = 1
@@ -125,7 +135,7 @@ def inner_fold(data: Bunch, fold: Fold) -> Fold:
         parts = fold.train, fold.valid, fold.valid
     else:
         splitter = SPLITTERS[fold.scheme](10, random_state=TUNING_SEED)
-        first = next(iter(splitter.split(data.X.iloc[fold.train])))
+        first = next(iter(splitter.split(rows_of(data).iloc[fold.train])))
         parts = tuple(fold.train[rows] for rows in first)
     return _make_fold(data, fold.scheme, fold.n_splits, fold.index, *parts)
 
@@ -138,13 +148,34 @@ def _folds_of(data: Bunch, scheme: str, n_splits: int) -> Iterator[Fold]:
     if scheme == RANDOM_811:
         for seed in range(10):
             train, valid, test = train_valid_test_split(
-                data.X, scheme="mixed", sizes=(0.8, 0.1, 0.1), random_state=seed
+                rows_of(data), scheme="mixed", sizes=(0.8, 0.1, 0.1), random_state=seed
             )
             yield _make_fold(data, scheme, 10, seed, train, test, valid)
         return
     splitter = SPLITTERS[scheme](n_splits, random_state=TEST_SEED)
-    for index, rows in enumerate(splitter.split(data.X)):
-        yield _make_fold(data, scheme, n_splits, index, *rows)
+    yield from split_by(data, scheme, splitter)
+
+
+def split_by(data: Bunch, scheme: str, splitter: Any) -> Iterator[Fold]:
+    """Generate the folds of a splitter, under the name of a scheme."""
+    X = rows_of(data)
+    splits = list(splitter.split(X, data.y))
+    for index, rows in enumerate(splits):
+        yield _make_fold(data, scheme, len(splits), index, *rows)
+
+
+def rows_of(data: Bunch) -> pd.DataFrame:
+    """Return X with the column names of the input contract."""
+    return data.get("rows", data.X)
+
+
+def naive_of(scheme: str) -> str:
+    """Return the naive model that skill is measured against.
+
+    Of splits that are not known it is mean effects: the effect of a cell line or a
+    compound that is not in the training set is 0.
+    """
+    return (SPLIT_NAIVE | OTHER_NAIVE).get(scheme, "MeanEffects")
 
 
 def _make_fold(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from sklearn.utils import Bunch
 
 from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.evaluation import figures, tables, variants, words
-from sklearn_csg2a.evaluation.comparisons import compare_models, rank_models
+from sklearn_csg2a.evaluation.pairs import compare_models, rank_models
 from sklearn_csg2a.evaluation.panels import Panel
 from sklearn_csg2a.evaluation.predictions import (
     Predictions,
@@ -39,9 +39,11 @@ class Origin:
     """The sources of the report."""
 
     data: str  # name of the data set
-    predictions: Path
+    predictions: Path | None = None  # where they are stored
     load: Callable[[], Bunch] | None = None  # the data set, for the names of compounds
     notes: Notes = field(default_factory=Notes)
+    noise: float | None = None  # of a single measurement
+    what: Mapping[str, str] = field(default_factory=dict)  # what each model is
 
 
 @dataclass
@@ -144,6 +146,8 @@ def _make_variants_section(panels: Sequence[Panel]) -> Section:
 
 def _add_predictions(section: Section, panel: Panel, origin: Origin) -> None:
     """Add figures of the stored predictions, or the reason why there are none."""
+    if origin.predictions is None:
+        return
     predictions = read_predictions(origin.predictions / origin.data, panel)
     models = predictions.ordered(panel)
     section.remarks += _say_incomplete(predictions)

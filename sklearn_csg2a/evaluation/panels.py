@@ -53,7 +53,8 @@ OUT_OF_REACH = {
 }
 
 SIZES = ("n_train", "n_test", "n_drugs", "n_cells", "n_candidates")
-NUMBERS = (*MEASURES, *SIZES, "n_splits", "fold", "seed")
+DETAILS = ("naive_rmse", "predict_seconds", "epochs", "best_epoch")
+NUMBERS = (*MEASURES, *SIZES, *DETAILS, "n_splits", "fold", "seed")
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,15 @@ class Roster:
 
     def kind_of(self, model: str) -> str:
         """Return the kind of a model; "network" if it is not listed."""
-        base = model.removesuffix(TUNED)
-        return "naive" if base in NAIVE_MODELS else self.kinds.get(base, "network")
+        if model in NAIVE_MODELS:
+            return "naive"
+        base = model if model in self.kinds else model.removesuffix(TUNED)
+        return self.kinds.get(base, "network")
 
     def place_of(self, model: str) -> tuple[bool, int, str]:
         """Return a sort key: naive models first, then by `kinds`, tuned ones last."""
-        base = model.removesuffix(TUNED)
         known = [*NAIVE_MODELS, *self.kinds]
+        base = model if model in known else model.removesuffix(TUNED)
         return (
             model not in NAIVE_MODELS,
             known.index(base) if base in known else len(known),
@@ -171,6 +174,11 @@ class Panel:
     def mean_rmse(self, model: str) -> float:
         """Return the mean RMSE over the compared folds."""
         return float(self.compared(model)["rmse"].mean())
+
+    def ceiling_of_skill(self, noise: float) -> float:
+        """Return the skill of a model that predicts all but the noise."""
+        naive = self.rows.drop_duplicates("fold")["naive_rmse"].to_numpy(dtype=float)
+        return float(np.mean(1 - np.square(noise / np.maximum(naive, noise))))
 
     def ranked(self) -> list[str]:
         """Return the complete models, the lowest RMSE first."""

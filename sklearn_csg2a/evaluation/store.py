@@ -7,11 +7,12 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sklearn_csg2a._utils.files import replacing
+from sklearn_csg2a.exceptions import InputError
 
 DIGITS = 6
 
@@ -42,9 +43,10 @@ class Table:
             ]
             if absent:
                 msg = (
-                    f"{self.path} has no columns {absent}: not a file of this program."
+                    f"{self.path} has no columns {absent}: it is not a file of stored "
+                    "results. Give the path of another file."
                 )
-                raise ValueError(msg)
+                raise InputError(msg)
             return {
                 self.key_of(row): {name: row.get(name) or "" for name in self.columns}
                 for row in reader
@@ -59,10 +61,7 @@ class Table:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(self.path.parent):
             known = self.read()
-            for row in rows:
-                known[self.key_of(row)] = {
-                    name: _as_text(row.get(name)) for name in self.columns
-                }
+            known.update(self._as_texts(rows))
             ordered = [known[key] for key in sorted(known, key=_natural)]
             with (
                 replacing(self.path) as part,
@@ -71,6 +70,28 @@ class Table:
                 writer = csv.DictWriter(lines, self.columns, lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(ordered)
+
+    def _as_texts(self, rows: Iterable[Mapping[str, Any]]) -> dict[Key, dict[str, str]]:
+        """Return rows as they are stored, by key."""
+        return {
+            self.key_of(row): {name: _as_text(row.get(name)) for name in self.columns}
+            for row in rows
+        }
+
+
+@dataclass(frozen=True)
+class MemoryTable(Table):
+    """The same rows, kept for as long as this process runs."""
+
+    rows: dict[Key, dict[str, str]] = field(default_factory=dict)
+
+    def read(self) -> dict[Key, dict[str, str]]:
+        """Return the rows by key."""
+        return dict(self.rows)
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows; each one replaces an earlier one of the same key."""
+        self.rows.update(self._as_texts(rows))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ restarted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TextIO
 
 from sklearn_csg2a.evaluation.progress import Progress
 from sklearn_csg2a.evaluation.store import Key, Table
@@ -39,16 +40,26 @@ class Study:
         Where tasks are run.
     keep : callable
         Stores a result: its row, and its arrays if needed.
+    stream : text stream, default=None
+        Where progress is shown; None is stderr.
     """
 
-    def __init__(self, workers: Workers, keep: Callable[[Result], None]) -> None:
+    def __init__(
+        self,
+        workers: Workers,
+        keep: Callable[[Result], None],
+        stream: TextIO | None = None,
+    ) -> None:
         self.workers = workers
         self.keep = keep
-        self.n_failed = 0
+        self.stream = stream
+        self.failures: list[Failure] = []
 
     def start(self, tasks: Iterable[Task], stored: Iterable[Mapping[str, str]]) -> None:
         """Announce the tasks; the times in `stored` rows are used for estimates."""
-        self.progress = Progress(tasks, stored, jobs=self.workers.n_jobs)
+        self.progress = Progress(
+            tasks, stored, jobs=self.workers.n_jobs, stream=self.stream
+        )
 
     def do(self, tasks: Sequence[Task]) -> None:
         """Run tasks of any kind."""
@@ -58,7 +69,7 @@ class Study:
     def record(self, outcome: Outcome) -> None:
         """Store an outcome and show it."""
         if isinstance(outcome, Failure):
-            self.n_failed += 1
+            self.failures.append(outcome)
         else:
             self.keep(outcome)
         self.progress.show(outcome)
@@ -72,4 +83,4 @@ class Study:
             self.progress.finish(STOPPED)
             return 130
         self.progress.finish()
-        return 1 if self.n_failed else 0
+        return 1 if self.failures else 0

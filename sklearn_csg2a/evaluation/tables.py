@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.evaluation.comparisons import Comparison
+from sklearn_csg2a.evaluation.pairs import PairComparison
 from sklearn_csg2a.evaluation.panels import MEASURES, Panel
 from sklearn_csg2a.evaluation.statistics import RankTest, t_interval
 
@@ -177,7 +177,7 @@ def make_all_folds(panel: Panel) -> Table | None:
     return Table(caption, ["model", "folds", "RMSE", "PCC", "skill"], rows, 2)
 
 
-def make_tests(panel: Panel, comparisons: Sequence[Comparison]) -> Table | None:
+def make_tests(panel: Panel, comparisons: Sequence[PairComparison]) -> Table | None:
     """Make the table of paired tests of a measure against the best naive model."""
     against = [item for item in comparisons if item.reference == panel.best_naive]
     if not against:
@@ -205,7 +205,7 @@ def make_tests(panel: Panel, comparisons: Sequence[Comparison]) -> Table | None:
     return Table(caption, header, rows, 2)
 
 
-def make_pairs(panel: Panel, comparisons: Sequence[Comparison]) -> Table | None:
+def make_pairs(panel: Panel, comparisons: Sequence[PairComparison]) -> Table | None:
     """Make the table of paired tests of a measure between other models."""
     found = {
         (item.model, item.reference): item
@@ -227,7 +227,7 @@ def make_pairs(panel: Panel, comparisons: Sequence[Comparison]) -> Table | None:
     return Table(caption, ["", *references], rows)
 
 
-def _pair_cell(panel: Panel, item: Comparison | None) -> Cell:
+def _pair_cell(panel: Panel, item: PairComparison | None) -> Cell:
     """Format difference and p of a pair; empty above the diagonal."""
     if item is None:
         return Cell("")
@@ -239,7 +239,7 @@ def _pair_cell(panel: Panel, item: Comparison | None) -> Cell:
     return Cell(text, item.is_significant)
 
 
-def _write_difference(item: Comparison) -> str:
+def _write_difference(item: PairComparison) -> str:
     """Format the mean difference; a dash if there is no common fold."""
     mean, digits = item.test.mean, MEASURES[item.measure].digits
     return DASH if np.isnan(mean) else f"{mean:+.{digits}f}"

@@ -54,9 +54,14 @@ class Failure:
 Outcome = Result | Failure
 
 
-def perform(task: Task, threads: int = 1) -> Outcome:
-    """Run a task; an exception is returned as a failure."""
+def perform(task: Task, threads: int | None = 1) -> Outcome:
+    """Run a task; an exception is returned as a failure.
+
+    `threads` is their number; None leaves it as it is.
+    """
     try:
+        if threads is None:
+            return task.do()
         with limited_threads(threads):
             return task.do()
     except Exception as error:  # noqa: BLE001 (reported, and counted at the end)

@@ -18,7 +18,7 @@ from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.evaluation.evaluate import (
     TUNED,
     FoldTask,
-    Source,
+    TunableSource,
     make_estimator,
     make_task,
     training_rows,
@@ -101,7 +101,7 @@ class Search:
 
 
 def plan_search(
-    source: Source,
+    source: TunableSource,
     folds: tuple[Fold, Fold],
     model: str,
     seed: int,
@@ -131,7 +131,7 @@ def plan_search(
     return Search(task, tuple(candidates))
 
 
-def make_inner_fold(source: Source, fold: Fold) -> Fold:
+def make_inner_fold(source: TunableSource, fold: Fold) -> Fold:
     """Split the training rows of a fold."""
     return inner_fold(source.load(), fold)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from sklearn_csg2a.evaluation.comparisons import LEAST_FOLDS_FOR_RANKS, Comparison
+from sklearn_csg2a.evaluation.pairs import LEAST_FOLDS_FOR_RANKS, PairComparison
 from sklearn_csg2a.evaluation.panels import MEASURES, Panel
 from sklearn_csg2a.evaluation.tables import write_interval, write_p
 
@@ -56,7 +56,9 @@ def describe_folds(panel: Panel) -> str:
 
 
 def say_findings(
-    panel: Panel, errors: Sequence[Comparison], correlations: Sequence[Comparison]
+    panel: Panel,
+    errors: Sequence[PairComparison],
+    correlations: Sequence[PairComparison],
 ) -> Iterator[str]:
     """Report the best models, significance, and where naive models are better."""
     naive = panel.best_naive
@@ -72,7 +74,7 @@ def say_findings(
     yield from _say_not_significant(errors, naive)
 
 
-def _say_lowest(panel: Panel, errors: Sequence[Comparison]) -> Iterator[str]:
+def _say_lowest(panel: Panel, errors: Sequence[PairComparison]) -> Iterator[str]:
     """Name the model with the lowest RMSE, and the best network if it is not one."""
     first = panel.ranked()[0]
     ranked = [model for model in panel.ranked() if panel.kind_of(model) != "average"]
@@ -112,7 +114,7 @@ def _say_own_naive(panel: Panel, naive: str) -> Iterator[str]:
         )
 
 
-def _say_comparison(item: Comparison) -> str:
+def _say_comparison(item: PairComparison) -> str:
     """Report whether a model is better than the best naive model."""
     if item.test.n_folds == 0:
         return f"{item.model} and {item.reference} have no fold in common."
@@ -130,7 +132,7 @@ def _say_comparison(item: Comparison) -> str:
     )
 
 
-def _say_p(item: Comparison) -> str:
+def _say_p(item: PairComparison) -> str:
     """Format the p-value of a comparison, or the reason why there is none."""
     if np.isnan(item.p_holm):
         return "too few folds for a test"
@@ -143,7 +145,7 @@ def _say_p(item: Comparison) -> str:
 
 
 def _say_correlations(
-    panel: Panel, naive: str | None, correlations: Sequence[Comparison]
+    panel: Panel, naive: str | None, correlations: Sequence[PairComparison]
 ) -> Iterator[str]:
     """Report correlations in which naive or classical models are better."""
     for measure in CORRELATIONS:
@@ -197,7 +199,7 @@ def _say_correlation(panel: Panel, measure: str) -> Iterator[str]:
 
 
 def _say_not_significant(
-    errors: Sequence[Comparison], naive: str | None
+    errors: Sequence[PairComparison], naive: str | None
 ) -> Iterator[str]:
     """List the pairs that are not significantly different, or count them if many."""
     tested = [item for item in errors if item.reference != naive]

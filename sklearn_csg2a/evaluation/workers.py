@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 
 from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.evaluation.tasks import Failure, Outcome, perform
@@ -46,6 +46,42 @@ class Processes:
                 self.n_jobs, return_as="generator_unordered", batch_size=1
             )
             yield from parallel(delayed(perform)(task, self.threads) for task in tasks)
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The backend of joblib: loky, or the one that `joblib.parallel_config` names.
+
+    The data and models are sent apart from the tasks, so that a backend which keeps
+    what it has sent, as Dask's does, sends them once.
+    """
+
+    jobs: int | None
+    source: Any
+
+    @property
+    def n_jobs(self) -> int:
+        """Number of tasks that run at the same time."""
+        return max(effective_n_jobs(self.jobs), 1)
+
+    def run(self, tasks: Iterable[Any]) -> Iterator[Outcome]:
+        """Yield the outcomes as they arrive."""
+        parallel = Parallel(self.jobs, return_as="generator_unordered", batch_size=1)
+        outcomes = parallel(
+            delayed(_perform_with)(self.source, replace(task, source=None))
+            for task in tasks
+        )
+        try:
+            for outcome in outcomes:
+                yield replace(outcome, task=replace(outcome.task, source=self.source))
+        finally:
+            outcomes.close()
+
+
+def _perform_with(source: Any, task: Any) -> Outcome:
+    """Run a task on data and models that were sent apart from it."""
+    outcome = perform(replace(task, source=source), threads=None)
+    return replace(outcome, task=task)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,11 @@
 """Metrics of predicted responses and profiles, and scorers based on them."""
 
-from sklearn_csg2a.metrics._ceiling import NoiseCeiling, noise_ceiling
+from sklearn_csg2a.metrics._ceiling import (
+    NoiseCeiling,
+    ceiling_share,
+    noise_ceiling,
+    replicate_noise,
+)
 from sklearn_csg2a.metrics._effects import MeanEffectsFit, fit_mean_effects
 from sklearn_csg2a.metrics._grouped import (
     WithinGroupCorrelation,
@@ -19,6 +24,7 @@ from sklearn_csg2a.metrics._measures import (
     skill,
     spearman,
 )
+from sklearn_csg2a.metrics._naive_scorers import ceiling_share_scorer, skill_scorer
 from sklearn_csg2a.metrics._profiles import (
     discrimination_score,
     most_changed_recall,
@@ -38,6 +44,8 @@ __all__ = [
     "MeanEffectsFit",
     "NoiseCeiling",
     "WithinGroupCorrelation",
+    "ceiling_share",
+    "ceiling_share_scorer",
     "discrimination_score",
     "fit_mean_effects",
     "most_changed_recall",
@@ -48,12 +56,14 @@ __all__ = [
     "profile_correlation",
     "profile_scorer",
     "replicate_ceiling",
+    "replicate_noise",
     "residual_correlation",
     "retrieve_profiles",
     "rmse",
     "share_of_gap",
     "sign_agreement",
     "skill",
+    "skill_scorer",
     "spearman",
     "spearman_scorer",
     "within_cell_scorer",

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.metrics._check import check_pair
+from sklearn_csg2a.metrics._check import as_finite, check_pair
 from sklearn_csg2a.metrics._grouped import group_codes, within_group_correlation
-from sklearn_csg2a.metrics._measures import pearson, rmse
+from sklearn_csg2a.metrics._measures import pearson, rmse, skill
 
-__all__ = ["NoiseCeiling", "noise_ceiling"]
+__all__ = ["NoiseCeiling", "ceiling_share", "noise_ceiling", "replicate_noise"]
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,116 @@ def noise_ceiling(
         pearson_within=within.mean,
         noise=float(np.sqrt(squares / n_free / 2)),
     )
+
+
+def replicate_noise(y: Any, groups: Any, *, min_repeats: int = 10) -> float:
+    """Estimate the noise of a single measurement from repeated measurements.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        Measured values.
+    groups : array-like of shape (n,)
+        Group of each row: rows of one group are measurements of the same thing, such
+        as a pair of cell line and compound at the same dose and time. Groups of one
+        row do not count.
+    min_repeats : int, default=10
+        Least number of repeats: measurements beyond the first of their group.
+
+    Returns
+    -------
+    float
+        Standard deviation within groups, in the unit of `y`: the RMSE of a model that
+        predicts the true value of each group.
+
+    Raises
+    ------
+    InputError
+        If there are fewer repeats than `min_repeats`, lengths differ, a value is not
+        finite or a group is missing.
+
+    See Also
+    --------
+    noise_ceiling : Two measurements of each pair, by two assays.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.metrics import replicate_noise
+    >>> y = [1.0, 2.0, 4.0, 5.0, 9.0]
+    >>> round(replicate_noise(y, ["a", "a", "b", "b", "c"], min_repeats=2), 3)
+    0.707
+    """
+    values = as_finite(y, "y")
+    codes, names = group_codes(groups, values)
+    n_repeats = len(values) - len(names)
+    if n_repeats < min_repeats:
+        msg = (
+            f"{len(values)} rows are {len(names)} groups: {n_repeats} repeated "
+            f"measurements, which is fewer than min_repeats={min_repeats}. Noise "
+            "cannot be estimated; give it as a number where it is known."
+        )
+        raise InputError(msg)
+    return float(np.sqrt(_squares_within(values, codes) / n_repeats))
+
+
+def ceiling_share(y_true: Any, y_pred: Any, naive_pred: Any, noise: float) -> float:
+    """Compute which share of the way from the naive model to the noise is gone.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n,)
+        Measured and predicted values.
+    naive_pred : array-like of shape (n,)
+        Predictions of the naive model of the split, as for `skill`.
+    noise : float
+        Standard deviation of a single measurement, in the unit of the values, such as
+        `NoiseCeiling.noise` or `replicate_noise`.
+
+    Returns
+    -------
+    float
+        ``(MSE_naive - MSE) / (MSE_naive - noise**2)``: 0 is as good as the naive
+        model, 1 is as good as the noise allows, negative values are worse than naive.
+        NaN if the naive model itself is within the noise. With `noise` 0 it is the
+        skill.
+
+    Raises
+    ------
+    InputError
+        If shapes differ, a value is no finite real number or `noise` is negative.
+
+    See Also
+    --------
+    skill : The share of the way to a perfect prediction.
+
+    Examples
+    --------
+    >>> from sklearn_csg2a.metrics import ceiling_share
+    >>> share = ceiling_share([1.0, 3.0], [1.5, 2.5], naive_pred=[2.0, 2.0], noise=0.4)
+    >>> round(share, 3)
+    0.893
+    """
+    gained = skill(y_true, y_pred, naive_pred)
+    naive_rmse = rmse(y_true, naive_pred)
+    return float(share_of_ceiling(gained, naive_rmse, check_noise(noise)))
+
+
+def check_noise(noise: Any) -> float:
+    """Return the noise as a number that is not negative."""
+    value = as_finite([noise], "noise")[0]
+    if value < 0:
+        msg = f"noise is a standard deviation and must not be negative; got {noise!r}."
+        raise InputError(msg)
+    return float(value)
+
+
+def share_of_ceiling(skill: Any, naive_rmse: Any, noise: float) -> Any:
+    """Turn skill into the share of the way to the noise; NaN where none is left."""
+    if noise == 0:
+        return skill
+    within_reach = 1 - np.square(noise / np.maximum(naive_rmse, noise))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(within_reach > 0, skill / within_reach, np.nan)[()]
 
 
 def _squares_within(values: NDArray[np.float64], codes: NDArray[np.int64]) -> float:

@@ -24,10 +24,10 @@ from sklearn_csg2a.baselines import (
     ResponseGaussianProcess,
     SVMResponse,
 )
-from sklearn_csg2a.baselines import trees as classical
 from sklearn_csg2a.baselines.kernels import svr as svm
 from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
+from sklearn_csg2a.encoders._pair_layout import PairBlocks
 from sklearn_csg2a.exceptions import (
     GeneMismatchError,
     InputError,
@@ -295,13 +295,13 @@ def test_lightgbm_gets_no_more_leaves_than_the_rows_allow(
 def test_lightgbm_reads_rows_in_single_precision(screen, monkeypatch):
     X, y, expression = screen
     seen = []
-    rows = classical._Blocks.rows
+    rows = PairBlocks.rows
 
     def record(self, at, dtype):
         seen.append(dtype)
         return rows(self, at, dtype)
 
-    monkeypatch.setattr(classical._Blocks, "rows", record)
+    monkeypatch.setattr(PairBlocks, "rows", record)
     _make("lightgbm", expression).fit(X, y).predict(X)
     assert seen == [np.float32, np.float32]
 

@@ -31,8 +31,8 @@ from sklearn_csg2a.baselines.kernels._pairs import (
 )
 from sklearn_csg2a.baselines.kernels._products import multiply_rows
 from sklearn_csg2a.baselines.kernels._response_covariance import learn_covariance
-from sklearn_csg2a.baselines.naive.mean_effects import fit_two_factors
 from sklearn_csg2a.chem import compound_identities
+from sklearn_csg2a.metrics._two_factors import fit_two_factors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,12 +1,13 @@
-"""Levels of a factor, their indicator matrix and their means."""
+"""Levels of a factor, and their means."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-__all__ = ["code_levels", "find_levels", "indicator", "level_means"]
+from sklearn_csg2a.metrics._two_factors import indicator
+
+__all__ = ["code_levels", "find_levels", "level_means"]
 
 
 def find_levels(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -20,13 +21,6 @@ def code_levels(keys: np.ndarray, levels: np.ndarray) -> np.ndarray:
     codes, distinct = pd.factorize(keys)
     known = pd.Index(levels, dtype=object).get_indexer(pd.Index(distinct, dtype=object))
     return np.append(known, -1)[codes]
-
-
-def indicator(codes: np.ndarray, n_levels: int) -> sparse.csr_array:
-    """Return the (n, n_levels) matrix with a one at each row's level."""
-    rows = np.flatnonzero(codes >= 0)
-    ones = np.ones(len(rows))
-    return sparse.csr_array((ones, (rows, codes[rows])), (len(codes), n_levels))
 
 
 def level_means(codes: np.ndarray, n_levels: int, response: np.ndarray) -> np.ndarray:

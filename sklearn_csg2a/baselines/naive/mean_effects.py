@@ -6,19 +6,19 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from scipy import linalg
 
 from sklearn_csg2a._utils.choices import OnInvalidSmiles
 from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines.naive._base import SHARED_CONSTRAINTS, NaiveRegressor
-from sklearn_csg2a.baselines.naive._levels import code_levels, find_levels, indicator
+from sklearn_csg2a.baselines.naive._levels import code_levels, find_levels
+from sklearn_csg2a.metrics._two_factors import fit_two_factors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sklearn_csg2a.treatments import Identifiers
 
-__all__ = ["MeanEffects", "fit_two_factors"]
+__all__ = ["MeanEffects"]
 
 
 class MeanEffects(NaiveRegressor):
@@ -94,42 +94,3 @@ class MeanEffects(NaiveRegressor):
         drug_effects = np.vstack([self.drug_effects_, no_effect])
         cell_effects = np.vstack([self.cell_effects_, no_effect])
         return self.intercept_ + drug_effects[drug] + cell_effects[cell]
-
-
-def fit_two_factors(
-    fewer: tuple[np.ndarray, int],
-    longer: tuple[np.ndarray, int],
-    response: np.ndarray,
-    shrinkage: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Solve the ridge normal equations exactly, eliminating the longer factor.
-
-    The remaining system is dense in the shorter factor and the intercept. Unlike
-    `metrics.fit_mean_effects`, it fits the intercept together with the shrunken
-    effects, and many outputs at once, such as the genes of a profile.
-    """
-    few, n_few = fewer
-    more, n_more = longer
-    mean = response.mean(axis=0)
-    centered = response - mean
-    few_matrix = indicator(few, n_few)
-    more_matrix = indicator(more, n_more)
-    few_counts = np.bincount(few, minlength=n_few)
-    more_counts = np.bincount(more, minlength=n_more)
-    gram = np.zeros((n_few + 1, n_few + 1))  # last row and column: intercept
-    gram[:n_few, :n_few] = np.diag(few_counts + shrinkage)
-    gram[:n_few, n_few] = gram[n_few, :n_few] = few_counts
-    gram[n_few, n_few] = len(response)
-    cross = np.vstack(
-        [(few_matrix.T @ more_matrix).toarray(), more_counts]
-    )  # (n_few + 1, n_more)
-    weighted = cross / (more_counts + shrinkage)
-    totals = np.vstack([few_matrix.T @ centered, centered.sum(axis=0)])
-    more_totals = more_matrix.T @ centered
-    solution = linalg.solve(
-        gram - weighted @ cross.T, totals - weighted @ more_totals, assume_a="sym"
-    )
-    more_effects = (more_totals - cross.T @ solution) / (more_counts + shrinkage)[
-        :, None
-    ]
-    return mean + solution[n_few], solution[:n_few], more_effects

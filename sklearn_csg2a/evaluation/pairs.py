@@ -23,7 +23,7 @@ LEAST_FOLDS_FOR_RANKS = 7
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairComparison:
     """Comparison of a model with a reference on the folds that both have finished."""
 
     model: str
@@ -45,7 +45,7 @@ class Comparison:
         return self.p_holm < LEVEL
 
 
-def compare_models(panel: Panel, measure: str) -> list[Comparison]:
+def compare_models(panel: Panel, measure: str) -> list[PairComparison]:
     """Test all pairs of interest on a measure, as one family for Holm's correction.
 
     Each model that is not naive is compared with the best naive model and with every
@@ -68,14 +68,14 @@ def _pairs(panel: Panel) -> Iterator[tuple[str, str]]:
         yield model, reference
 
 
-def _compare(panel: Panel, model: str, reference: str, measure: str) -> Comparison:
+def _compare(panel: Panel, model: str, reference: str, measure: str) -> PairComparison:
     """Compare two models fold by fold."""
     differences = panel.of_model(model)[measure] - panel.of_model(reference)[measure]
     values = differences.dropna().to_numpy()  # folds of one model only are NaN
     sign = -1 if MEASURES[measure].best == "lowest" else 1
     n_better = int((sign * values > 0).sum())
     test = corrected_t_test(values, panel.test_to_train)
-    return Comparison(model, reference, measure, n_better, test)
+    return PairComparison(model, reference, measure, n_better, test)
 
 
 def rank_models(panel: Panel) -> tuple[list[str], RankTest] | None:
