@@ -179,7 +179,9 @@ def _check_size(layout: _Layout, path: str | os.PathLike[str]) -> None:
     size = Path(path).stat().st_size
     if start_of_file(path, _EXPECTED).startswith(GZIP_MAGIC):
         size *= _GZIP_RATIO
-    if layout.n_genes * (layout.n_profiles + 1) > size:
+    # each field has at least one byte, the tab or the end of the line after it
+    n_lines = layout.n_profile_fields + layout.n_genes
+    if n_lines * (layout.first_value + layout.n_profiles) > size:
         msg = (
             f"{path}, line 2 announces {layout.n_genes} genes of {layout.n_profiles} "
             "profiles, more than a file of its size can contain. It is cut off or "

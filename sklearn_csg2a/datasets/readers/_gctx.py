@@ -12,14 +12,12 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from sklearn_csg2a.datasets.readers._hdf5 import (
+from sklearn_csg2a.datasets.readers._blocks import (
     check_block_size,
     dense_rows,
     fill_rows,
-    open_hdf5,
-    read_texts,
-    require,
 )
+from sklearn_csg2a.datasets.readers._hdf5 import Hdf5File, open_hdf5
 from sklearn_csg2a.datasets.readers._text import (
     choose_ids,
     name_genes,
@@ -206,9 +204,9 @@ def _select(
 ) -> Iterator[_Selection]:
     """Open a file, read its metadata and resolve the requested ids."""
     with open_hdf5(path, _EXPECTED) as file:
-        matrix = require(file, "0/DATA/0/matrix", _EXPECTED)
-        of_profiles = _read_table(file, "0/META/COL", "profiles", path)
-        of_genes = _read_table(file, "0/META/ROW", "genes", path)
+        matrix = file.array("0/DATA/0/matrix")
+        of_profiles = _read_table(file, "0/META/COL", "profiles")
+        of_genes = _read_table(file, "0/META/ROW", "genes")
         expected = (len(of_profiles), len(of_genes))
         if matrix.shape != expected or matrix.dtype.kind not in "fiu":
             msg = (
@@ -227,22 +225,21 @@ def _select(
         )
 
 
-def _read_table(
-    file: Any, name: str, what: str, path: str | os.PathLike[str]
-) -> pd.DataFrame:
+def _read_table(file: Hdf5File, name: str, what: str) -> pd.DataFrame:
     """Read one of the two groups of metadata as a table, its `id` as the index."""
-    group = require(file, name, _EXPECTED)
-    ids = pd.Index(read_texts(require(group, "id", _EXPECTED)).astype(str))
-    refuse_repeated(ids, what, path)
+    group = file.group(name)
+    ids = pd.Index(list(map(str, file.values(file.array("id", group)))))
+    refuse_repeated(ids, what, file.path)
     columns = {}
-    for column, values in group.items():
+    for column in group:
         if column == "id":
             continue
-        if values.shape != (len(ids),):
+        stored = file.array(column, group)
+        if stored.shape != (len(ids),):
             msg = (
-                f"{path}: {name}/{column} has shape {values.shape}, but there are "
+                f"{file.path}: {name}/{column} has shape {stored.shape}, but there are "
                 f"{len(ids)} ids. The file is damaged."
             )
             raise DataFileError(msg)
-        columns[column] = read_metadata(read_texts(values))
+        columns[column] = read_metadata(file.values(stored))
     return pd.DataFrame(columns, index=range(len(ids))).set_index(ids)

@@ -14,16 +14,14 @@ from scipy import sparse
 from sklearn.utils import Bunch
 
 from sklearn_csg2a._utils.offenders import list_offenders
-from sklearn_csg2a.datasets.readers._h5ad_tables import read_frame
-from sklearn_csg2a.datasets.readers._hdf5 import (
+from sklearn_csg2a.datasets.readers._blocks import (
     ReadRows,
     check_block_size,
-    check_size,
     dense_rows,
     fill_rows,
-    open_hdf5,
-    require,
 )
+from sklearn_csg2a.datasets.readers._h5ad_tables import read_frame
+from sklearn_csg2a.datasets.readers._hdf5 import Hdf5File, open_hdf5
 from sklearn_csg2a.datasets.readers._text import choose_ids, name_genes, refuse_repeated
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
@@ -173,13 +171,13 @@ def _select(
 ) -> Iterator[_Selection]:
     """Open a file, read its metadata and resolve the requested ids."""
     with open_hdf5(path, _EXPECTED) as file:
-        of_profiles = read_frame(file, "obs", _EXPECTED)
+        of_profiles = read_frame(file, "obs")
         matrix, var = _find_matrix(file, layer, use_raw=use_raw)
-        of_genes = read_frame(file, var, _EXPECTED)
+        of_genes = read_frame(file, var)
         of_genes = name_genes(of_genes, gene_names, path)
         refuse_repeated(of_profiles.index, "profiles", path)
         refuse_repeated(of_genes.index, "genes", path)
-        shape = _shape(matrix)
+        shape = _shape(file, matrix)
         if shape != (len(of_profiles), len(of_genes)):
             msg = (
                 f"{path}: {matrix.name} has shape {shape}, but obs and {var} have "
@@ -187,9 +185,10 @@ def _select(
                 "not an h5ad file."
             )
             raise DataFileError(msg)
+        file.check_table(shape, matrix.name)
         columns = choose_ids(genes, of_genes.index, "genes", path)
         yield _Selection(
-            _row_reader(matrix, columns, path),
+            _row_reader(file, matrix, columns),
             shape[1],
             of_profiles,
             of_genes.iloc[columns],
@@ -197,118 +196,123 @@ def _select(
         )
 
 
-def _find_matrix(file: Any, layer: str | None, *, use_raw: bool) -> tuple[Any, str]:
+def _find_matrix(
+    file: Hdf5File, layer: str | None, *, use_raw: bool
+) -> tuple[Any, str]:
     """Return the requested values, and the name of the table of their genes."""
     if layer is not None and use_raw:
         msg = f"layer={layer!r} and use_raw=True: raw has no layers; choose one."
         raise InputError(msg)
-    layers = list(file.get("layers", ()))
+    layers = list(file.group("layers")) if file.has("layers") else []
     if layer is not None and layer not in layers:
         there = list_offenders(map(repr, layers)) or "none"
-        msg = f"layer={layer!r}: {file.filename} has no 'layers/{layer}', only {there}."
+        msg = f"layer={layer!r}: {file.path} has no 'layers/{layer}', only {there}."
         raise DataFileError(msg)
     if layer is not None:
-        return file["layers"][layer], "var"
+        return file.find(layer, file.group("layers")), "var"
     if use_raw:
-        mark = "." if "raw.X" in file else "/"  # before anndata 0.7
-        return require(file, f"raw{mark}X", _EXPECTED), f"raw{mark}var"
-    if "X" not in file and layers:
+        mark = "." if file.has("raw.X") else "/"  # before anndata 0.7
+        return file.find(f"raw{mark}X"), f"raw{mark}var"
+    if not file.has("X") and layers:
         msg = (
-            f"{file.filename} has no X; give layer=, one of "
+            f"{file.path} has no X; give layer=, one of "
             f"{list_offenders(map(repr, layers))}."
         )
         raise DataFileError(msg)
-    return require(file, "X", _EXPECTED), "var"
+    return file.find("X"), "var"
 
 
-def _shape(matrix: Any) -> tuple[int, ...]:
+def _shape(file: Hdf5File, matrix: Any) -> tuple[int, ...]:
     """Return the shape of values in any encoding."""
-    stored = getattr(matrix, "shape", None)
-    for name in ("shape", "h5sparse_shape"):
+    if file.is_array(matrix):
+        return tuple(matrix.shape)
+    stored = None
+    for name in ("shape", "h5sparse_shape"):  # the second before anndata 0.7
         if stored is None:
-            stored = matrix.attrs.get(name)
-    return () if stored is None else tuple(map(int, stored))
+            stored = file.attribute(matrix, name)
+    return () if stored is None else tuple(map(int, np.ravel(stored)))
 
 
-def _row_reader(
-    matrix: Any, columns: np.ndarray, path: str | os.PathLike[str]
-) -> ReadRows:
+def _row_reader(file: Hdf5File, matrix: Any, columns: np.ndarray) -> ReadRows:
     """Return a function that reads rows start to stop of some columns."""
-    if hasattr(matrix, "dtype"):
+    if file.is_array(matrix):
         if matrix.dtype.kind not in "fiub":
-            msg = f"{path}: {matrix.name} is of {matrix.dtype}, which is not numeric."
-            raise DataFileError(msg)
+            raise file.refuse(matrix.name, f"of {matrix.dtype}, which is not numeric")
         return dense_rows(matrix, columns)
-    old = matrix.attrs.get("h5sparse_format")  # before anndata 0.7
-    encoding = matrix.attrs.get("encoding-type", f"{old}_matrix")
-    if encoding not in {"csr_matrix", "csc_matrix"}:
-        msg = (
-            f"{path}: {matrix.name} is encoded as {encoding!r}; an array, 'csr_matrix' "
-            "or 'csc_matrix' was expected."
-        )
-        raise DataFileError(msg)
+    old = file.attribute(matrix, "h5sparse_format")  # before anndata 0.7
+    encoding = file.attribute(matrix, "encoding-type")
+    encoding = f"{old}_matrix" if encoding is None else encoding
     if encoding == "csc_matrix":
-        return _by_column(matrix, columns)
-    return _by_row(matrix, columns)
-
-
-def _sparse_parts(matrix: Any, n_lines: int) -> tuple[Any, Any, np.ndarray]:
-    """Return data, indices and indptr of a sparse matrix after checking them."""
-    data, indices, starts = (
-        require(matrix, key, _EXPECTED) for key in ("data", "indices", "indptr")
+        return _by_column(file, matrix, columns)
+    if encoding == "csr_matrix":
+        return _by_row(file, matrix, columns)
+    raise file.refuse(
+        matrix.name,
+        f"encoded as {encoding!r:.40}, not an array, 'csr_matrix' or 'csc_matrix'",
     )
-    check_size(starts)
-    pointers = starts[()]
+
+
+@dataclass(frozen=True)
+class _Sparse:
+    """The parts of a sparse matrix; its lines are rows (CSR) or columns (CSC)."""
+
+    file: Hdf5File
+    name: str
+    data: Any
+    indices: Any
+    starts: np.ndarray
+    length: int  # of a line
+
+    def read(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
+        """Return data, indices and starts of some lines."""
+        first, last = self.starts[start], self.starts[stop]
+        positions = self.indices[first:last]
+        if len(positions) and not 0 <= positions.min() <= positions.max() < self.length:
+            raise self.file.refuse(self.name, "it has values outside its table")
+        return self.data[first:last], positions, self.starts[start : stop + 1] - first
+
+
+def _open_sparse(file: Hdf5File, matrix: Any, n_lines: int, length: int) -> _Sparse:
+    """Return the parts of a sparse matrix, which must fit together."""
+    data, indices, starts = (
+        file.array(key, matrix) for key in ("data", "indices", "indptr")
+    )
+    if data.dtype.kind not in "fiub" or {indices.dtype.kind, starts.dtype.kind} - {
+        *"iu"
+    }:
+        raise file.refuse(
+            matrix.name,
+            f"data of {data.dtype} at places of {indices.dtype} and {starts.dtype}",
+        )
+    pointers = file.values(starts)
     fits = (
         pointers.shape == (n_lines + 1,)
         and data.shape == indices.shape == (int(pointers[-1]),)
         and int(pointers[0]) == 0
-        and bool((np.diff(pointers) >= 0).all())
+        and bool((pointers[1:] >= pointers[:-1]).all())
     )
     if not fits:
-        msg = (
-            f"{matrix.file.filename}: data, indices and indptr of {matrix.name} do not "
-            "fit together. The file is cut off or damaged."
-        )
-        raise DataFileError(msg)
-    return data, indices, pointers
+        raise file.refuse(matrix.name, "data, indices and indptr do not fit together")
+    return _Sparse(file, matrix.name, data, indices, pointers.astype(np.int64), length)
 
 
-def _check_positions(matrix: Any, positions: np.ndarray, limit: int) -> np.ndarray:
-    """Reject positions outside the table."""
-    if len(positions) and not 0 <= positions.min() <= positions.max() < limit:
-        msg = (
-            f"{matrix.file.filename}: {matrix.name} has values outside its "
-            f"{_shape(matrix)} table. The file is damaged."
-        )
-        raise DataFileError(msg)
-    return positions
-
-
-def _by_column(matrix: Any, columns: np.ndarray) -> ReadRows:
+def _by_column(file: Hdf5File, matrix: Any, columns: np.ndarray) -> ReadRows:
     """Load a matrix that is stored by column into memory."""
-    n_rows, n_columns = _shape(matrix)
-    data, indices, pointers = _sparse_parts(matrix, n_columns)
-    for part in (data, indices):
-        check_size(part)
-    rows = _check_positions(matrix, indices[()], n_rows)
-    whole = sparse.csc_array((data[()], rows, pointers), shape=(n_rows, n_columns))
+    n_rows, n_columns = _shape(file, matrix)
+    parts = _open_sparse(file, matrix, n_columns, n_rows)
+    whole = sparse.csc_array(parts.read(0, n_columns), shape=(n_rows, n_columns))
     by_row = whole[:, columns].tocsr()
     return lambda start, stop: by_row[start:stop].toarray()
 
 
-def _by_row(matrix: Any, columns: np.ndarray) -> ReadRows:
+def _by_row(file: Hdf5File, matrix: Any, columns: np.ndarray) -> ReadRows:
     """Read a matrix that is stored by row in blocks."""
-    n_rows, n_columns = _shape(matrix)
-    data, indices, pointers = _sparse_parts(matrix, n_rows)
+    n_rows, n_columns = _shape(file, matrix)
+    parts = _open_sparse(file, matrix, n_rows, n_columns)
 
     def read(start: int, stop: int) -> np.ndarray:
-        first, last = pointers[start], pointers[stop]
-        positions = _check_positions(matrix, indices[first:last], n_columns)
-        rows = sparse.csr_array(
-            (data[first:last], positions, pointers[start : stop + 1] - first),
-            shape=(stop - start, n_columns),
-        )
+        shape = (stop - start, n_columns)
+        rows = sparse.csr_array(parts.read(start, stop), shape=shape)
         return rows[:, columns].toarray()
 
     return read

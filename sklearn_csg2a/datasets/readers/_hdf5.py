@@ -1,49 +1,240 @@
-"""HDF5 files of expression profiles, read by block."""
+"""HDF5 files: groups and arrays, checked before they are read.
+
+A file of a few kilobytes can announce an array of terabytes, refer to other files, or
+be linked to itself. Sizes are compared with the size of the file before memory is
+taken, and only values within the file are read.
+"""
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.datasets.readers._text import GZIP_MAGIC, decode_text, start_of_file
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
-__all__ = [
-    "check_block_size",
-    "check_size",
-    "dense_rows",
-    "fill_rows",
-    "open_hdf5",
-    "read_texts",
-    "require",
-]
+__all__ = ["Hdf5File", "open_hdf5"]
 
-# Rows further apart than this are not read together.
-_MAX_GAP = 64
-_BLOCK_BYTES = 2**26
+# Errors that h5py raises for damaged files, and pandas and scipy for their tables.
+_DAMAGE = (OSError, LookupError, ValueError, TypeError, RuntimeError, OverflowError)
 
-# Errors that h5py, numpy and scipy raise for damaged files.
-_DAMAGE = (
-    *(OSError, LookupError, ValueError, TypeError, AttributeError),
-    *(RuntimeError, ArithmeticError, MemoryError),
-)
-
-# An array of up to this many bytes is read whatever the size of its file. A larger one
-# may be so many times larger than its compressed form on disk.
-_SMALL = 2**24
+# No filter of HDF5 makes an array smaller than by this factor, that of deflate. What is
+# no larger than the second number, in bytes, is read whatever the size of its file.
 _MAX_RATIO = 1032
+_SMALL = 2**22
+_ALL_SMALL = 2**25
 
-ReadRows = Callable[[int, int], np.ndarray]
+# Links followed from one name to the next, as many as HDF5 itself follows.
+_MAX_LINKS = 16
+
+# Text of variable length is read in pieces, such that a text that is referred to many
+# times does not fill the memory: a piece has no more than 64 times the file's bytes.
+_PIECES = (64, 8192)
+_PIECE_BYTES = 2**28
+_CACHE_BYTES = 2**25
+
+
+class Hdf5File:
+    """An open HDF5 file.
+
+    Parameters
+    ----------
+    file : h5py.File
+        The open file.
+    path : str or path
+        Its path, for messages.
+    expected : str
+        What the file should be, for messages.
+    """
+
+    def __init__(self, file: Any, path: str | os.PathLike[str], expected: str) -> None:
+        self.path = path
+        self._file = file
+        self._expected = expected
+        self._size = Path(path).stat().st_size
+        self._left = max(_ALL_SMALL, _MAX_RATIO * self._size)
+        self._h5py = import_optional("h5py", extra="h5", purpose=f"Reading {path}")
+
+    def refuse(self, where: str, problem: str) -> DataFileError:
+        """Return the error for a part of the file."""
+        return DataFileError(
+            f"{self.path}, {where}: {problem}; {self._expected} was expected. It is "
+            "damaged or another file: download it again."
+        )
+
+    def has(self, name: str, parent: Any = None) -> bool:
+        """Tell whether a name leads to a group or array."""
+        return self._resolve(self._file if parent is None else parent, name) is not None
+
+    def is_array(self, found: Any) -> bool:
+        """Tell whether something found is an array."""
+        return isinstance(found, self._h5py.Dataset)
+
+    def find(self, name: str, parent: Any = None) -> Any:
+        """Return a group or array by its name, or raise an error."""
+        parent = self._file if parent is None else parent
+        found = self._resolve(parent, name)
+        if found is None:
+            msg = (
+                f"{self.path}, {parent.name} has no {name!r}; {self._expected} was "
+                "expected."
+            )
+            raise DataFileError(msg)
+        if self.is_array(found):
+            return self._checked(found)
+        if not isinstance(found, self._h5py.Group):
+            raise self.refuse(found.name, "neither a group nor an array")
+        return found
+
+    def group(self, name: str, parent: Any = None) -> Any:
+        """Return a group by its name."""
+        found = self.find(name, parent)
+        if self.is_array(found):
+            raise self.refuse(found.name, "an array, not a group")
+        return found
+
+    def array(self, name: str, parent: Any = None) -> Any:
+        """Return an array by its name; its values are still on disk."""
+        found = self.find(name, parent)
+        if not self.is_array(found):
+            raise self.refuse(found.name, "a group, not an array")
+        return found
+
+    def at(self, reference: Any) -> Any:
+        """Return the array that a reference points to."""
+        if not isinstance(reference, self._h5py.Reference):
+            raise self.refuse("/", f"{reference!r:.40} is not a reference")
+        found = self._file[reference]
+        if not self.is_array(found):
+            raise self.refuse(str(found.name), "not an array")
+        return self._checked(found)
+
+    def attribute(self, owner: Any, name: str) -> Any:
+        """Return an attribute of a group or array, None if it has none of the name."""
+        if name not in owner.attrs:
+            return None
+        stored = owner.attrs.get_id(name)
+        n_bytes = math.prod(stored.shape or ()) * stored.dtype.itemsize
+        if n_bytes > self._size:
+            raise self.refuse(
+                owner.name, f"attribute {name!r} does not fit in the file"
+            )
+        return owner.attrs[name]
+
+    def check_table(self, shape: tuple[int, ...], where: str) -> None:
+        """Reject a table of numbers that is too large to come from this file."""
+        n_bytes = 4 * math.prod(shape)
+        if n_bytes > max(_ALL_SMALL, _MAX_RATIO * self._size):
+            raise self.refuse(where, f"a table of {shape} does not fit in the file")
+
+    def values(self, array: Any) -> np.ndarray:
+        """Read a list of numbers or text; text of any kind becomes str."""
+        if len(array.shape) != 1:
+            raise self.refuse(array.name, f"not a list: its shape is {array.shape}")
+        is_text = self._h5py.check_string_dtype(array.dtype) is not None
+        if not is_text and array.dtype.kind not in "biuf":
+            raise self.refuse(array.name, f"of type {array.dtype}, not numbers or text")
+        self._take(array)
+        if array.dtype.kind == "O":
+            return self._read_texts(array)
+        return decode_texts(array[()])
+
+    def records(self, array: Any) -> np.ndarray:
+        """Read a table of records."""
+        if len(array.shape) != 1:
+            raise self.refuse(array.name, f"not a table: its shape is {array.shape}")
+        self._take(array)
+        return array[()]
+
+    def _read_texts(self, array: Any) -> np.ndarray:
+        """Read text of variable length; all of it must be in the file."""
+        step = min(max(_PIECE_BYTES // self._size, _PIECES[0]), _PIECES[1])
+        texts: list[str] = []
+        n_bytes = 0
+        for start in range(0, len(array), step):
+            piece = decode_texts(array[start : start + step])
+            n_bytes += sum(map(len, piece))
+            if n_bytes > max(self._size, _SMALL):
+                raise self.refuse(array.name, "its texts do not fit in the file")
+            texts.extend(piece)
+        values = np.empty(len(texts), dtype=object)
+        values[:] = texts
+        return values
+
+    def _take(self, array: Any) -> None:
+        """Count an array that will be read whole; all of them must fit in the file."""
+        n_bytes = array.size * max(array.dtype.itemsize, 8)
+        stored = array.id.get_storage_size()
+        self._left -= n_bytes
+        if n_bytes > _SMALL and array.size * array.dtype.itemsize > _MAX_RATIO * stored:
+            raise self.refuse(
+                array.name, f"an array of {array.shape} does not fit in the file"
+            )
+        if self._left < 0:
+            raise self.refuse(array.name, "the arrays up to it do not fit in the file")
+
+    def _checked(self, array: Any) -> Any:
+        """Reject an array whose values are not in this file, or larger than it."""
+        if array.shape is None:
+            raise self.refuse(array.name, "an array without a shape")
+        if array.is_virtual or array.external:
+            raise self.refuse(array.name, "its values are in another file")
+        limit = max(_ALL_SMALL, _MAX_RATIO * self._size)
+        for shape in (array.shape, array.chunks or ()):
+            if math.prod(shape) * array.dtype.itemsize > limit:
+                raise self.refuse(
+                    array.name, f"an array of {shape} does not fit in the file"
+                )
+        return array
+
+    def _resolve(self, parent: Any, name: str) -> Any:
+        """Follow a name and the links within the file, None if it leads nowhere."""
+        parts = name.split("/")
+        n_links = 0
+        while parts:
+            part = parts.pop(0)
+            if not part:
+                continue
+            if not isinstance(parent, self._h5py.Group) or part not in parent:
+                return None
+            link = parent.get(part, getlink=True)
+            if isinstance(link, self._h5py.SoftLink):
+                n_links += 1
+                if n_links > _MAX_LINKS:
+                    raise self.refuse(parent.name, f"the links of {part!r} do not end")
+                parent = self._file if link.path.startswith("/") else parent
+                parts = [*link.path.split("/"), *parts]
+            elif isinstance(link, self._h5py.HardLink):
+                parent = parent[part]
+            else:
+                raise self.refuse(parent.name, f"{part!r} is a link to another file")
+        return parent
+
+
+def decode_texts(values: np.ndarray) -> np.ndarray:
+    """Return an array with bytes as str, equal ones once in memory."""
+    if values.dtype.kind not in "SO":
+        return values
+    known: dict[Any, Any] = {}
+    texts = np.empty(len(values), dtype=object)
+    for row, value in enumerate(values):
+        text = known.get(value)
+        if text is None:
+            text = decode_text(value) if isinstance(value, bytes) else str(value)
+            known[value] = text
+        texts[row] = text
+    return texts
 
 
 @contextmanager
-def open_hdf5(path: str | os.PathLike[str], expected: str) -> Iterator[Any]:
+def open_hdf5(path: str | os.PathLike[str], expected: str) -> Iterator[Hdf5File]:
     """Open an HDF5 file for reading; raise an informative error if that fails."""
     h5py = import_optional("h5py", extra="h5", purpose=f"Reading {path}")
     if start_of_file(path, expected).startswith(GZIP_MAGIC):
@@ -56,102 +247,19 @@ def open_hdf5(path: str | os.PathLike[str], expected: str) -> Iterator[Any]:
         msg = f"{path} is not an HDF5 file; {expected} was expected."
         raise DataFileError(msg)
     try:
-        with h5py.File(path, "r") as file:
-            yield file
+        with h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES) as file:
+            yield Hdf5File(file, path, expected)
     except InputError:
         raise
+    except MemoryError as error:
+        msg = (
+            f"{path} needs more memory than there is. Choose genes= or profiles=, or "
+            "read it by block."
+        )
+        raise DataFileError(msg) from error
     except _DAMAGE as error:
         msg = (
             f"{path} cannot be read ({error}): it is cut off or damaged; {expected} "
             "was expected. Download the file again."
         )
         raise DataFileError(msg) from error
-
-
-def require(file: Any, name: str, expected: str) -> Any:
-    """Return a group or array of an HDF5 file, or raise an error."""
-    if name not in file:
-        where = f"{file.file.filename}, {file.name}"
-        msg = f"{where} has no {name!r}; {expected} was expected."
-        raise DataFileError(msg)
-    return file[name]
-
-
-def check_size(array: Any) -> None:
-    """Reject an array whose declared size is larger than its file allows."""
-    n_bytes = array.size * array.dtype.itemsize
-    if n_bytes > max(_SMALL, _MAX_RATIO * array.id.get_storage_size()):
-        msg = (
-            f"{array.file.filename}, {array.name}: an array of {array.shape} does not "
-            "fit in the file. It is cut off or damaged; download it again."
-        )
-        raise DataFileError(msg)
-
-
-def read_texts(array: Any) -> np.ndarray:
-    """Read an array; text of fixed or variable length becomes str."""
-    if getattr(array, "shape", None) is None or not array.shape:
-        msg = (
-            f"{array.file.filename}, {array.name} is not an array. The file is "
-            "damaged or of another kind."
-        )
-        raise DataFileError(msg)
-    check_size(array)
-    values = array[()]
-    if values.dtype.kind not in "SO":
-        return values
-    return np.array(
-        [decode_text(value) if isinstance(value, bytes) else value for value in values],
-        dtype=object,
-    )
-
-
-def check_block_size(block_size: int) -> None:
-    """Reject an invalid number of profiles per block."""
-    if isinstance(block_size, bool) or not isinstance(block_size, int):
-        msg = f"block_size={block_size!r} is not an integer."
-        raise InputError(msg)
-    if block_size < 1:
-        msg = f"block_size={block_size!r} must be at least 1."
-        raise InputError(msg)
-
-
-def dense_rows(matrix: Any, columns: np.ndarray) -> ReadRows:
-    """Return a function that reads rows start to stop of some columns."""
-    if not len(columns):
-        return lambda start, stop: np.empty((stop - start, 0), dtype=np.float32)
-    first, last = int(columns.min()), int(columns.max()) + 1
-    within = columns - first
-    every = np.array_equal(within, np.arange(last - first))
-
-    def read(start: int, stop: int) -> np.ndarray:
-        block = matrix[start:stop, first:last]
-        return block if every else block[:, within]
-
-    return read
-
-
-def fill_rows(read: ReadRows, rows: np.ndarray, width: int, span: int) -> pd.DataFrame:
-    """Read rows in any order, by runs of neighbours, as float32 (rows, width).
-
-    `span` is the number of columns that a row has in the file.
-    """
-    values = np.empty((len(rows), width), dtype=np.float32)
-    order = np.argsort(rows, kind="stable")
-    ordered = rows[order]
-    max_rows = max(1, _BLOCK_BYTES // (4 * max(span, 1)))
-    start = 0
-    while start < len(ordered):
-        stop = _end_of_run(ordered, start, max_rows)
-        first = int(ordered[start])
-        block = read(first, int(ordered[stop - 1]) + 1)
-        values[order[start:stop]] = block[ordered[start:stop] - first]
-        start = stop
-    return pd.DataFrame(values, copy=False)
-
-
-def _end_of_run(ordered: np.ndarray, start: int, max_rows: int) -> int:
-    """Return the end of the run of nearby rows that begins at `start`."""
-    limit = int(np.searchsorted(ordered, ordered[start] + max_rows))
-    gaps = np.flatnonzero(np.diff(ordered[start:limit]) > _MAX_GAP)
-    return start + int(gaps[0]) + 1 if len(gaps) else limit

@@ -16,6 +16,7 @@ from typing import IO, Any, cast
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.files import regular_size
 from sklearn_csg2a._utils.names import match_names
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.exceptions import DataFileError, InputError
@@ -70,7 +71,8 @@ def decode_text(value: bytes) -> str:
 
 
 def start_of_file(path: str | os.PathLike[str], expected: str) -> bytes:
-    """Return the first bytes of a file, which must not be empty."""
+    """Return the first bytes of a regular file, which must not be empty."""
+    regular_size(Path(path))  # a pipe or device may have no end
     with Path(path).open("rb") as file:
         start = file.read(8)
     if not start:
@@ -95,6 +97,9 @@ def open_text(path: str | os.PathLike[str], expected: str) -> Iterator[IO[str]]:
             errors = "strict" if encoding == "utf-16" else _LATIN_1
             with io.TextIOWrapper(stream, encoding=encoding, errors=errors) as file:
                 yield file
+    except MemoryError as error:
+        msg = f"{path} needs more memory than there is; {expected} was expected."
+        raise DataFileError(msg) from error
     except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
         msg = (
             f"{path} cannot be read ({error}): it is cut off or damaged; "

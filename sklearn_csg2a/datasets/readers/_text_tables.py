@@ -5,19 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+from xml.parsers import expat
 
 import numpy as np
 import pandas as pd
 
 from sklearn_csg2a._utils.offenders import list_offenders
-from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.datasets.readers._text import open_text, start_of_file
+from sklearn_csg2a.datasets.readers._workbooks import check_compression, read_workbook
 from sklearn_csg2a.exceptions import DataFileError, MissingDependencyError
 
 __all__ = [
@@ -32,10 +34,12 @@ __all__ = [
 _ZIP_MAGIC = b"PK"
 _OLD_WORKBOOK_MAGIC = b"\xd0\xcf\x11\xe0"
 
-# Errors that pandas, openpyxl and zipfile raise for damaged tables.
-_DAMAGE = (
-    *(ValueError, LookupError, TypeError, AttributeError, SyntaxError, EOFError),
-    *(RuntimeError, zipfile.BadZipFile, zlib.error, csv.Error),
+# Errors that zipfile raises for damaged archives, ...
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, struct.error)
+# ... and those that pandas and openpyxl, which checks little, raise for damaged tables.
+_BAD_TABLE = (
+    *(*_BAD_ZIP, OSError, ValueError, LookupError, ArithmeticError, csv.Error),
+    *(TypeError, AttributeError, AssertionError, SyntaxError, expat.ExpatError),
 )
 _OF_WORKBOOKS = "[Content_Types].xml"
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -57,13 +61,14 @@ def open_table(path: str | os.PathLike[str], expected: str) -> Iterator[IO[str]]
             archive.open(_only_member(archive, path)) as file,
         ):
             yield io.TextIOWrapper(file, encoding="utf-8", newline="")
-    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
+    except (*_BAD_ZIP, UnicodeDecodeError) as error:
         msg = f"{path} cannot be decompressed ({error}); {expected} was expected."
         raise DataFileError(msg) from error
 
 
 def _only_member(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> str:
     """Return the file in an archive, which must be the only one."""
+    check_compression(archive.infolist(), path)
     names = [
         name
         for name in archive.namelist()
@@ -99,30 +104,17 @@ def read_header(
 
 def read_text_table(path: str | os.PathLike[str], expected: str) -> pd.DataFrame:
     """Read a table as text, with empty cells as missing values."""
+    start_of_file(path, expected)  # an OSError stays one
     try:
         if is_workbook(path, expected):
-            import_optional(
-                "openpyxl",
-                extra="excel",
-                purpose=f"Reading the workbook {path}, which could be saved as CSV,",
-            )
-            table = pd.read_excel(path, dtype=str)
+            table = _parse(*read_workbook(path), separator=",")
         else:
             with open_table(path, expected) as lines:
                 header, separator = read_header(lines, path, expected)
-                table = pd.read_csv(
-                    lines,
-                    sep=separator,
-                    header=None,
-                    names=range(len(header) + 1),  # one for a separator at line ends
-                    index_col=False,
-                    dtype=str,
-                    skipinitialspace=True,
-                )
-            table = table.set_axis([*header, ""], axis=1)
+                table = _parse([*header, ""], lines, separator)
     except (DataFileError, MissingDependencyError):
         raise
-    except _DAMAGE as error:
+    except _BAD_TABLE as error:
         msg = f"{path} cannot be read ({error}); {expected} was expected."
         raise DataFileError(msg) from error
     table = _drop_empty(table, path)
@@ -130,6 +122,20 @@ def read_text_table(path: str | os.PathLike[str], expected: str) -> pd.DataFrame
         msg = f"{path} has no rows; {expected} was expected."
         raise DataFileError(msg)
     return table.apply(lambda column: column.str.strip())
+
+
+def _parse(header: list[str], lines: IO[str], separator: str) -> pd.DataFrame:
+    """Read the rows below a header."""
+    table = pd.read_csv(
+        lines,
+        sep=separator,
+        header=None,
+        names=range(len(header)),
+        index_col=False,
+        dtype=str,
+        skipinitialspace=True,
+    )
+    return table.set_axis(header, axis=1)
 
 
 def _drop_empty(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFrame:
