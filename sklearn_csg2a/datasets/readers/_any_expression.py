@@ -145,16 +145,20 @@ def _read_text(path: str | os.PathLike[str], left_out: LeftOut) -> pd.DataFrame:
     """Read text: (rows, columns) float32, and ids as index."""
     header, separator = read_first_line(path, _EXPECTED)
     with open_table(path, _EXPECTED) as lines:
-        first = pd.read_csv(
-            lines,
-            sep=separator,
-            header=None,
-            names=range(len(header) + 1),
-            index_col=False,
-            skiprows=1,
-            nrows=_SNIFFED,
-            dtype=str,
-        )
+        try:
+            first = pd.read_csv(
+                lines,
+                sep=separator,
+                header=None,
+                names=range(len(header) + 1),
+                index_col=False,
+                skiprows=1,
+                nrows=_SNIFFED,
+                dtype=str,
+            )
+        except (ValueError, LookupError) as error:
+            msg = f"{path} cannot be read ({error}); {_EXPECTED} was expected."
+            raise DataFileError(msg) from error
     if first.empty:
         raise DataFileError(
             f"{path} has no rows below its header; {_EXPECTED} was expected."

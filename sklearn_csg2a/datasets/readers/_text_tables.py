@@ -94,10 +94,14 @@ def read_header(
         msg = f"{path} begins with an empty line; {expected} was expected."
         raise DataFileError(msg)
     csv.field_size_limit(_MAX_FIELD)
-    fields = {
-        separator: next(csv.reader([line], delimiter=separator))
-        for separator in ("\t", ",", ";")
-    }
+    try:
+        fields = {
+            separator: next(csv.reader([line], delimiter=separator))
+            for separator in ("\t", ",", ";")
+        }
+    except csv.Error as error:
+        msg = f"{path} begins with {line[:40]!r} ({error}); {expected} was expected."
+        raise DataFileError(msg) from error
     best = max(fields, key=lambda separator: len(fields[separator]))
     return [field.strip() for field in fields[best]], best
 
@@ -163,8 +167,12 @@ def is_workbook(path: str | os.PathLike[str], expected: str) -> bool:
         return False
     if not zipfile.is_zipfile(path):
         return Path(path).suffix.casefold() == ".xlsx"
-    with zipfile.ZipFile(path) as archive:
-        return _OF_WORKBOOKS in archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _OF_WORKBOOKS in archive.namelist()
+    except _BAD_ZIP as error:
+        msg = f"{path} cannot be read ({error}); {expected} was expected."
+        raise DataFileError(msg) from error
 
 
 def plain_column(name: object) -> str:
