@@ -14,7 +14,7 @@ TORCH := $(shell sed -n 's/^torch==//p' $(PINS))
 .PHONY: help demo test test-slow lint format clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PYTHON=...       the Python for $(VENV) (3.11 or newer; now $(PYTHON))"
 	@echo "  PYTEST_ARGS=...  further arguments for pytest, such as '-k splits'"

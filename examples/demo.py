@@ -2,7 +2,8 @@
 
 Simulates a perturbation screen and a smaller response screen, learns how compounds
 change expression, passes the frozen network to a response model, and compares it with
-the naive models in four split schemes. Prints a table and draws a figure.
+the naive models in four split schemes. Prints a table and, where matplotlib is
+installed, draws a figure.
 
 The simulation uses equations that the network can represent, so it shows how the
 components work together. It is not evidence for the performance on real data.
@@ -10,10 +11,10 @@ components work together. It is not evidence for the performance on real data.
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from pathlib import Path
 
-import matplotlib as mpl
 import pandas as pd
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -30,9 +31,6 @@ from sklearn_csg2a.model_selection import (
     MixedKFold,
 )
 
-mpl.use("Agg")
-import matplotlib.pyplot as plt
-
 N_FOLDS = 3
 SCHEMES = {
     "mixed": MixedKFold,
@@ -41,6 +39,14 @@ SCHEMES = {
     "disjoint": DisjointKFold,
 }
 FIGURE = Path("demo.png")
+NEXT = """\
+What to try next:
+  your own tables     sklearn-csg2a fit screen.csv --expression cells.csv -o m.csg2a
+                      examples/plot_own_table.py; docs/input.md
+  drugs for patients  examples/plot_rank_drugs.py; docs/patients.md
+  another model       docs/models.md; new pairs and cells: ResponseGaussianProcess
+  how good it is      docs/results.md, measured on GDSC2
+  real data           sklearn-csg2a data check; docs/data.md"""
 
 
 def main(screen: Bunch | None = None, epochs: tuple[int, int] = (20, 15)) -> None:
@@ -89,12 +95,15 @@ def main(screen: Bunch | None = None, epochs: tuple[int, int] = (20, 15)) -> Non
     }
     print(f"\nRMSE in ln uM / Pearson correlation, means of {N_FOLDS} folds:\n")
     print(pd.DataFrame(cells).to_string())
-    draw(errors["RMSE"].unstack("model")[list(models)].loc[list(SCHEMES)])  # noqa: PD010
-    print(
-        f"\nFigure: {FIGURE.resolve()}\n"
-        "The simulation favours the model: see the docstring of this file.\n"
-        f"Done in {time.perf_counter() - start:.0f} s."
-    )
+    print()
+    if importlib.util.find_spec("matplotlib") is None:
+        print("No figure: it needs matplotlib, pip install 'sklearn_csg2a[plots]'.")
+    else:
+        table = errors["RMSE"].unstack("model")  # noqa: PD010
+        draw(table[list(models)].loc[list(SCHEMES)])
+        print(f"Figure: {FIGURE.resolve()}")
+    print("The simulation favours the model: see the docstring of this file.")
+    print(f"\n{NEXT}\n\nDone in {time.perf_counter() - start:.0f} s.")
 
 
 def judge(models: dict, X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
@@ -124,6 +133,10 @@ def judge(models: dict, X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
 
 def draw(errors: pd.DataFrame) -> None:
     """Draw the errors of all models in each scheme; `errors` is scheme by model."""
+    import matplotlib as mpl  # noqa: PLC0415 (the demonstration runs without it)
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    mpl.use("Agg")
     figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
     greys = ["#d9d9d9", "#bdbdbd", "#969696", "#636363"]
     errors.plot.bar(ax=axes, color=[*greys, "#9ecae1", "#2171b5"], width=0.8, rot=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -59,11 +60,25 @@ def _is_a_whole_demo(printed, folder):
     assert all(model in table for model in ("drug mean", "CSG2A pretrained"))
     assert printed.rstrip().splitlines()[-1].startswith("Done in ")
     assert (folder / "demo.png").stat().st_size > 0
+    named = re.findall(r"(?:examples|docs)/\w+\.\w+", printed.partition("try next")[2])
+    assert len(named) > 3
+    assert [name for name in named if not (FOLDER.parent / name).is_file()] == []
     return True
 
 
 def test_demo_runs_to_its_end_on_a_small_screen(tmp_path):
     assert _is_a_whole_demo(_run_demo(tmp_path, "-c", SMALL_DEMO), tmp_path)
+
+
+def test_demo_runs_without_matplotlib_and_says_what_is_missing(tmp_path):
+    """As after a plain installation."""
+    hidden = "import sys\nsys.modules['matplotlib'] = None\n"
+    find = "import importlib.util as u\nreal = u.find_spec\n"
+    find += "u.find_spec = lambda n: None if n == 'matplotlib' else real(n)\n"
+    printed = _run_demo(tmp_path, "-c", hidden + find + SMALL_DEMO)
+    assert "pip install 'sklearn_csg2a[plots]'" in printed
+    assert "What to try next" in printed
+    assert not (tmp_path / "demo.png").exists()
 
 
 @pytest.mark.slow
