@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
@@ -12,14 +13,14 @@ from sklearn.utils._param_validation import (
     InvalidParameterError,
     RealNotInt,
     StrOptions,
-    validate_params,
+)
+from sklearn.utils._param_validation import (
+    validate_params as _validate_params,
 )
 from sklearn.utils._pprint import _EstimatorPrettyPrinter
 from sklearn.utils.validation import _num_samples, validate_data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sklearn.base import BaseEstimator
 
 __all__ = [
@@ -36,7 +37,29 @@ __all__ = [
     "validate_plain",
 ]
 
-fit_context = _fit_context
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def fit_context(
+    *, prefer_skip_nested_validation: bool
+) -> Callable[[Function], Function]:
+    """Return scikit-learn's decorator of `fit`, with its type."""
+    decorate: Callable[[Function], Function] = _fit_context(
+        prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
+    return decorate
+
+
+def validate_params(
+    constraints: dict[str, Any], *, prefer_skip_nested_validation: bool
+) -> Callable[[Function], Function]:
+    """Return scikit-learn's decorator of functions, with its type."""
+    decorate: Callable[[Function], Function] = _validate_params(
+        constraints, prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
+    return decorate
+
+
 num_samples = _num_samples
 safe_indexing = _safe_indexing
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -226,7 +226,7 @@ class PotencyEncoder(SharesTables, TransformerMixin, BaseEstimator):
         place = {identity: row for row, identity in enumerate(self._identities)}
         rows = np.array([place.get(one, -1) for one in compound_identities(smiles)])
         is_measured = rows >= 0
-        columns = {
+        columns: dict[str, Callable[[], Any]] = {
             "potency": lambda: potency,
             "predicted": lambda: np.where(is_measured, self._predicted[rows], potency),
             "measured": lambda: np.where(is_measured, self._measured[rows], 0),

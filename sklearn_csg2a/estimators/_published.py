@@ -158,7 +158,7 @@ def load_published(
 
 def _read_genes(genes: Iterable[str]) -> tuple[str, ...]:
     """Check the names of the genes."""
-    names = (genes,) if isinstance(genes, str) else tuple(genes)
+    names: tuple[Any, ...] = (genes,) if isinstance(genes, str) else tuple(genes)
     repeated = sorted({name for name in names if names.count(name) > 1})
     wrong = [repr(name) for name in names if not isinstance(name, str)]
     if wrong or repeated:

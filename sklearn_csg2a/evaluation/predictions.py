@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,7 @@ def read_predictions(folder: Path, panel: Panel) -> Predictions:
     )
 
 
-def _read(folder: Path, row: dict) -> pd.DataFrame | None:
+def _read(folder: Path, row: Mapping[Any, Any]) -> pd.DataFrame | None:
     """Read the predictions of one result; None if missing or of another result."""
     path = folder / predictions_path(row)
     if not path.is_file():

@@ -244,7 +244,8 @@ def apply_in_blocks(
         return [function(*block) for block in blocks]
     shared = tuple(shared)
     flat = [tensor for block in blocks for tensor in block]
-    return list(_Blocks.apply(function, len(columns), len(blocks), *flat, *shared))
+    apply: Callable[..., Any] = _Blocks.apply
+    return list(apply(function, len(columns), len(blocks), *flat, *shared))
 
 
 def may_cut(x: Tensor) -> bool:

@@ -230,7 +230,8 @@ def finish_hidden(
     counts = x.new_ones(len(x)) if counts is None else counts.to(x.dtype)
     n_rows = counts.sum()
     drawn = dropout.draw(x.shape, x.device)
-    output, mean, variance = _FinishHidden.apply(
+    apply: Callable[..., Any] = _FinishHidden.apply
+    output, mean, variance = apply(
         x, norm.weight, norm.bias, counts / n_rows, drawn, dropout, norm.eps
     )
     norm.follow(mean, variance, n_rows)
@@ -363,7 +364,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         low = torch.get_autocast_dtype(kind)
         x, weight = x.to(low), weight.to(low)
         bias = None if bias is None else bias.to(low)
-    product = _Linear.apply(x.flatten(0, -2), weight, bias)
+    apply: Callable[..., Any] = _Linear.apply
+    product = apply(x.flatten(0, -2), weight, bias)
     return product.unflatten(0, x.shape[:-1])
 
 

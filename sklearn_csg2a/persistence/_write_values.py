@@ -81,7 +81,9 @@ class ValueWriter:
         writers = (write for kinds, write in self._writers if isinstance(value, kinds))
         return next(writers, self._write_object)(value, where)
 
-    def _write_sequence(self, value: list | tuple, where: str) -> dict[str, Any]:
+    def _write_sequence(
+        self, value: list[Any] | tuple[Any, ...], where: str
+    ) -> dict[str, Any]:
         """Store a list or tuple."""
         items = [self.write(item, f"{where}/{i}") for i, item in enumerate(value)]
         return {"type": "tuple" if isinstance(value, tuple) else "list", "items": items}

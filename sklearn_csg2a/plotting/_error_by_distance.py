@@ -119,7 +119,8 @@ class ErrorByDistanceDisplay:
         high = float((self.bins["error"] + self.bins["half"].fillna(0)).max())
         ax.set_ylim(0, 1.08 * max(high, float(self.errors["error"].quantile(0.99))))
         ax.set(xlabel=self.label, ylabel="mean absolute error (ln uM)")
-        n_rows, units = "", self.errors.index.name or "units"
+        name = self.errors.index.name
+        n_rows, units = "", "units" if name is None else str(name)
         if "n_rows" in self.errors:
             n_rows = f", {int(self.errors['n_rows'].sum()):,} rows"
         write_title(ax, f"{len(self.errors):,} {units}{n_rows}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -83,7 +83,7 @@ class TreatmentTensors:
 
 
 @dataclass
-class TreatmentDataset(Dataset):
+class TreatmentDataset(Dataset[Any]):
     """Rows of a TreatmentTensors with their centred targets."""
 
     tensors: TreatmentTensors

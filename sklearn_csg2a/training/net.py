@@ -70,7 +70,7 @@ class AdamW(torch.optim.AdamW):
         """Update the parameters of a group and their averages."""
         # parameters, gradients, first and second moments, largest ones, steps
         tensors: list[list[Tensor]] = [[] for _ in range(6)]
-        self._init_group(group, *tensors)
+        self._init_group(group, *tensors)  # type: ignore[no-untyped-call]
         on_cpu = all(tensor.device.type == "cpu" for tensor in tensors[0])
         n_parameters = sum(tensor.numel() for tensor in tensors[0])
         n_blocks = count_blocks(_COST_OF_UPDATE * n_parameters) if on_cpu else 1

@@ -68,7 +68,7 @@ class CellDistances:
 
 
 def _nearest(
-    values: NDArray, cells: NDArray[np.float32], n_left_out: int
+    values: NDArray[Any], cells: NDArray[np.float32], n_left_out: int
 ) -> NDArray[np.float64]:
     """Return the mean distance to the nearest cells after the first `n_left_out`."""
     last = min(N_NEIGHBOURS, len(cells) - n_left_out) + n_left_out

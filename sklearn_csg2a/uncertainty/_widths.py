@@ -181,7 +181,7 @@ def spread_of(model: Any, X: Any) -> NDArray[np.float64]:
     raise InputError(msg)
 
 
-def _members(model: Any, X: NDArray) -> list[NDArray[np.float64]]:
+def _members(model: Any, X: NDArray[Any]) -> list[NDArray[np.float64]]:
     """Return the predictions of each member of an ensemble on arrays."""
     columns = getattr(model, "estimators_features_", [slice(None)] * len(model))
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -66,7 +66,7 @@ class PairTensors:
 
 
 @dataclass
-class PairDataset(Dataset):
+class PairDataset(Dataset[Any]):
     """Rows of PairTensors with their targets; shuffled if there is a generator.
 
     With `rows_of_block`, rows are shuffled in blocks of about that many; see

@@ -139,7 +139,7 @@ class PotencyRegressor(NaiveRegressor):
     >>> mean, std = model.predict(new, return_std=True)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
         "compound_encoder": "no_validation",
         "compound_kernel": "no_validation",

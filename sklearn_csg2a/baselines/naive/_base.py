@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SHARED_CONSTRAINTS", "NaiveRegressor"]
 
 
-SHARED_CONSTRAINTS: dict[str, list] = {
+SHARED_CONSTRAINTS: dict[str, list[Any]] = {
     "columns": [dict, None],
     "on_invalid_smiles": [StrOptions(options(OnInvalidSmiles))],
 }
@@ -31,7 +31,7 @@ SHARED_CONSTRAINTS: dict[str, list] = {
 class NaiveRegressor(TreatmentRegressor):
     """A regressor that only uses the drug, cell line and tissue of a row."""
 
-    _parameter_constraints: ClassVar[dict] = SHARED_CONSTRAINTS
+    _parameter_constraints: ClassVar[dict[str, Any]] = SHARED_CONSTRAINTS
     _uses_cells: ClassVar[bool] = False
 
     def __init__(

@@ -121,7 +121,7 @@ class LatentFactors(MeanEffects):
     array([0.4])
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **MeanEffects._parameter_constraints,
         "n_factors": [Interval(Integral, 1, None, closed="left")],
         "alpha": [Interval(Real, 0, None, closed="neither")],

@@ -59,7 +59,7 @@ class MeanEffects(NaiveRegressor):
     array([0., 1., 2., 3.])
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
         "shrinkage": [Interval(Real, 0, None, closed="neither")],
     }

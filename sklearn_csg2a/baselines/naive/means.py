@@ -162,7 +162,7 @@ class TissueMean(NaiveRegressor):
     array([1., 2.])
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SHARED_CONSTRAINTS,
         "tissue": [str],
     }

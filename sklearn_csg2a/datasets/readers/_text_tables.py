@@ -146,7 +146,9 @@ def _drop_empty(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFra
     """Drop empty rows, and empty columns without a name; the others need one."""
     table = table.dropna(how="all")
     filled = table.notna().any().to_numpy()
-    unnamed = np.array([not name or str(name).startswith("Unnamed:") for name in table])
+    unnamed = np.array(
+        [not str(name) or str(name).startswith("Unnamed:") for name in table]
+    )
     if unnamed[-1] and filled[-1] and not str(table.columns[-1]):
         row = table.index[table.iloc[:, -1].notna()][0]
         msg = (

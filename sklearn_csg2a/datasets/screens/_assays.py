@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -201,7 +201,7 @@ def _identify(smiles: pd.Series) -> pd.Series:
     return smiles.map(identities)
 
 
-def _pooled_variance(groups: pd.api.typing.SeriesGroupBy) -> float:
+def _pooled_variance(groups: pd.api.typing.SeriesGroupBy[Any, Any]) -> float:
     """Return the variance within groups, 0 without repeated values."""
     number = groups.size()
     free = int(number.sum()) - len(number)
