@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from sklearn_csg2a.datasets import (
     load_nci60,
     load_tcga,
 )
-from sklearn_csg2a.exceptions import Csg2aError, InputError
+from sklearn_csg2a.exceptions import Csg2aError, DataFileError, InputError
 
 LOADERS = [load_gdsc, load_gdsc2, load_interactome, load_lincs, load_nci60, load_tcga]
 
@@ -260,3 +261,71 @@ def test_other_screens_have_their_published_sizes(data_home):
     for data in (gdsc, lincs, nci60, tcga):
         assert data.X["cell_line"].isin(data.expression.index).all()
         assert data.X["smiles"].notna().all()
+
+
+def _files_of(load):
+    folder = load.__name__.removeprefix("load_")
+    return [
+        name
+        for name in [*FILES, "lincs/level3.npz"]
+        if name.startswith(f"{folder}/") and "census" not in name
+        if name not in {"gdsc2/expression_landmark.csv.gz", "gdsc/mutations.csv.gz"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("load", "name"),
+    [(load, name) for load in LOADERS for name in _files_of(load)],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_file_that_is_cut_off_is_named(load, name, small_home):
+    content = (small_home / name).read_bytes()
+    for size in range(0, len(content) - 1, 1 + len(content) // 12):
+        cut = content[: size + (content[size - 1 : size] == b"\n")]
+        (small_home / name).write_bytes(cut)
+        with pytest.raises(DataFileError, match=name.partition("/")[2]):
+            load(data_home=small_home)
+
+
+@pytest.mark.parametrize(
+    ("load", "name", "old", "new", "place"),
+    [
+        (load_gdsc2, "gdsc2/response.csv.gz", "1.5", "1.S", "'ln_ic50', row 0: '1.S'"),
+        (load_gdsc2, "gdsc2/expression.csv.gz", "0.5", "O.5", "'TP53', row 'A': 'O.5'"),
+        (load_gdsc2, "gdsc2/mutations.csv.gz", "B,1", "B,", "'TP53', row 'B'"),
+        (load_gdsc, "gdsc/expression_landmark.csv.gz", "0.25", "x", "'DDR1', row 'A'"),
+        (load_gdsc, "gdsc/response.csv.gz", "A,1,", "A,7,", "drug '7': not in column"),
+        (load_lincs, "lincs/treatments.csv", "24.0", "2A.0", "'time', row 0: '2A.0'"),
+        (load_lincs, "lincs/treatments.csv", "L3,1", "L3,", "value in .*'control'"),
+        (load_nci60, "nci60/gi50.csv.gz", "5.0", "5.o", "'nlog_gi50', row 2: '5.o'"),
+        (load_tcga, "tcga/response.csv", "Response,1", "Response,", "'responder', row"),
+    ],
+)
+def test_a_value_that_is_damaged_is_named_with_its_file(
+    load, name, old, new, place, small_home
+):
+    text = FILES[name].replace(old, new, 1).encode()
+    packed = gzip.compress(text) if name.endswith(".gz") else text
+    (small_home / name).write_bytes(packed)
+    with pytest.raises(InputError, match=place) as caught:
+        load(data_home=small_home)
+    assert name in str(caught.value)
+
+
+def test_arrays_that_announce_more_than_their_file_holds_are_refused(small_home):
+    path = small_home / "lincs" / "level3.npz"
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    shape = b"(2, 2), }" + b" " * 11
+    huge = b"(90000000000, 2), }" + b" " * 1
+    assert shape in members["perturbed.npy"]
+    members["perturbed.npy"] = members["perturbed.npy"].replace(shape, huge)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(DataFileError, match=r"'perturbed.npy' of .* does not fit in"):
+        load_lincs(data_home=small_home)
+    genes = np.array(["DDR1", "PAX8"])
+    np.savez(path, perturbed=np.ones((2, 3)), control=np.ones((2, 2)), genes=genes)
+    with pytest.raises(DataFileError, match=r"level3.npz: the array 'perturbed' is"):
+        load_lincs(data_home=small_home)

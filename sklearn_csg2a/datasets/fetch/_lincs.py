@@ -15,6 +15,7 @@ from sklearn.utils import Bunch
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets._home import (
     DataNotFoundError,
+    check_profiles,
     find_home,
     read_arrays,
     read_table,
@@ -244,6 +245,7 @@ def _load(folder: Path) -> Bunch:
     of_dropped = ["profile", "compound", "reason"]
     dropped = read_table(folder, "dropped.csv.gz", of_dropped, text=of_dropped)
     arrays = read_arrays(folder, "profiles.npz", ["perturbed", "control", "genes"])
+    check_profiles(arrays, f"{folder}/profiles.npz")
     controls = controls.set_index("cell_line")
     genes = pd.Index(arrays["genes"].astype(str))
     if len(X) != len(arrays["perturbed"]) or len(controls) != len(arrays["control"]):

@@ -32,7 +32,12 @@ def read_measurements(data_home: str | os.PathLike[str] | None) -> pd.DataFrame:
     """Read all measurements of both screens, in the order of the file."""
     ids = ["screen", *PAIR]
     return read_table(
-        data_home, f"{FOLDER}/response.csv.gz", [*ids, "ln_ic50", "auc"], text=ids
+        data_home,
+        f"{FOLDER}/response.csv.gz",
+        [*ids, "ln_ic50", "auc"],
+        text=ids,
+        numbers=["ln_ic50", "auc"],
+        complete=ids,
     )
 
 

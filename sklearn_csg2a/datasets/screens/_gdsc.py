@@ -7,7 +7,13 @@ import os
 import pandas as pd
 from sklearn.utils import Bunch
 
-from sklearn_csg2a.datasets._home import look_up, read_matrix, read_table
+from sklearn_csg2a.datasets._home import (
+    look_up,
+    read_matrix,
+    read_table,
+    refuse_missing,
+    refuse_text,
+)
 
 __all__ = ["describe_rows", "load_gdsc", "load_gdsc2", "read_annotation"]
 
@@ -81,6 +87,7 @@ def load_gdsc2(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     """
     data = _load(data_home, "gdsc2", GDSC2)
     mutations = read_matrix(data_home, "gdsc2/mutations.csv.gz")
+    refuse_missing(mutations, "gdsc2/mutations.csv.gz")
     return Bunch(mutations=mutations.astype("int8"), **data)
 
 
@@ -126,6 +133,7 @@ def load_gdsc(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
         text=["cell_line", "source"],
     ).set_index("cell_line")
     source = landmark.pop("source")
+    refuse_text(landmark, "gdsc/expression_landmark.csv.gz")
     return Bunch(
         landmark_expression=landmark.astype("float32"), landmark_source=source, **data
     )
@@ -140,6 +148,7 @@ def _load(
         f"{folder}/response.csv.gz",
         ["cell_line", "drug", "ln_ic50"],
         text=["cell_line", "drug"],
+        numbers=["ln_ic50"],
     )
     compounds, cells = read_annotation(data_home, folder)
     expression = read_matrix(data_home, f"{folder}/expression.csv.gz")
@@ -178,11 +187,17 @@ def describe_rows(
 ) -> pd.DataFrame:
     """Return X: ids of the rows of `response`, and what is known of each."""
     cell_line, drug = response["cell_line"], response["drug"]
+    response_of = f"{folder}/response.csv.gz"
     smiles, target, pathway = (
-        look_up(drug, compounds, "drug", column, f"{folder}/compounds.csv")
+        look_up(
+            drug, compounds, "drug", column, f"{folder}/compounds.csv", of=response_of
+        )
         for column in OF_COMPOUND
     )
-    tissue = look_up(cell_line, cells, "cell_line", "tissue", f"{folder}/cells.csv")
+    tissue = look_up(
+        *(cell_line, cells, "cell_line", "tissue", f"{folder}/cells.csv"),
+        of=response_of,
+    )
     return pd.DataFrame(
         {
             "cell_line": cell_line,

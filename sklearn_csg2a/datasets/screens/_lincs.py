@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
 from sklearn_csg2a._utils.offenders import list_offenders
-from sklearn_csg2a.datasets._home import read_arrays, read_matrix, read_table
+from sklearn_csg2a.datasets._home import (
+    check_profiles,
+    read_arrays,
+    read_matrix,
+    read_table,
+)
 from sklearn_csg2a.exceptions import InputError
 
 __all__ = ["load_lincs"]
@@ -87,6 +93,8 @@ def load_lincs(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
             "control",
         ],
         text=["cell_line", "pert_id", "name"],
+        numbers=["dose", "time", "control"],
+        complete=["control"],
     )
     controls = read_table(
         data_home,
@@ -97,6 +105,7 @@ def load_lincs(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     arrays = read_arrays(
         data_home, "lincs/level3.npz", ["perturbed", "control", "genes"]
     )
+    check_profiles(arrays, "lincs/level3.npz")
     _check_lengths(
         treatments, controls, len(arrays["perturbed"]), len(arrays["control"])
     )
@@ -104,7 +113,7 @@ def load_lincs(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     ids = pd.Index([f"control_{i:03d}" for i in range(len(controls))], name="cell_line")
     X = pd.DataFrame(
         {
-            "cell_line": ids[treatments["control"]],
+            "cell_line": ids[treatments["control"].to_numpy(dtype=np.int64)],
             **{column: treatments[column] for column in ("smiles", "dose", "time")},
             "cell": treatments["cell_line"],
             **{

@@ -86,7 +86,14 @@ def load_drugcell(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     sklearn_csg2a.datasets._home.DataNotFoundError: drugcell/auc.csv.gz is missing...
     """
     ids = ["cell_line", "smiles"]
-    measured = read_table(data_home, "drugcell/auc.csv.gz", [*ids, "auc"], text=ids)
+    measured = read_table(
+        data_home,
+        "drugcell/auc.csv.gz",
+        [*ids, "auc"],
+        text=ids,
+        numbers=["auc"],
+        complete=["cell_line"],
+    )
     reasons = _reasons(measured["smiles"])
     reasons = reasons.mask(measured["auc"].isna() & reasons.isna(), "no response")
     rows = measured[reasons.isna()].reset_index(drop=True)

@@ -89,6 +89,7 @@ def load_nci60(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
         "nci60/gi50.csv.gz",
         ["nsc", "cell_line", "nlog_gi50", "source"],
         text=["nsc", "cell_line"],
+        numbers=["nlog_gi50"],
     )
     compounds = read_table(
         data_home,
@@ -106,17 +107,18 @@ def load_nci60(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     known = measured["cell_line"].isin(expression.index)
     rows = measured[known].reset_index(drop=True)
     line, nsc = rows["cell_line"], rows["nsc"]
-    of_compound = "nci60/compounds.csv.gz"
+    of, of_compound = "nci60/gi50.csv.gz", "nci60/compounds.csv.gz"
+    of_cell = "nci60/cells.csv"
     X = pd.DataFrame(
         {
             "cell_line": line,
-            "smiles": look_up(nsc, compounds, "nsc", "smiles", of_compound),
+            "smiles": look_up(nsc, compounds, "nsc", "smiles", of_compound, of=of),
             "drug": nsc,
-            "tissue": look_up(line, cells, "cell_line", "panel", "nci60/cells.csv"),
-            "depmap_id": look_up(
-                line, cells, "cell_line", "depmap_id", "nci60/cells.csv"
+            "tissue": look_up(line, cells, "cell_line", "panel", of_cell, of=of),
+            "depmap_id": look_up(line, cells, "cell_line", "depmap_id", of_cell, of=of),
+            "gdsc_drug": look_up(
+                nsc, compounds, "nsc", "gdsc_drug", of_compound, of=of
             ),
-            "gdsc_drug": look_up(nsc, compounds, "nsc", "gdsc_drug", of_compound),
             "source": rows["source"],
         }
     )
@@ -186,6 +188,8 @@ def load_tcga(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
         "tcga/response.csv",
         ["patient", "cohort", "drug_name", "gdsc_drug", "response", "responder"],
         text=["patient", "gdsc_drug"],
+        numbers=["responder"],
+        complete=["patient", "drug_name", "responder"],
     )
     # Empty cells make pandas read the column of ids as floats ("5702198.0").
     courses["gdsc_drug"] = courses["gdsc_drug"].str.removesuffix(".0")
