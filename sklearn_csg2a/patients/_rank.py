@@ -11,7 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind
 from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.patients._reference import kept_predictions, scale_cohort
 from sklearn_csg2a.treatments._grid import Grid, read_cell_table, read_named
+from sklearn_csg2a.treatments._inside import find_expression
 
 __all__ = ["rank_drugs"]
 
@@ -41,14 +43,16 @@ def rank_drugs(
         search or pipeline of such models.
     samples : DataFrame of shape (n_samples, n_genes) or sequence of str
         Basal expression with ids of samples as index, on the scale that the model was
-        fitted with; or ids in the table `expression` of the model.
+        fitted with; or ids in the table `expression` of the model. A model that keeps
+        a transformer, as the shipped one does, applies it to samples on another scale,
+        with a warning.
     compounds : dict, Series, DataFrame or sequence of str, default=None
         SMILES by name; or a table with the columns ``smiles`` and ``drug`` or ``name``,
         where ``dose`` in uM and ``time`` in hours may be given, too; or SMILES without
-        names. None: all compounds that the model was fitted with.
+        names. None: all compounds that the model keeps names of, or was fitted with.
     reference : DataFrame of shape (n_cells, n_genes) or sequence of str, default=None
         The cell lines to compare with, as `samples`. None: the table `expression` of
-        the model.
+        the model, or the quantiles of predictions that `keep_reference` has stored.
     interval : object, default=None
         A fitted model with `predict_interval`, such as one for calibrated intervals,
         that returns the lower and the upper limit of each row of X. None: `model`,
@@ -84,8 +88,14 @@ def rank_drugs(
     NotFittedError
         If the model is not fitted.
 
+    Warns
+    -----
+    ExpressionScaleWarning
+        If samples are on another scale than in the fit.
+
     See Also
     --------
+    keep_reference : For models that are saved without their cells.
     predict_grid : Predictions of all cells for all compounds, as a table.
 
     Notes
@@ -120,14 +130,12 @@ def rank_drugs(
     if hasattr(model, "fit"):
         check_is_fitted(model)
     named = read_named(compounds, model)
-    grid = Grid(read_cell_table(samples, model, name="samples"), named)
-    known = Grid(read_cell_table(reference, model, name="reference"), named)
-    if len(known.cells.ids) < 2:
-        raise InputError("reference has 1 cell; expected at least 2 to compare with.")
+    grid = _read_grid(samples, named, model, "samples")
     if interval is None and hasattr(model, "predict_interval"):
         interval = model
     with one_warning_of_a_kind():
-        predicted, compared = (_predict(model, one) for one in (grid, known))
+        compared = _predict_reference(model, named, reference)
+        predicted = _predict(model, grid)
         limits = _predict_limits(interval, grid)
         in_domain = _describe(domain, grid)
     percentile, distance = _compare(predicted, compared)
@@ -150,6 +158,23 @@ def rank_drugs(
     last = ranking["rank"].fillna(len(names) + 1).to_numpy(np.int64)
     order = np.lexsort((np.arange(len(place)), last, place))
     return ranking.iloc[order].reset_index(drop=True)
+
+
+def _read_grid(cells: Any, named: pd.DataFrame, model: Any, name: str) -> Grid:
+    """Return cells, on the scale of the model if it says how, with all compounds."""
+    return Grid(scale_cohort(read_cell_table(cells, model, name=name), model), named)
+
+
+def _predict_reference(model: Any, named: pd.DataFrame, reference: Any) -> np.ndarray:
+    """Return what to compare with, (n_cells, n_compounds): predictions or quantiles."""
+    if reference is None and find_expression(model) is None:
+        kept = kept_predictions(model, named)
+        if kept is not None:
+            return kept
+    known = _read_grid(reference, named, model, "reference")
+    if len(known.cells.ids) < 2:
+        raise InputError("reference has 1 cell; expected at least 2 to compare with.")
+    return _predict(model, known)
 
 
 def _predict(model: Any, grid: Grid) -> np.ndarray:

@@ -29,6 +29,7 @@ from sklearn_csg2a.treatments._inside import (
     find_expression,
     find_genes,
     find_names,
+    find_reference,
 )
 
 __all__ = ["CellTable", "Grid", "predict_grid", "read_cell_table", "read_named"]
@@ -123,7 +124,7 @@ class CellTable:
             return self.ids, None
         needed = find_genes(reader)
         if needed is not None:
-            self._check_genes(*needed)
+            self.read_genes(*needed)
         if known is None:
             return self.ids, self.genes
         names = set(known.index)
@@ -134,20 +135,25 @@ class CellTable:
             for i, cell in enumerate(self.ids)
         ], self.genes
 
-    def _check_genes(self, needed: Sequence[str], missing_genes: str) -> None:
-        """Refuse genes that are missing or no finite numbers, by the names of cells."""
+    def read_genes(self, needed: Sequence[str], missing_genes: str) -> pd.DataFrame:
+        """Return the genes that a model needs, as float32, in their order.
+
+        Genes that are missing or no finite numbers are refused, by the names of cells.
+        """
         genes = self.genes
         assert genes is not None  # noqa: S101 (for type checkers)
         at = match_genes(genes.columns, needed, missing_genes, self.name, genes.index)
         labels = label_rows(genes)
-        read_gene_values(
+        found = at[at >= 0]
+        values = read_gene_values(
             genes,
             None,
-            at,
+            found,
             name=self.name,
             where=lambda i, gene: f"{name_row(i, labels)}, column {gene!r}",
             advice="Fill these values, or drop the cells.",
         )
+        return pd.DataFrame(values, index=genes.index, columns=genes.columns[found])
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +238,11 @@ def read_named(compounds: Any, model: Any) -> pd.DataFrame:
 
 
 def _list_known(model: Any) -> pd.DataFrame:
-    """Return the compounds of a fit under their SMILES."""
+    """Return the compounds of a fit, under the names that are kept or their SMILES."""
+    kept = find_reference(model)
+    if kept is not None:
+        names = pd.Index(list(kept["compounds"]), dtype=object)
+        return pd.DataFrame({"smiles": list(kept["compounds"].values())}, index=names)
     known = find_compounds(model)
     if not known:
         why = "keeps no compounds" if known is None else "was fitted without compounds"

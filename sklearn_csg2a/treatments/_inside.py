@@ -17,6 +17,8 @@ __all__ = [
     "find_expression",
     "find_genes",
     "find_names",
+    "find_reference",
+    "find_scale",
 ]
 
 _OTHER_TASK = frozenset({"pretrained", "_pretrained"})  # models of other cells
@@ -50,6 +52,16 @@ def default_amounts(model: Any) -> dict[str, float]:
     """Return dose [uM] and time [h] of a model that has defaults for them."""
     found = {name: _find(model, f"default_{name}", float) for name in ("dose", "time")}
     return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def find_reference(model: Any) -> dict[str, Any] | None:
+    """Return what `keep_reference` has stored in a model; None where it has not."""
+    return _find(model, "reference_", dict)
+
+
+def find_scale(model: Any) -> dict[str, Any] | None:
+    """Return the scale of expression in the fit of a model; None where unknown."""
+    return _find(model, "_expression_scale", dict)
 
 
 def allows_invalid_smiles(model: Any) -> bool:

@@ -316,6 +316,7 @@ class TreatmentEstimator(SharesTables, BaseEstimator):
         """Fit a copy and take over its state; an error leaves the model as it was."""
         fitted = type(self).__new__(type(self))
         fitted.__dict__.update(self.__dict__)
+        fitted.__dict__.pop("reference_", None)  # of an earlier fit
         fitted._fit_in_place(X, y)  # noqa: SLF001 (its own class)
         forgotten = set(self.__dict__) - set(fitted.__dict__)
         self.__dict__.update(fitted.__dict__)

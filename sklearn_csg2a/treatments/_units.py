@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 __all__ = [
+    "has_other_scale",
     "measure_scale",
     "read_response",
     "warn_about_units",
@@ -63,6 +64,7 @@ _SHARE_OF_GENES = 0.25
 _SHARE_OF_CELLS = 0.05
 _RATIO_OF_SPREADS = 3.0
 _FEWEST_GENES = 20  # of fewer, the spread within a cell says little
+_FEWEST_CELLS = 10  # of fewer, the mean of a gene says little
 _NUMBERS_AT_ONCE = 2**20
 
 
@@ -327,23 +329,13 @@ def warn_other_scale(estimator: Any, treatments: Treatments) -> None:
     scale = getattr(estimator, "_expression_scale", None)
     if scale is None:
         return
-    used = scale["sd"] > 0
-    if treatments.filled is not None:
-        used = used & ~treatments.filled
-    n_genes = int(used.sum())
-    if n_genes == 0:
-        return
-    values = treatments.basal_expression[:, used]
-    few = 1 + 2 / scale["n_cells"]  # the spread of a handful of cells is rough
-    share = _share_outside(values, scale["center"][used], few * scale["sd"][used])
-    outside = share > _SHARE_OF_GENES + 1 / np.sqrt(n_genes)
-    if n_genes >= _FEWEST_GENES and scale["within"] > 0:
-        ratio = values.std(axis=1, dtype=np.float64) / scale["within"]
-        outside |= (ratio > _RATIO_OF_SPREADS) | (ratio < 1 / _RATIO_OF_SPREADS)
+    values = treatments.basal_expression
+    share, outside = _find_outside(scale, values, treatments.filled)
     n_outside = int(outside.sum())
     if n_outside <= _SHARE_OF_CELLS * len(values):
         return
-    far = values[outside]
+    used = _find_used(scale, treatments.filled)
+    far = values[outside][:, used]
     warn_of_input(
         "scale",
         f"Expression of {n_outside} of {len(values)} cells is on another scale than in "
@@ -351,11 +343,72 @@ def warn_other_scale(estimator: Any, treatments: Treatments) -> None:
         f"their genes lie more than {_MOST_SDS:g} standard deviations from their mean "
         f"(fit: mean {scale['mean']:.3g}, sd {scale['spread']:.3g}; these cells: mean "
         f"{far.mean(dtype=np.float64):.3g}, sd {far.std(dtype=np.float64):.3g}). "
-        "Predictions for them mean little. Give both on one scale, such as "
-        "log2(TPM + 1); or scale each with sklearn_csg2a.preprocessing.RobustZScore, "
-        "fitted to its own cohort, and fit again.",
+        f"Predictions for them mean little. {_advise(estimator)}",
         ExpressionScaleWarning,
     )
+
+
+def _advise(estimator: Any) -> str:
+    """Return what to do about expression on another scale than in fit."""
+    transformer = (getattr(estimator, "reference_", None) or {}).get("transformer")
+    if transformer is None:
+        return (
+            "Give both on one scale, such as log2(TPM + 1); or scale each with "
+            "sklearn_csg2a.preprocessing.RobustZScore, fitted to its own cohort, and "
+            "fit again."
+        )
+    return (
+        "Give expression on the scale of the fit: sklearn_csg2a.preprocessing."
+        f"{type(transformer).__name__}().fit_transform(expression), with the samples "
+        "of a cohort as rows."
+    )
+
+
+def has_other_scale(
+    scale: dict[str, Any], values: np.ndarray, filled: np.ndarray | None = None
+) -> bool:
+    """Tell whether a cohort is on another scale than `measure_scale` saw in fit.
+
+    So it is where `warn_other_scale` warns of its cells; and, with ten cells or more,
+    where more than a quarter of the genes have a mean more than one standard deviation
+    away from that in fit, or where half of them vary three times more or less.
+    """
+    _, outside = _find_outside(scale, values, filled)
+    if outside.sum() > _SHARE_OF_CELLS * len(values):
+        return True
+    used = _find_used(scale, filled)
+    if len(values) < _FEWEST_CELLS or not used.any():
+        return False
+    of_cohort = values[:, used].astype(np.float64)
+    sd = np.maximum(scale["sd"][used], np.median(scale["sd"][used]))
+    shift = np.abs(of_cohort.mean(axis=0) - scale["center"][used]) / sd
+    ratio = np.median(of_cohort.std(axis=0) / sd)
+    is_like = 1 / _RATIO_OF_SPREADS < ratio < _RATIO_OF_SPREADS
+    return not is_like or bool(np.mean(shift > 1) > _SHARE_OF_GENES)
+
+
+def _find_used(scale: dict[str, Any], filled: np.ndarray | None) -> np.ndarray:
+    """Return which genes varied in fit and are not filled in, (n_genes,)."""
+    used = scale["sd"] > 0
+    return used if filled is None else used & ~filled
+
+
+def _find_outside(
+    scale: dict[str, Any], values: np.ndarray, filled: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of genes outside, and which cells are on another scale."""
+    used = _find_used(scale, filled)
+    n_genes = int(used.sum())
+    if n_genes == 0:
+        return np.zeros(len(values)), np.zeros(len(values), dtype=bool)
+    values = values[:, used]
+    few = 1 + 2 / scale["n_cells"]  # the spread of a handful of cells is rough
+    share = _share_outside(values, scale["center"][used], few * scale["sd"][used])
+    outside = share > _SHARE_OF_GENES + 1 / np.sqrt(n_genes)
+    if n_genes >= _FEWEST_GENES and scale["within"] > 0:
+        ratio = values.std(axis=1, dtype=np.float64) / scale["within"]
+        outside |= (ratio > _RATIO_OF_SPREADS) | (ratio < 1 / _RATIO_OF_SPREADS)
+    return share, outside
 
 
 def _share_outside(
