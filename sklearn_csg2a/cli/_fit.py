@@ -30,7 +30,13 @@ from sklearn_csg2a.exceptions import InputError, InterruptedFitWarning
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["add_parser", "add_training", "build_model", "read_training"]
+__all__ = [
+    "add_parser",
+    "add_training",
+    "build_model",
+    "input_files",
+    "read_training",
+]
 
 SCHEMES = ("mixed", "cell", "drug", "disjoint")
 _INTERRUPTED = 130
@@ -148,7 +154,8 @@ def run(arguments: argparse.Namespace) -> int | None:
         arguments.parser.error("--coverage must be between 0 and 1")
     card = _read_card(arguments)
     X, y, expression = read_training(arguments)
-    model = build_model(arguments, arguments.model, expression)
+    settings = dict(arguments.settings)
+    model = build_model(arguments, arguments.model, expression, settings)
     if arguments.interval is not None:
         model = _with_intervals(arguments, model)
     report = reporter(arguments)
@@ -190,7 +197,10 @@ def read_training(
 
 
 def build_model(
-    arguments: argparse.Namespace, name: str, expression: pd.DataFrame | None
+    arguments: argparse.Namespace,
+    name: str,
+    expression: pd.DataFrame | None,
+    settings: dict[str, Any],
 ) -> Any:
     """Return an unfitted model with the tables and settings of the command."""
     from sklearn_csg2a.datasets import read_gmt, read_table
@@ -207,7 +217,7 @@ def build_model(
         )
     if arguments.gene_sets is not None:
         given["gene_sets"] = read_gmt(arguments.gene_sets)
-    return make_model(name, dict(arguments.settings), given)
+    return make_model(name, settings, given)
 
 
 def _find_response(arguments: argparse.Namespace, table: pd.DataFrame) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sklearn_csg2a._version import __version__
-from sklearn_csg2a.cli import _data, _fit, _inspect, _predict, _rank
+from sklearn_csg2a.cli import _compare, _data, _fit, _inspect, _predict, _rank
 from sklearn_csg2a.cli._messages import in_words_of_the_command, say
 from sklearn_csg2a.exceptions import Csg2aError
 
@@ -32,6 +32,7 @@ examples:
   sklearn-csg2a fit screen.csv --expression cells.csv --model kernel_ridge -o m.csg2a
   sklearn-csg2a predict m.csg2a --expression patients.csv --smiles drugs.csv -o out.csv
   sklearn-csg2a rank m.csg2a --expression patients.csv --html page.html -o ranking.csv
+  sklearn-csg2a compare screen.csv --expression cells.csv --scheme drug
   sklearn-csg2a data check
 
 "sklearn-csg2a COMMAND --help" shows the options and examples of a command.
@@ -91,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"{PROGRAM} {__version__}"
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (_fit, _predict, _rank, _inspect, _data):
+    for module in (_fit, _predict, _rank, _compare, _inspect, _data):
         module.add_parser(commands)
     return parser
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from sklearn_csg2a.cli import main
@@ -31,6 +33,7 @@ def files(screen, tmp_path_factory):
         whole = ["--interval", "drug", "--include-expression"]
         assert main([*fit, "MeanEffects", "-o", "mean.csg2a"]) == 0
         assert main([*fit, "kernel_ridge", *whole, "-o", "whole.csg2a"]) == 0
+    gc.collect()  # the process that has saved a model finds its table while it exists
     return folder
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_csg2a import load_model, rank_drugs
+from sklearn_csg2a import compare, load_model, rank_drugs
 from sklearn_csg2a.baselines import PairwiseKernelRidge
 from sklearn_csg2a.cli._models import MODELS
 from sklearn_csg2a.patients import predict_grid
@@ -248,6 +248,29 @@ def test_inspect_shows_the_card(run):
     assert content["card"]["response"] == "ln_ic50"
     genes = run("inspect", "model.csg2a", "--genes")[1].split()
     assert len(genes) == 120
+
+
+def test_models_are_compared_as_the_package_does_it(run, screen):
+    arguments = ("compare", "screen.csv", "--expression", "cells.csv", "--splits", "3")
+    arguments += ("--scheme", "drug", "--model", "kernel_ridge", "--set", "alpha=1.0")
+    outputs = ("-o", "table.csv", "--tests", "tests.csv", "--html", "report.html")
+    code, out, err = run(*arguments, *outputs, "--store", "store.csv")
+    assert (code, out) == (0, "")
+    assert "kernel_ridge" in err
+    model = PairwiseKernelRidge(expression=screen.expression, alpha=1.0, random_state=0)
+    expected = compare(
+        {"kernel_ridge": model}, screen.X, screen.y, schemes=["drug"], n_splits=3
+    )
+    table = pd.read_csv("table.csv")
+    assert table["model"].tolist() == expected.table["model"].tolist()
+    np.testing.assert_allclose(table["rmse"], expected.table["rmse"], rtol=1e-4)
+    assert set(pd.read_csv("tests.csv")["model"]) == {"kernel_ridge"}
+    assert "kernel_ridge" in Path("report.html").read_text("utf-8")
+    stored = Path("store.csv").read_text("utf-8")
+    code, out, _ = run(*arguments, "--store", "store.csv", "-q")
+    assert code == 0
+    assert out == Path("table.csv").read_text("utf-8")
+    assert Path("store.csv").read_text("utf-8") == stored
 
 
 def test_every_model_of_the_package_has_a_name():

@@ -10,8 +10,10 @@ import pytest
 import sklearn_csg2a.datasets
 from sklearn_csg2a._utils import optional
 
-COMMANDS = ["fit", "predict", "rank", "inspect", "data", "data check"]
+COMMANDS = ["fit", "predict", "rank", "compare", "inspect"]
+COMMANDS += ["data", "data check", "data fetch"]
 FIT = ("fit", "screen.csv", "--expression", "cells.csv", "--model", "kernel_ridge")
+COMPARE = ("compare", "screen.csv", "--expression", "cells.csv")
 PREDICT = ("predict", "model.csg2a", "--expression", "patients.csv")
 
 
@@ -46,7 +48,11 @@ def test_every_command_has_help_with_examples(run, command):
         ((*PREDICT, "--reference", "cells.csv"), "add --html"),
         (("rank", "model.csg2a"), "required: --expression"),
         (("rank", *PREDICT[1:], "--top", "0"), "--top must be at least 1"),
+        ((*COMPARE, "--scheme", "time"), "invalid choice: 'time'"),
+        ((*COMPARE, "--set", "alpa=1"), "none of kernel_ridge, gaussian_process has"),
+        ((*COMPARE, "--store", "cells.csv"), "cells.csv would be overwritten"),
         (("data",), "COMMAND"),
+        (("data", "fetch", "gdsc"), "invalid choice: 'gdsc'"),
     ],
 )
 def test_wrong_usage_leaves_with_2(run, arguments, said):
@@ -80,6 +86,8 @@ def test_an_output_that_links_to_an_input_is_refused(run, tmp_path):
         ((*FIT, "--card", "no.json", "-o", "m"), "no.json: No such file"),
         (("fit", "empty.csv", "--expression", "cells.csv", "-o", "m"), "empty"),
         (("fit", "broken.csv", "--expression", "cells.csv", "-o", "m"), "broken.csv"),
+        ((*COMPARE, "--splits", "1"), "n_splits=1"),
+        ((*COMPARE, "--splits", "50", "--scheme", "drug"), "n_splits=50"),
         (("data", "check", "nowhere"), "nowhere is not a folder"),
         (("data", "check", ".", "--loader", "ccle"), "'ccle' is not a loader"),
     ],
