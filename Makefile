@@ -11,7 +11,7 @@ TORCH := $(shell sed -n 's/^torch==//p' $(PINS))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow lint format clean
+.PHONY: help demo docs test test-slow lint format clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ test: $(VENV)/.dev-installed ## Run the tests, except slow ones
 test-slow: $(VENV)/.dev-installed ## Run all tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "" $(PYTEST_ARGS)
 
+docs: $(VENV)/.docs-installed ## Build the documentation site; warnings are errors
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo "Open docs/_build/index.html in a browser."
+
 lint: $(VENV)/.dev-installed ## Check style, format, types and spelling
 	@failed=0; \
 	$(BIN)/ruff check --output-format=concise . || failed=1; \
@@ -42,6 +46,7 @@ format: $(VENV)/.dev-installed ## Format the code and apply automatic fixes
 
 clean: ## Remove the environment, caches and build files
 	rm -rf $(VENV) build dist *.egg-info
+	rm -rf docs/_build docs/api docs/gallery docs/sg_execution_times.rst
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -76,4 +81,9 @@ $(VENV)/.demo-installed: $(VENV)/.torch-installed $(PROJECT_FILES)
 $(VENV)/.dev-installed: $(VENV)/.torch-installed $(PROJECT_FILES)
 	@echo "Installing sklearn_csg2a with test and lint tools into $(VENV) (once) ..."
 	@$(INSTALL) --editable '.[plots,report,test,lint]'
+	@touch $@
+
+$(VENV)/.docs-installed: $(VENV)/.torch-installed $(PROJECT_FILES)
+	@echo "Installing sklearn_csg2a with documentation tools into $(VENV) (once) ..."
+	@$(INSTALL) --editable '.[docs]'
 	@touch $@

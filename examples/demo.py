@@ -1,4 +1,5 @@
-"""Pretrain, transfer and predict on a simulated screen, against naive models.
+"""Pretrain, transfer and predict on a simulated screen, against naive models
+==========================================================================
 
 Simulates a perturbation screen and a smaller response screen, learns how compounds
 change expression, passes the frozen network to a response model, and compares it with

@@ -1,4 +1,5 @@
-"""Inspect gene-gene attention for compounds with two targets.
+"""Inspect gene-gene attention for compounds with two targets
+==========================================================
 
 The attention of a treatment is a gene-by-gene matrix: the sum of a learned part and the
 given interactome. In the simulated screen, the true interactions of a compound are

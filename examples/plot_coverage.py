@@ -1,4 +1,5 @@
-"""Coverage of intervals, by what is new in the rows to predict.
+"""Coverage of intervals, by what is new in the rows to predict
+============================================================
 
 `CoverageDisplay` compares the share of responses inside of the intervals with the
 share that was promised, for any number of models. The worst tenth of cell lines shows

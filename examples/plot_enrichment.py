@@ -1,4 +1,5 @@
-"""Find the pathway of a compound, and tell it from what comes up for every compound.
+"""Find the pathway of a compound, and tell it from what comes up for every compound
+=================================================================================
 
 In the simulated screen, each compound changes the expression of the neighbours of its
 target in the interactome. A gene set for each target should come out for the compounds

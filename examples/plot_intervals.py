@@ -1,4 +1,5 @@
-"""Intervals that cover new compounds, and rows that are far from the training rows.
+"""Intervals that cover new compounds, and rows that are far from the training rows
+================================================================================
 
 A conformal interval holds for the kind of novelty that its splitter holds out. Here it
 is calibrated twice for the same model: on random rows, and on new compounds. Only the

@@ -1,4 +1,5 @@
-"""Learning curves of a network: errors by epoch, and by the number of cell lines.
+"""Learning curves of a network: errors by epoch, and by the number of cell lines
+==============================================================================
 
 The error of held-out rows says whether a network still improves, and the error with
 more and more cell lines whether more data would help.

@@ -1,4 +1,5 @@
-"""Predict new cells and new compounds from your own table.
+"""Predict new cells and new compounds from your own table
+=======================================================
 
 The rows of X are treatments. Here the response table has different column names, two
 cell lines that are not in the expression table are given with their expression, and one

@@ -1,4 +1,5 @@
-"""Predicted against measured responses, drug by drug.
+"""Predicted against measured responses, drug by drug
+==================================================
 
 Over all rows, even the mean of each drug is strongly correlated with the measurements,
 because drugs differ in potency. What a model knows about cell lines is the correlation

@@ -1,4 +1,5 @@
-"""From public tables to a fitted model.
+"""From public tables to a fitted model
+====================================
 
 Expression from DepMap, responses from GDSC and structures from your own table: three
 sources with different names of cell lines and compounds. The tables are simulated here,

@@ -1,4 +1,5 @@
-"""Rank drugs for new samples by how unusual their sensitivity is.
+"""Rank drugs for new samples by how unusual their sensitivity is
+==============================================================
 
 By predicted ln IC50 the same few potent drugs come first for everybody. `rank_drugs`
 compares each prediction with those of the same drug for reference cell lines instead.

@@ -1,4 +1,5 @@
-"""Use predicted changes of expression without any response: distance and reversal.
+"""Use predicted changes of expression without any response: distance and reversal
+===============================================================================
 
 A model of perturbed expression knows nothing of sensitivity. If it moves sensitive
 cells farther than resistant ones, for these compounds and not for exchanged ones, it

@@ -18,6 +18,7 @@ from sklearn_csg2a import PerturbationRegressor
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text("utf-8")
 PAGES = {page.name: page.read_text("utf-8") for page in REPOSITORY.glob("docs/*.md")}
+TUTORIALS = sorted(REPOSITORY.glob("docs/tutorials/*.md"))
 LINK = re.compile(r"\]\(([\w./]+\.\w+)(?:#[\w-]*)?\)")
 
 
@@ -115,9 +116,28 @@ def test_linked_files_exist(page):
     assert missing == []
 
 
+def _contents(page):
+    """Yield the pages below a page of the site: those of its tables of contents."""
+    for block in re.findall(
+        r"```{toctree}\n(.*?)```", page.read_text("utf-8"), re.DOTALL
+    ):
+        for name in re.findall(r"^(\w[\w/]*)$", block, flags=re.MULTILINE):
+            below = page.parent / f"{name}.md"
+            if below.is_file():  # others are written when the site is built
+                yield below
+                yield from _contents(below)
+
+
 def test_a_newcomer_finds_every_page_from_the_readme():
-    linked = {Path(link).name for link in LINK.findall(README) if "docs/" in link}
-    assert linked >= set(PAGES)
+    index = REPOSITORY / "docs" / "index.md"
+    assert "docs/index.md" in LINK.findall(README)
+    assert {index, *_contents(index)} == set(REPOSITORY.glob("docs/**/*.md"))
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
+def test_a_tutorial_runs_alone(page, tmp_path):
+    with contextlib.chdir(tmp_path), contextlib.redirect_stdout(io.StringIO()):
+        _run(page.read_text("utf-8"), {"__name__": "tutorial"})
 
 
 def test_the_readme_is_short_enough_to_be_read():

@@ -95,14 +95,14 @@ def fetch_lincs(
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        X : DataFrame, one row per treatment: `cell_line` (id of the control, a row
-            of `expression`), `smiles`, `dose` (uM), `time` (h), `cell`, `batch`,
-            `compound`, `n_replicates`.
-        Y : DataFrame (treatments, genes), float32, expression after treatment.
-        expression : DataFrame (controls, genes), float32.
-        controls : DataFrame, `cell`, `batch` and `n_wells` of each, same index.
-        dropped : DataFrame, `compound` and `reason` of each treated well left out.
-        DESCR : str, origin and terms.
+        - `X`: DataFrame, one row per treatment: `cell_line` (id of the control, a row
+          of `expression`), `smiles`, `dose` (uM), `time` (h), `cell`, `batch`,
+          `compound`, `n_replicates`.
+        - `Y`: DataFrame (treatments, genes), float32, expression after treatment.
+        - `expression`: DataFrame (controls, genes), float32.
+        - `controls`: DataFrame, `cell`, `batch` and `n_wells` of each, same index.
+        - `dropped`: DataFrame, `compound` and `reason` of each treated well left out.
+        - `DESCR`: str, origin and terms.
 
     Raises
     ------

@@ -90,14 +90,14 @@ def pair_with_controls(
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        X : DataFrame, one row per treated profile (or mean of replicates):
-            `cell_line` (the id of its control, a row of `expression`), `smiles`,
-            `dose` (uM), `time` (h), `cell`, `batch`, `compound`, `n_replicates`.
-        Y : DataFrame (rows of X, genes), float32, expression after treatment.
-        expression : DataFrame (controls, genes), float32, index `cell_line`.
-        controls : DataFrame, `cell`, `batch` and `n_wells` of each, same index.
-        dropped : DataFrame, one row per treated profile that was left out, by its id:
-            `compound` and `reason`.
+        - `X`: DataFrame, one row per treated profile (or mean of replicates):
+          `cell_line` (the id of its control, a row of `expression`), `smiles`, `dose`
+          (uM), `time` (h), `cell`, `batch`, `compound`, `n_replicates`.
+        - `Y`: DataFrame (rows of X, genes), float32, expression after treatment.
+        - `expression`: DataFrame (controls, genes), float32, index `cell_line`.
+        - `controls`: DataFrame, `cell`, `batch` and `n_wells` of each, same index.
+        - `dropped`: DataFrame, one row per treated profile that was left out, by its
+          id: `compound` and `reason`.
 
     Raises
     ------

@@ -75,10 +75,10 @@ def read_gct(
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        expression : DataFrame (profiles, genes), float32.
-        profiles : DataFrame, metadata of each profile, same index.
-        genes : DataFrame, metadata of each gene, index as the columns of
-            `expression`. In both, -666 and na are missing values.
+        - `expression`: DataFrame (profiles, genes), float32.
+        - `profiles`: DataFrame, metadata of each profile, same index.
+        - `genes`: DataFrame, metadata of each gene, index as the columns of
+          `expression`. In both, -666 and na are missing values.
 
     Raises
     ------

@@ -76,10 +76,10 @@ def read_gctx(
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        expression : DataFrame (profiles, genes), float32.
-        profiles : DataFrame, metadata of each profile, same index.
-        genes : DataFrame, metadata of each gene, index as the columns of
-            `expression`. In both, -666 and na are missing values.
+        - `expression`: DataFrame (profiles, genes), float32.
+        - `profiles`: DataFrame, metadata of each profile, same index.
+        - `genes`: DataFrame, metadata of each gene, index as the columns of
+          `expression`. In both, -666 and na are missing values.
 
     Raises
     ------
@@ -172,8 +172,8 @@ def read_gctx_metadata(
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        profiles : DataFrame, index the ids of the profiles.
-        genes : DataFrame, index the names of the genes.
+        - `profiles`: DataFrame, index the ids of the profiles.
+        - `genes`: DataFrame, index the names of the genes.
 
     Raises
     ------

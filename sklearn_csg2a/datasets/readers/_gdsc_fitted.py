@@ -93,13 +93,13 @@ def read_gdsc_fitted(
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        X : DataFrame, one row per curve in the order of the file: `cell_line`,
-            `smiles` (with `compounds`), `drug`, `tcga_type`, `tissue`, `target`,
-            `target_pathway`, `extrapolated` (the IC50 lies outside of the tested
-            doses), if the sheet has them.
-        y : Series of ln IC50 (ln uM), aligned with `X`.
-        dropped : DataFrame, one row per row of the sheet that was left out, by its
-            position: `cell_line`, `drug` and `reason`.
+        - `X`: DataFrame, one row per curve in the order of the file: `cell_line`,
+          `smiles` (with `compounds`), `drug`, `tcga_type`, `tissue`, `target`,
+          `target_pathway`, `extrapolated` (the IC50 lies outside of the tested doses),
+          if the sheet has them.
+        - `y`: Series of ln IC50 (ln uM), aligned with `X`.
+        - `dropped`: DataFrame, one row per row of the sheet that was left out, by its
+          position: `cell_line`, `drug` and `reason`.
 
     Raises
     ------

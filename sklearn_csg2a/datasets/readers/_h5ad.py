@@ -78,10 +78,10 @@ def read_h5ad(
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        expression : DataFrame (profiles, genes), float32, dense.
-        profiles : DataFrame, obs: the metadata of each profile, same index.
-        genes : DataFrame, var: the metadata of each gene, index as the columns of
-            `expression`.
+        - `expression`: DataFrame (profiles, genes), float32, dense.
+        - `profiles`: DataFrame, obs: the metadata of each profile, same index.
+        - `genes`: DataFrame, var: the metadata of each gene, index as the columns of
+          `expression`.
 
     Raises
     ------

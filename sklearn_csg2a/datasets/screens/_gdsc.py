@@ -61,14 +61,14 @@ def load_gdsc2(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        X : DataFrame, one row per measured pair in the order of the file:
-            `cell_line`, `smiles`, `drug`, `tissue`, `target`, `target_pathway`
-            (missing where unknown: the last three only).
-        y : Series of ln IC50 (ln uM), aligned with `X`.
-        expression : DataFrame (cell lines, genes), float32, z-scores.
-        mutations : DataFrame (cell lines, genes), int8, 1 where mutated.
-        cells, compounds : DataFrames with all known attributes of each.
-        DESCR : str, origin, terms and known limits.
+        - `X`: DataFrame, one row per measured pair in the order of the file:
+          `cell_line`, `smiles`, `drug`, `tissue`, `target`, `target_pathway` (missing
+          where unknown: the last three only).
+        - `y`: Series of ln IC50 (ln uM), aligned with `X`.
+        - `expression`: DataFrame (cell lines, genes), float32, z-scores.
+        - `mutations`: DataFrame (cell lines, genes), int8, 1 where mutated.
+        - `cells`, `compounds`: DataFrames with all known attributes of each.
+        - `DESCR`: str, origin, terms and known limits.
 
     Raises
     ------
@@ -103,12 +103,12 @@ def load_gdsc(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        X, y, cells, compounds, DESCR : as :func:`load_gdsc2` gives them; `drug` is
-            a PubChem CID as a string.
-        expression : DataFrame (cell lines, genes), float32, log2(TPM + 1).
-        landmark_expression : DataFrame (some cell lines, landmark genes), float32,
-            z-scores.
-        landmark_source : Series, the origin of each row of it.
+        - `X`, `y`, `cells`, `compounds`, `DESCR`: as :func:`load_gdsc2` gives them;
+          `drug` is a PubChem CID as a string.
+        - `expression`: DataFrame (cell lines, genes), float32, log2(TPM + 1).
+        - `landmark_expression`: DataFrame (some cell lines, landmark genes), float32,
+          z-scores.
+        - `landmark_source`: Series, the origin of each row of it.
 
     Raises
     ------

@@ -90,23 +90,23 @@ def load_gdsc_full(
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        X : DataFrame, one row per pair and screen, in the order in which they first
-            appear in the file: `cell_line`, `smiles`, `drug`, `tissue`, `target`,
-            `target_pathway` (missing where unknown: the last three only), `screen`.
-        y : Series of ln IC50 (ln uM), aligned with `X`, means of repeated
-            measurements.
-        measurements : DataFrame, aligned with `X`: `ln_ic50` (mean, ln uM, without
-            adjustment), `auc` (mean; 1 has no effect), `n_measured`, and `spread`,
-            the standard deviation of ln IC50, missing for single measurements.
-        expression : DataFrame (cell lines, genes), float32, z-scores within each cell
-            line: scale each gene over the training cells before use.
-        filled_genes : list of str, the genes of `expression` that were not measured.
-        dropped : DataFrame, one row per measurement that was left out, by its position
-            in the file: `screen`, `cell_line`, `drug` and `reason`.
-        assay_effects : DataFrame, indexed by drug: `n_pairs` measured in both
-            screens and `effect` (ln uM), GDSC1 minus GDSC2. None for a single screen.
-        cells, compounds : DataFrames with all known attributes of each.
-        DESCR : str, origin, terms and known limits.
+        - `X`: DataFrame, one row per pair and screen, in the order in which they first
+          appear in the file: `cell_line`, `smiles`, `drug`, `tissue`, `target`,
+          `target_pathway` (missing where unknown: the last three only), `screen`.
+        - `y`: Series of ln IC50 (ln uM), aligned with `X`, means of repeated
+          measurements.
+        - `measurements`: DataFrame, aligned with `X`: `ln_ic50` (mean, ln uM, without
+          adjustment), `auc` (mean; 1 has no effect), `n_measured`, and `spread`, the
+          standard deviation of ln IC50, missing for single measurements.
+        - `expression`: DataFrame (cell lines, genes), float32, z-scores within each
+          cell line: scale each gene over the training cells before use.
+        - `filled_genes`: list of str, the genes of `expression` that were not measured.
+        - `dropped`: DataFrame, one row per measurement that was left out, by its
+          position in the file: `screen`, `cell_line`, `drug` and `reason`.
+        - `assay_effects`: DataFrame, indexed by drug: `n_pairs` measured in both
+          screens and `effect` (ln uM), GDSC1 minus GDSC2. None for a single screen.
+        - `cells`, `compounds`: DataFrames with all known attributes of each.
+        - `DESCR`: str, origin, terms and known limits.
 
     Raises
     ------

@@ -51,15 +51,14 @@ def load_lincs(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        X : DataFrame, one row per treated well in the order of the file:
-            `cell_line` (id of the control, a row of `expression`), `smiles`,
-            `dose` (uM), `time` (h), `cell` (the cell line), `plate`, `well`,
-            `pert_id`, `name`, `source`, `level`.
-        Y : DataFrame (wells, genes), float32, expression after treatment.
-        expression : DataFrame (controls, genes), float32.
-        controls : DataFrame, attributes of each control, same index.
-        basal : DataFrame (cell lines, genes), float32, profiles of more cell lines.
-        DESCR : str, origin, terms and known limits.
+        - `X`: DataFrame, one row per treated well in the order of the file: `cell_line`
+          (id of the control, a row of `expression`), `smiles`, `dose` (uM), `time` (h),
+          `cell` (the cell line), `plate`, `well`, `pert_id`, `name`, `source`, `level`.
+        - `Y`: DataFrame (wells, genes), float32, expression after treatment.
+        - `expression`: DataFrame (controls, genes), float32.
+        - `controls`: DataFrame, attributes of each control, same index.
+        - `basal`: DataFrame (cell lines, genes), float32, profiles of more cell lines.
+        - `DESCR`: str, origin, terms and known limits.
 
     Raises
     ------

@@ -61,14 +61,14 @@ def load_drugcell(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        X : DataFrame, one row per measurement in the order of the file: `cell_line`
-            (CCLE name), `smiles`, `cell_line_name` (without tissue), `tissue`
-            (missing where the CCLE name has none).
-        y : Series of areas under the curve (0 kills, 1 has no effect), aligned with
-            `X`.
-        dropped : DataFrame, one row per measurement that was left out, by its
-            position in the file: `cell_line`, `smiles` and `reason`.
-        DESCR : str, origin, terms and known limits.
+        - `X`: DataFrame, one row per measurement in the order of the file: `cell_line`
+          (CCLE name), `smiles`, `cell_line_name` (without tissue), `tissue` (missing
+          where the CCLE name has none).
+        - `y`: Series of areas under the curve (0 kills, 1 has no effect), aligned with
+          `X`.
+        - `dropped`: DataFrame, one row per measurement that was left out, by its
+          position in the file: `cell_line`, `smiles` and `reason`.
+        - `DESCR`: str, origin, terms and known limits.
 
     Raises
     ------
@@ -129,13 +129,13 @@ def load_repurposing_hub(*, data_home: str | os.PathLike[str] | None = None) -> 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        compounds : DataFrame, one row per compound in the order of the file: `drug`,
-            `smiles`, `n_structures`, `clinical_phase`; `moa` (mechanisms of action),
-            `target` (gene symbols) and `disease_area`, tuples of str, empty where
-            unknown.
-        dropped : DataFrame, one row per compound that was left out, by its position
-            in the file: `drug`, `smiles` and `reason`.
-        DESCR : str, origin, terms and known limits.
+        - `compounds`: DataFrame, one row per compound in the order of the file: `drug`,
+          `smiles`, `n_structures`, `clinical_phase`; `moa` (mechanisms of action),
+          `target` (gene symbols) and `disease_area`, tuples of str, empty where
+          unknown.
+        - `dropped`: DataFrame, one row per compound that was left out, by its position
+          in the file: `drug`, `smiles` and `reason`.
+        - `DESCR`: str, origin, terms and known limits.
 
     Raises
     ------

@@ -59,15 +59,15 @@ def load_nci60(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        X : DataFrame, one row per pair with measured expression, in the order of
-            the file: `cell_line`, `smiles`, `drug` (NSC number as a string),
-            `tissue` (the panel), `depmap_id`, `gdsc_drug`, `source`.
-        y : Series of ln GI50 (ln uM), aligned with `X`.
-        expression : DataFrame (cell lines, genes), float32, log2 intensity.
-        cells, compounds : DataFrames with all that is known of each.
-        dropped : DataFrame, one row per pair that was left out, by its position in the
-            file: `cell_line`, `drug` and `reason`.
-        DESCR : str, origin, terms and known limits.
+        - `X`: DataFrame, one row per pair with measured expression, in the order of the
+          file: `cell_line`, `smiles`, `drug` (NSC number as a string), `tissue` (the
+          panel), `depmap_id`, `gdsc_drug`, `source`.
+        - `y`: Series of ln GI50 (ln uM), aligned with `X`.
+        - `expression`: DataFrame (cell lines, genes), float32, log2 intensity.
+        - `cells`, `compounds`: DataFrames with all that is known of each.
+        - `dropped`: DataFrame, one row per pair that was left out, by its position in
+          the file: `cell_line`, `drug` and `reason`.
+        - `DESCR`: str, origin, terms and known limits.
 
     Raises
     ------
@@ -157,16 +157,16 @@ def load_tcga(*, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        X : DataFrame, one row per course of a drug with a known structure, in the
-            order of the file: `cell_line` (the patient), `smiles`, `drug`,
-            `gdsc_drug`, `cohort`, `response`.
-        y : Series of 0 and 1, 1 for a complete or partial response.
-        expression : DataFrame (patients, genes), float32, normal scores.
-        expression_log2tpm : DataFrame (patients of three cohorts, genes), float32.
-        courses : DataFrame, the whole table of responses.
-        dropped : DataFrame, one row per course that was left out, by its position in
-            the file: `cell_line`, `drug` and `reason`.
-        DESCR : str, origin, terms and known limits.
+        - `X`: DataFrame, one row per course of a drug with a known structure, in the
+          order of the file: `cell_line` (the patient), `smiles`, `drug`, `gdsc_drug`,
+          `cohort`, `response`.
+        - `y`: Series of 0 and 1, 1 for a complete or partial response.
+        - `expression`: DataFrame (patients, genes), float32, normal scores.
+        - `expression_log2tpm`: DataFrame (patients of three cohorts, genes), float32.
+        - `courses`: DataFrame, the whole table of responses.
+        - `dropped`: DataFrame, one row per course that was left out, by its position in
+          the file: `cell_line`, `drug` and `reason`.
+        - `DESCR`: str, origin, terms and known limits.
 
     Raises
     ------

@@ -242,26 +242,25 @@ def make_screen(
     Returns
     -------
     screen : :class:`~sklearn.utils.Bunch`
-        X : DataFrame, one row per measured pair, with the columns `cell_line`,
-            `smiles`, `drug` and `tissue`.
-        y : Series of ln IC50 (ln uM), aligned with `X`.
-        expression : DataFrame of shape (n_cells, n_genes), basal, robust z.
-        interactome : DataFrame of undirected edges, `source` and `target`.
-        perturbation : Bunch of `X` (`cell_line`, `smiles`, `drug`, `tissue`,
-            `dose` in uM, `time` in hours) and `Y`, the perturbed expression of
-            the same rows, shape (n_profiles, n_genes).
-        compounds : DataFrame with `drug`, `smiles`, `scaffold`, `in_response`
-            and `in_perturbation`.
-        cells : DataFrame with `cell_line` and `tissue`.
-        truth : Bunch of `target` (Series, gene by drug), `ln_ec50` (Series by
-            drug), `effects` (n_targets, n_genes, n_genes), `targets` (their
-            genes), `interactions` (DataFrame of `gene_i`, `gene_j`, `target`,
-            `weight`, `step` and `in_interactome`; `gene_i` is the source),
-            `viability` (Series v by gene), `sensitivity`, `intercept`,
-            `target_effect` (Series by gene), `cell_effect` (Series by cell
-            line), `strength` (of each perturbed row) and `y`, the response
-            without noise.
-        DESCR : str, the model in words.
+        - `X`: DataFrame, one row per measured pair, with the columns `cell_line`,
+          `smiles`, `drug` and `tissue`.
+        - `y`: Series of ln IC50 (ln uM), aligned with `X`.
+        - `expression`: DataFrame of shape (n_cells, n_genes), basal, robust z.
+        - `interactome`: DataFrame of undirected edges, `source` and `target`.
+        - `perturbation`: Bunch of `X` (`cell_line`, `smiles`, `drug`, `tissue`, `dose`
+          in uM, `time` in hours) and `Y`, the perturbed expression of the same rows,
+          shape (n_profiles, n_genes).
+        - `compounds`: DataFrame with `drug`, `smiles`, `scaffold`, `in_response` and
+          `in_perturbation`.
+        - `cells`: DataFrame with `cell_line` and `tissue`.
+        - `truth`: Bunch of `target` (Series, gene by drug), `ln_ec50` (Series by drug),
+          `effects` (n_targets, n_genes, n_genes), `targets` (their genes),
+          `interactions` (DataFrame of `gene_i`, `gene_j`, `target`, `weight`, `step`
+          and `in_interactome`; `gene_i` is the source), `viability` (Series v by gene),
+          `sensitivity`, `intercept`, `target_effect` (Series by gene), `cell_effect`
+          (Series by cell line), `strength` (of each perturbed row) and `y`, the
+          response without noise.
+        - `DESCR`: str, the model in words.
 
     Raises
     ------
