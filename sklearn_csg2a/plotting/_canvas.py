@@ -20,6 +20,8 @@ __all__ = [
     "MARKERS",
     "Palette",
     "diverging_colors",
+    "draw_boxes",
+    "font_size",
     "ink",
     "label_rows",
     "open_axes",
@@ -115,6 +117,32 @@ def label_rows(ax: Axes, labels: Sequence[str]) -> None:
     ax.tick_params(axis="y", length=0)
 
 
+def draw_boxes(
+    ax: Axes, values: Sequence[Any], *, shift: float, color: str, label: str
+) -> None:
+    """Draw a flat box plot for each row, `shift` rows below its middle."""
+    line = {"color": color, "linewidth": 1}
+    ax.boxplot(
+        values,
+        positions=np.arange(len(values)) + shift,
+        orientation="horizontal",
+        widths=0.3,
+        manage_ticks=False,
+        patch_artist=True,
+        boxprops={"facecolor": color, "edgecolor": color},
+        medianprops={"color": _page(ax), "linewidth": 1.6},
+        whiskerprops=line,
+        capprops=line,
+        flierprops={
+            "marker": ".",
+            "markersize": 3,
+            "markerfacecolor": color,
+            "markeredgewidth": 0,
+        },
+    )
+    ax.plot([], [], "s", color=color, label=label)
+
+
 def write_title(ax: Axes, text: str) -> None:
     """Write a title at the left."""
     ax.set_title(text, loc="left", fontsize="medium")
@@ -128,16 +156,20 @@ def write_beside(
     `width` and `after`, the width of the columns before it, are in sizes of the font.
     """
     matplotlib = import_optional("matplotlib", purpose="A picture", extra="plots")
-    right = matplotlib.transforms.offset_copy(
-        ax.get_yaxis_transform(),
-        fig=ax.figure,
-        x=(after + width) * matplotlib.rcParams["font.size"],
-        units="points",
+    of_rows, of_head = (
+        matplotlib.transforms.offset_copy(
+            one,
+            fig=ax.figure,
+            x=(after + width) * font_size(),
+            y=above * font_size(),
+            units="points",
+        )
+        for one, above in ((ax.get_yaxis_transform(), 0), (ax.transAxes, 0.35))
     )
-    style: dict[str, Any] = {"fontsize": "small", "transform": right, "ha": "right"}
+    style: dict[str, Any] = {"fontsize": "small", "ha": "right"}
     for place, text in enumerate(texts):
-        ax.text(1, place, text, va="center", **style)
-    ax.text(1, -0.65, head, va="bottom", **style)
+        ax.text(1, place, text, va="center", transform=of_rows, **style)
+    ax.text(1, 1, head, va="bottom", transform=of_head, **style)
 
 
 def write_legend(
@@ -150,8 +182,12 @@ def write_legend(
     """Write the legend of axes, or of panels of them, inside or below the labels."""
     matplotlib = import_optional("matplotlib", purpose="A picture", extra="plots")
     found = [one.get_legend_handles_labels() for one in panels or [ax]]
-    handles = [handle for some, _ in found for handle in some]
-    labels = [str(label) for _, some in found for label in some]
+    by_label = {
+        str(label): handle
+        for some, labels in found
+        for handle, label in zip(some, labels, strict=True)
+    }
+    handles, labels = list(by_label.values()), list(by_label)
     if not handles:
         return
     place: dict[str, Any] = {"loc": "best"}
@@ -160,7 +196,7 @@ def write_legend(
         down = matplotlib.transforms.offset_copy(
             ax.transAxes,
             fig=ax.figure,
-            y=-1.25 * lines * matplotlib.rcParams["font.size"],
+            y=-1.25 * lines * font_size(),
             units="points",
         )
         place = {
@@ -174,6 +210,12 @@ def write_legend(
             "columnspacing": 1.2,
         }
     ax.legend(handles, labels, frameon=False, fontsize="small", **place)
+
+
+def font_size() -> float:
+    """Return the size of letters of the style in use, in points."""
+    matplotlib = import_optional("matplotlib", purpose="A picture", extra="plots")
+    return float(matplotlib.rcParams["font.size"])
 
 
 def palette() -> Palette:

@@ -82,6 +82,7 @@ class DrugRankingDisplay:
             numbers=("ln_ic50", "percentile", "lower", "upper", "rank"),
             may_miss=("ln_ic50", "percentile", "lower", "upper", "rank"),
             flags=("in_domain",),
+            optional=("in_domain",),
         )
         if "in_domain" not in table:
             table["in_domain"] = np.nan

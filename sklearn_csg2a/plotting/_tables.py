@@ -42,12 +42,12 @@ def read_table(
     numbers, texts : sequence of str
         Columns that are read, as float64 and as they are.
     may_miss : sequence of str
-        Those of `numbers` that may have missing values.
+        Those that may have missing values.
     optional : sequence of str
         Columns that need not be there: the result has those that are. They are numbers
         that may be missing, unless `texts` has them.
     flags : sequence of str
-        Optional columns of True and False, which become 1, 0 and, if missing, NaN.
+        Columns of True and False, which become 1, 0 and, if missing, NaN.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def read_table(
     expected = f"Expected the table that {source} returns"
     if frame is None:
         raise InputError(f"{name} is a {type(table).__name__}. {expected}.")
-    needed = [name for name in (*texts, *numbers) if name not in optional]
+    needed = [name for name in (*texts, *flags, *numbers) if name not in optional]
     missing = [column for column in needed if column not in frame.columns]
     if missing:
         raise InputError(
@@ -71,7 +71,6 @@ def read_table(
             f"{quote_names(frame.columns)}. {expected}, with the columns "
             f"{quote_names(needed, limit=len(needed))}."
         )
-    optional = [*optional, *flags]
     numbers = [*numbers, *(set(optional) - {*numbers, *texts, *flags})]
     wanted = [name for name in (*texts, *numbers, *flags) if name in frame]
     twice = [column for column in wanted if list(frame.columns).count(column) > 1]
@@ -88,7 +87,7 @@ def read_table(
             result[column] = _read_numbers(frame, column, name, may_miss=free)
         elif column in flags:
             result[column] = _read_flags(frame, column, name)
-        else:
+        elif column not in may_miss:
             _refuse_missing(frame, column, frame[column].isna().to_numpy(), name)
     return result
 
