@@ -122,7 +122,7 @@ class InfluenceMapDisplay:
         """
         n_labels = check_count(n_labels, "n_labels")
         values, n = self.table.to_numpy(), len(self.table)
-        side = float(np.clip(0.1 * n, 3.2, 8.0))
+        side = float(np.clip(0.1 * n, 3.2, 9.0))
         new = ax is None
         self.ax_ = ax = open_axes(ax, (side + 2.2, side + 0.7))
         self.figure_, dpi = ax.figure, ax.figure.dpi

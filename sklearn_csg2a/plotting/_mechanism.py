@@ -154,12 +154,12 @@ class MechanismSimilarityDisplay:
         rows = self.comparison.loc[names]
         place = np.arange(len(names))
         style: dict[str, Any] = {"ls": "none", "color": palette().blue, "ms": 7}
-        ax.plot(rows["auroc"], place, marker="o", **style, label="AUROC")
+        ax.plot(rows["auroc"], place - 0.12, marker="o", **style, label="AUROC")
         beyond = rows["beyond_tanimoto"].to_numpy()
         if np.isfinite(beyond).any():
             ax.plot(
                 beyond,
-                place,
+                place + 0.12,
                 marker="D",
                 mfc="none",
                 **style,

@@ -172,7 +172,7 @@ class ZeroShotDisplay:
 
     def _draw_correlations(self, ax: Axes) -> None:
         """Draw the correlation in each cell line, one row for each distance."""
-        names = list(self.within_cell)
+        names = [name for name in _NAMES if name in self.within_cell]
         label_rows(ax, [_NAMES[name] for name in names])
         ax.set_ylim(len(names) - 0.5, -0.5)
         rng = np.random.default_rng(0)  # where dots lie beside each other
@@ -180,7 +180,7 @@ class ZeroShotDisplay:
             values = self.within_cell[name].to_numpy()
             color = palette().blue if name == "distance" else palette().gray
             beside = place + rng.uniform(-0.16, 0.16, len(values))
-            ax.plot(values, beside, ".", color=color, ms=5, alpha=0.6, mew=0)
+            ax.plot(values, beside, ".", color=color, ms=5, alpha=0.8, mew=0)
             mean = float(values.mean())
             ax.plot([mean, mean], [place - 0.26, place + 0.26], color=ink(), lw=2)
         ax.axvline(0, color=ink(), lw=0.8, ls="--")
@@ -189,7 +189,7 @@ class ZeroShotDisplay:
         ax.set_xlabel(
             "correlation of distance and ln IC50\nin each cell line (bar: mean)"
         )
-        p = self.comparison.loc[names, "p_permuted"]
+        p = self.comparison.loc[names, "p_permuted"].to_numpy()
         write_beside(ax, "p, permuted", [show_p(value) for value in p], width=6)
 
     @classmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -105,3 +107,57 @@ def predictions():
         "y_pred": np.concatenate(noise) + level,
         "drug": np.repeat(["good", "random", "reverse"], 10),
     }
+
+
+@pytest.fixture
+def influence_map():
+    """Two groups of five genes that act on each other, in alternating order."""
+    rng = np.random.default_rng(0)
+    group = np.tile([0, 1], 5)
+    values = np.where(group[:, None] == group, 1.0, -0.2) + 0.05 * rng.random((10, 10))
+    names = [f"{'ab'[one]}{i}" for i, one in enumerate(group)]
+    return pd.DataFrame(values, index=names, columns=names)
+
+
+@pytest.fixture
+def results():
+    """Four models in two schemes, as a table of means and intervals."""
+    means = {
+        ("cell", "DrugMean", "naive"): 1.4,
+        ("cell", "GlobalMean", "naive"): 2.5,
+        ("cell", "ridge", "classical"): 1.2,
+        ("cell", "network", "network"): 1.3,
+        ("drug", "DrugMean", "naive"): 2.5,
+        ("drug", "GlobalMean", "naive"): 2.6,
+        ("drug", "ridge", "classical"): 2.2,
+        ("drug", "network", "network"): 2.1,
+    }
+    table = pd.DataFrame(list(means), columns=["scheme", "model", "kind"])
+    table["n_folds"] = 10
+    table["rmse"] = list(means.values())
+    return table.assign(rmse_low=table["rmse"] - 0.1, rmse_high=table["rmse"] + 0.1)
+
+
+@pytest.fixture
+def pairs():
+    """Similarities of six compounds of two mechanisms."""
+    rng = np.random.default_rng(0)
+    listed = list(itertools.combinations("abcxyz", 2))
+    table = pd.DataFrame(listed, columns=["compound_i", "compound_j"])
+    table["same_mechanism"] = [(i in "abc") == (j in "abc") for i, j in listed]
+    table["similarity"] = 0.9 + 0.05 * table["same_mechanism"]
+    table["tanimoto"] = rng.random(15)
+    return table
+
+
+@pytest.fixture
+def distances():
+    """Distances in three cell lines; the sensitive are farther, most so in A."""
+    table = pd.DataFrame(
+        list(itertools.product("CAB", "vwxyz")), columns=["cell_line", "compound"]
+    )
+    response = np.tile(np.arange(5.0), 3)
+    noise = np.array([0, 3, -3, 2, 0, 0, 0, 0, 0, 0, 0, 1, -1, 1, 0])
+    table["distance"] = 10 - response + noise
+    table["expression_norm"] = np.repeat([1.0, 2.0, 3.0], 5)
+    return table.assign(response=response)
