@@ -9,11 +9,12 @@ known, so both parts can be evaluated separately.
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
-import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a.datasets import make_screen
+from sklearn_csg2a.inspection import influence
+from sklearn_csg2a.plotting import InfluenceMapDisplay
 
 screen = make_screen(n_cells=30, n_genes=60, n_targets=4, random_state=0)
 X, Y = screen.perturbation.X, screen.perturbation.Y
@@ -29,15 +30,23 @@ model.fit(X, Y)
 # %%
 # One average map per target
 # --------------------------
+# Genes with similar attention are beside each other; the two maps have different
+# orders. Zero has the color of the page.
 X = X.assign(target=X["drug"].map(screen.truth.target))
 targets = list(X["target"].unique()[:2])
-maps = model.attention_maps(X[X["target"].isin(targets)], by="target")
-figure, panels = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
-limit = max(np.abs(table.to_numpy()).max() for table in maps.values()) / 2
+X = X[X["target"].isin(targets)]
+found = influence(model, X, method="attention", by="target")
+figure, panels = plt.subplots(1, 2, figsize=(13, 5.6), layout="constrained")
 for axes, target in zip(panels, targets, strict=True):
-    image = axes.imshow(maps[target], cmap="RdBu_r", vmin=-limit, vmax=limit)
-    axes.set(title=f"compounds that hit {target}", xlabel="gene", ylabel="gene")
-figure.colorbar(image, ax=panels, label="attention")
+    InfluenceMapDisplay.from_influence(
+        found, group=target, label="attention", ax=axes, n_labels=30
+    )
+    axes.set_title(f"compounds that hit {target}", loc="right")
+
+# %%
+# What each gene does to the others, by the Jacobian
+# --------------------------------------------------
+InfluenceMapDisplay.from_estimator(model, X, method="jacobian")
 
 # %%
 # The strongest pairs, and whether they are the simulated ones

@@ -55,6 +55,7 @@ _KINDS = {
     "network": ("orange", "^"),
 }
 _OTHERS = ("pink", "D")
+_FARTHEST = -0.5  # what is worse than this, where naive is 0, is an arrow at the edge
 
 
 class ComparisonDisplay:
@@ -62,7 +63,8 @@ class ComparisonDisplay:
 
     One panel for each scheme: mean over folds and its corrected 95 % interval. Dashed,
     the best naive model of the scheme; dotted, the noise of a measurement, which no
-    model can beat. Use `from_comparison` or `from_table` to create one.
+    model can beat. An arrow stands for a model with a skill below -0.5. Use
+    `from_comparison` or `from_table` to create one.
 
     Parameters
     ----------
@@ -155,19 +157,28 @@ class ComparisonDisplay:
         label_rows(panels[0], self.models)
         for scheme, panel in zip(schemes, panels, strict=True):
             self._draw_scheme(panel, scheme)
-        write_legend(self.ax_, panels, below=True, ncols=len(_KINDS) + 2)
+        write_legend(self.ax_, panels, below=True, ncols=1 + len(schemes))
         return self
 
     def _draw_scheme(self, ax: Axes, scheme: Any) -> None:
         """Draw the models of a scheme."""
         rows = self.table[self.table["scheme"] == scheme]
+        measure = _MEASURES[self.measure]
+        edge = -np.inf if measure.naive is None else _FARTHEST
         for kind, some in rows.groupby("kind", sort=False):
             name, marker = _KINDS.get(str(kind), _OTHERS)
-            color = getattr(palette(), name)
-            place = [self.models.index(model) for model in some["model"]]
-            ax.hlines(place, some["low"], some["high"], color=color, lw=2, alpha=0.6)
-            ax.plot(some["mean"], place, marker, color=color, ms=5, label=str(kind))
-        measure = _MEASURES[self.measure]
+            style: dict[str, Any] = {"color": getattr(palette(), name)}
+            place = np.array([self.models.index(model) for model in some["model"]])
+            low, mean, high = some[["low", "mean", "high"]].to_numpy().T
+            shown = high >= edge
+            ends = np.maximum(low, edge)[shown], high[shown]
+            ax.hlines(place[shown], *ends, **style, lw=2, alpha=0.6)
+            seen = mean >= edge
+            ax.plot(mean[seen], place[seen], marker, **style, ms=5, label=str(kind))
+            style |= {"ls": "none", "marker": "<", "ms": 5, "clip_on": False}
+            ax.plot(np.full((~seen).sum(), edge), place[~seen], **style)
+        if (rows["mean"] < edge).any():
+            ax.set_xlim(left=edge)
         naive = rows.loc[rows["kind"] == "naive", "mean"]
         best = naive.min() if measure.lower_is_better else naive.max()
         line = best if measure.naive is None else measure.naive

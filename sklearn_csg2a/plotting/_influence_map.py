@@ -124,7 +124,7 @@ class InfluenceMapDisplay:
         values, n = self.table.to_numpy(), len(self.table)
         side = float(np.clip(0.1 * n, 3.2, 9.0))
         new = ax is None
-        self.ax_ = ax = open_axes(ax, (side + 2.2, side + 0.7))
+        self.ax_ = ax = open_axes(ax, (side + 1.9, side + 0.7))
         self.figure_, dpi = ax.figure, ax.figure.dpi
         pooled, size = _pool(values)
         high = _limit(pooled)
@@ -141,7 +141,7 @@ class InfluenceMapDisplay:
         ax.spines[:].set_visible(True)
         height = side * 72 if new else ax.get_window_extent().height * 72 / dpi
         self._name_genes(ax, n_labels, height)
-        ax.set_xlabel("gene that acts (in the order of the rows)")
+        ax.set_xlabel("columns: genes that act; rows: genes that change")
         beyond = bool(np.abs(values).max() > high)
         self.figure_.colorbar(
             image,
@@ -163,15 +163,10 @@ class InfluenceMapDisplay:
         if letter >= _SMALLEST:
             ax.set_yticks(range(n), names, fontsize=letter)
             ax.tick_params(axis="y", length=0)
-            ax.set_ylabel("gene that changes")
             return
         strongest = np.argsort(-self._strength, kind="stable")[:n_labels]
         rows = np.sort(strongest)
         letter = max(_SMALLEST, min(0.8 * font_size(), height / len(rows) / 1.2))
-        longest = max(len(names[row]) for row in rows)
-        ax.set_ylabel(
-            "gene that changes", labelpad=_LEADER * height + 0.7 * letter * longest
-        )
         across = ax.get_yaxis_transform()
         places = _spread(rows, gap=1.2 * letter * n / height, low=0, high=n - 1)
         for row, place in zip(rows, places, strict=True):

@@ -72,6 +72,17 @@ def test_skill_is_measured_from_the_naive_model(results):
     assert _vertical(display.axes_[0], ":") == []
 
 
+def test_models_far_below_the_naive_one_are_arrows_at_the_edge(results):
+    columns = {f"rmse{end}": f"skill{end}" for end in ("", "_low", "_high")}
+    table = results.rename(columns=columns)
+    table[list(columns.values())] -= 4.0
+    left, _ = ComparisonDisplay.from_table(table, measure="skill").axes_
+    arrows = [line for line in left.get_lines() if line.get_marker() == "<"]
+    drawn = np.concatenate([line.get_xdata() for line in arrows])
+    assert drawn.tolist() == [-0.5] * 4
+    assert left.get_xlim()[0] == -0.5
+
+
 def test_a_model_that_lacks_a_scheme_or_an_interval_is_drawn_where_it_can(results):
     results.loc[2, ["rmse_low", "rmse_high"]] = np.nan
     display = ComparisonDisplay.from_table(results.drop(index=7))
