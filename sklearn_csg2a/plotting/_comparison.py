@@ -175,8 +175,9 @@ class ComparisonDisplay:
             ax.hlines(place[shown], *ends, **style, lw=2, alpha=0.6)
             seen = mean >= edge
             ax.plot(mean[seen], place[seen], marker, **style, ms=5, label=str(kind))
-            style |= {"ls": "none", "marker": "<", "ms": 5, "clip_on": False}
-            ax.plot(np.full((~seen).sum(), edge), place[~seen], **style)
+            if not seen.all():
+                style |= {"ls": "none", "marker": "<", "ms": 5, "clip_on": False}
+                ax.plot(np.full((~seen).sum(), edge), place[~seen], **style)
         if (rows["mean"] < edge).any():
             ax.set_xlim(left=edge)
         naive = rows.loc[rows["kind"] == "naive", "mean"]
