@@ -16,7 +16,7 @@ from sklearn.utils import Bunch
 
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind, warn_of_input
-from sklearn_csg2a.evaluation._comparison import Comparison
+from sklearn_csg2a.evaluation._comparison import Comparison, say_failures
 from sklearn_csg2a.evaluation.candidates import Candidates, name_models
 from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.evaluation.evaluate import FoldTask
@@ -165,9 +165,9 @@ def compare(
         tasks = plan.list_tasks()
         run = Run(Backend(n_jobs, source), table, stream=_stream(verbose))
         _do(run, tasks)
-    _warn_of_failures(run.failures)
-    rows, failures = _read_rows(table, tasks), _list_failures(run.failures)
-    return Comparison(rows, named, failures, noise, name)
+    failures = _list_failures(run.failures)
+    _warn_of_failures(failures)
+    return Comparison(_read_rows(table, tasks), named, failures, noise, name)
 
 
 def _read_table(X: Any, y: Any, columns: Mapping[str, str] | None, name: str) -> Bunch:
@@ -336,24 +336,12 @@ def _list_failures(failures: Iterable[Failure]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _warn_of_failures(failures: Sequence[Failure]) -> None:
+def _warn_of_failures(failures: pd.DataFrame) -> None:
     """Say which models failed, and why at first."""
-    if not failures:
-        return
-    first: dict[str, Failure] = {}
-    count: dict[str, int] = {}
-    for failure in failures:
-        first.setdefault(failure.task.model, failure)
-        count[failure.task.model] = count.get(failure.task.model, 0) + 1
-    shown = list_offenders(
-        first,
-        lambda model: (
-            f"{model} in {count[model]} fits, first {first[model].task.fold.scheme} "
-            f"fold {first[model].task.fold.index}: {first[model].error}"
-        ),
-    )
-    msg = (
-        f"Some fits failed and are missing from the comparison: {shown}. "
-        "Comparison.failures lists them all."
-    )
-    warn_of_input("failed fits", msg)
+    if len(failures):
+        shown = list_offenders(say_failures(failures))
+        msg = (
+            f"Some fits failed and are missing from the comparison: {shown}. "
+            "Comparison.failures lists them all."
+        )
+        warn_of_input("failed fits", msg)

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn_csg2a._utils.files import replacing
 from sklearn_csg2a.evaluation.candidates import describe_model, kind_of
 from sklearn_csg2a.evaluation.figures import draw_overview
+from sklearn_csg2a.evaluation.naive import NAIVE_TEXTS
 from sklearn_csg2a.evaluation.page import Origin, as_html, make_report
 from sklearn_csg2a.evaluation.pairs import compare_models
 from sklearn_csg2a.evaluation.panels import (
@@ -115,7 +116,8 @@ class Comparison:
         self.failures = failures
         self.noise = noise
         self.name = name
-        self._what = {name: describe_model(model) for name, model in models.items()}
+        told = {name: describe_model(model) for name, model in models.items()}
+        self._what = NAIVE_TEXTS | told
         self._roster = Roster({name: kind_of(model) for name, model in models.items()})
         share = np.nan if noise is None else self._share(rows, noise)
         self._rows = rows.assign(ceiling_share=share)
@@ -156,7 +158,7 @@ class Comparison:
             "scheme": panel.scheme,
             "model": model,
             "kind": panel.kind_of(model),
-            "what": self._what.get(model, model),
+            "what": self._what[model],
             "n_folds": len(of_fold),
             "n_seeds": own["seed"].nunique(),
         }
@@ -226,11 +228,7 @@ class Comparison:
         """
         target = Path(path)
         origin = Origin(self.name, noise=self.noise, what=self._what)
-        warnings = [
-            f"{row.model} failed in {row.scheme}, fold {row.fold}: {row.error}"
-            for row in self.failures.itertuples()
-        ]
-        report = make_report(self._panels, warnings, origin)
+        report = make_report(self._panels, say_failures(self.failures), origin)
         with replacing(target) as part:
             part.write_text(as_html(report), encoding="utf-8")
         return target
@@ -242,3 +240,12 @@ class Comparison:
         return f"Comparison of {self.name!r}\n" + self.table[shown].round(3).to_string(
             index=False
         )
+
+
+def say_failures(failures: pd.DataFrame) -> list[str]:
+    """Say of each model in how many fits it failed, and why at first."""
+    return [
+        f"{model} failed in {len(rows)} {'fits' if len(rows) > 1 else 'fit'}, first in "
+        f"{rows['scheme'].iloc[0]}, fold {rows['fold'].iloc[0]}: {rows['error'].iloc[0]}"
+        for model, rows in failures.groupby("model", sort=False)
+    ]

@@ -1,13 +1,8 @@
-"""Figures of the report, as SVG data URIs that follow light and dark pages."""
+"""Figures of the report."""
 
 from __future__ import annotations
 
-import base64
-import io
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import wraps
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +11,7 @@ import pandas as pd
 from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.evaluation.pairs import PairComparison
 from sklearn_csg2a.evaluation.panels import Panel
+from sklearn_csg2a.evaluation.pictures import COLORS, INK, drawn
 from sklearn_csg2a.evaluation.statistics import RankTest, find_cliques, t_interval
 from sklearn_csg2a.evaluation.variants import Effect
 
@@ -24,81 +20,14 @@ if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
-# Drawn in this color, which is replaced by the text color of the page.
-INK = "#010203"
-INK_STYLE = (
-    "<style>svg{color:#1f2328}"
-    "@media (prefers-color-scheme:dark){svg{color:#e6edf3}}</style>"
-)
-COLORS = {
-    "naive": "#8a929c",
-    "classical": "#1f9e89",
-    "network": "#e0792b",
-    "average": "#7b5ea7",
-}
 LEGEND = "naive models gray, classical ones green, networks orange"
 
-STYLE = {
-    "svg.fonttype": "path",
-    "svg.hashsalt": "report",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 9,
-    "text.color": INK,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "figure.constrained_layout.use": True,
-    "savefig.transparent": True,
-    "savefig.dpi": 150,
-}
 WIDTH = 9.6  # inches
 N_COLUMNS = 4
+LEAST_SKILL = -1.0  # what is worse is beyond the edge
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure of the page."""
-
-    caption: str
-    alt: str
-    uri: str = field(repr=False)
-
-    @property
-    def svg(self) -> str:
-        """The figure as the text of an SVG file."""
-        return base64.b64decode(self.uri.partition(",")[2]).decode() + "\n"
-
-
-def _drawn(draw: Callable[..., tuple[Figure, str, str]]) -> Callable[..., Picture]:
-    """Draw in the style of the report and convert the figure to a picture."""
-
-    @wraps(draw)
-    def make(*args: object) -> Picture:
-        matplotlib = import_optional("matplotlib", extra="report", purpose="A figure")
-        with matplotlib.rc_context(STYLE):
-            figure, caption, alt = draw(*args)
-            return Picture(caption, alt, as_uri(figure))
-
-    return make
-
-
-def as_uri(figure: Figure) -> str:
-    """Encode a figure as an SVG data URI, with reproducible bytes."""
-    buffer = io.StringIO()
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(buffer, format="svg", metadata=nothing)
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(r"(<svg[^>]*>)", rf"\1{INK_STYLE}", svg, count=1)
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-
-
-@_drawn
+@drawn
 def draw_folds(
     panel: Panel, comparisons: Sequence[PairComparison]
 ) -> tuple[Figure, str, str]:
@@ -158,7 +87,10 @@ def draw_overview(
     ax.axvline(0, color="0.5", linewidth=0.8, linestyle="--")
     ax.set_yticks(list(ticks), list(ticks.values()))
     ax.set_ylim(top - 0.5, -0.6)
+    ax.set_xlim(left=max(ax.get_xlim()[0], LEAST_SKILL))
     ax.set_xlabel("skill over the naive model of the split (right: better)")
+    if noise is not None:
+        ax.legend(loc="lower left", frameon=False)
     return ax
 
 
@@ -170,10 +102,14 @@ def _draw_skill(ax: Axes, panel: Panel, top: int, noise: float | None) -> None:
             continue
         interval = float(skills.mean()), *t_interval(skills, panel.test_to_train)
         _mark(ax, place, skills, interval, panel.kind_of(model))
+        if interval[0] < LEAST_SKILL:
+            color = COLORS[panel.kind_of(model)]
+            ax.plot(LEAST_SKILL, place, "<", color=color, clip_on=False)
     if noise is not None:
         ceiling = panel.ceiling_of_skill(noise)
         ends = [top - 0.4, top + len(panel.models) - 0.6]
-        ax.plot([ceiling] * 2, ends, color=COLORS["average"], linestyle=":")
+        label = "_" if top > 1 else "noise"
+        ax.plot([ceiling] * 2, ends, color="0.5", ls=":", lw=1.6, label=label)
 
 
 def _mark(
@@ -192,7 +128,7 @@ def _mark(
     ax.scatter(values, np.full(len(values), place), s=14, color=color, alpha=0.6)
 
 
-@_drawn
+@drawn
 def draw_ranks(
     panel: Panel, models: Sequence[str], test: RankTest
 ) -> tuple[Figure, str, str]:
@@ -234,7 +170,7 @@ def draw_ranks(
     return figure, caption, f"Critical-difference diagram of {n_models} models"
 
 
-@_drawn
+@drawn
 def draw_predicted(
     panel: Panel, predictions: dict[str, pd.DataFrame]
 ) -> tuple[Figure, str, str]:
@@ -274,7 +210,7 @@ def draw_predicted(
     return figure, caption, f"Predicted against measured, {len(predictions)} models"
 
 
-@_drawn
+@drawn
 def draw_compound_correlations(
     panel: Panel, of_model: dict[str, pd.DataFrame]
 ) -> tuple[Figure, str, str]:
@@ -308,7 +244,7 @@ def draw_compound_correlations(
     return figure, caption, f"Correlation within compounds, {panel.title}"
 
 
-@_drawn
+@drawn
 def draw_compound_errors(
     panel: Panel, of_model: dict[str, pd.DataFrame]
 ) -> tuple[Figure, str, str]:
@@ -335,7 +271,7 @@ def draw_compound_errors(
     return figure, caption, f"RMSE by compound, {len(others)} models"
 
 
-@_drawn
+@drawn
 def draw_effects(
     found: Sequence[tuple[Panel, Sequence[Effect]]],
 ) -> tuple[Figure, str, str]:

@@ -24,3 +24,13 @@ NAIVE_MODELS: dict[str, type[BaseEstimator]] = {
         MeanEffects,
     )
 }
+
+# What each of them predicts.
+NAIVE_TEXTS = {
+    "GlobalMean": "mean of all rows",
+    "DrugMean": "mean of the compound",
+    "CellMean": "mean of the cell line",
+    "TissueMean": "mean of the tissue",
+    "TissueDrugMean": "mean of the compound in the tissue",
+    "MeanEffects": "effects of compound and cell line",
+}

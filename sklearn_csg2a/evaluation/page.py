@@ -11,8 +11,10 @@ from sklearn.utils import Bunch
 
 from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.evaluation import figures, tables, variants, words
+from sklearn_csg2a.evaluation.glance import Glance, look_at
 from sklearn_csg2a.evaluation.pairs import compare_models, rank_models
 from sklearn_csg2a.evaluation.panels import Panel
+from sklearn_csg2a.evaluation.pictures import COLORS, Picture
 from sklearn_csg2a.evaluation.predictions import (
     Predictions,
     per_compound,
@@ -20,6 +22,12 @@ from sklearn_csg2a.evaluation.predictions import (
     read_predictions,
 )
 
+_KINDS = {
+    "naive": "naive models",
+    "classical": "classical models",
+    "network": "neural networks",
+    "average": "averages of models",
+}
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 N_WORST = 3
 
@@ -55,7 +63,7 @@ class Section:
     lead: str
     findings: list[str]
     tables: list[tables.Table]
-    pictures: list[figures.Picture] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     has_files: bool = False  # whether the pictures are files, included in Markdown
 
@@ -66,10 +74,23 @@ class Report:
 
     data: str
     warnings: Sequence[str]
+    glances: Sequence[Glance]
+    lines: Sequence[str]  # how to read the pictures of the glances
     overview: tables.Table
     sections: Sequence[Section]
     notes: Notes
     versions: Sequence[str]
+
+    @property
+    def title(self) -> str:
+        """Title of the page."""
+        return f"Comparison of models: {self.data}"
+
+    @property
+    def kinds(self) -> list[tuple[str, str]]:
+        """Kinds of models that there are, with their colors."""
+        kinds = {one for glance in self.glances for one in glance.kinds}
+        return [(_KINDS[kind], COLORS[kind]) for kind in COLORS if kind in kinds]
 
 
 def make_report(
@@ -78,13 +99,19 @@ def make_report(
     """Combine tables, texts and figures."""
     rows = pd.concat([part for p in panels for part in (p.rows, p.variants)])
     panels_with_results = [panel for panel in panels if panel.models]
+    glances = [
+        look_at(panel, compare_models(panel, "rmse"), origin.noise, origin.what)
+        for panel in panels_with_results
+    ]
     sections = [_make_section(panel, origin) for panel in panels_with_results]
     if any(len(panel.variants) for panel in panels):
         sections.append(_make_variants_section(panels))
     return Report(
         origin.data,
         warnings,
-        tables.make_overview(panels_with_results),
+        glances,
+        list(explain_glances(origin.noise)),
+        tables.make_overview(panels_with_results, origin.what),
         sections,
         origin.notes,
         sorted(rows["versions"].unique()),
@@ -205,7 +232,15 @@ def _say_worst(
         yield text + "."
 
 
-def list_files(report: Report) -> Iterator[tuple[str, figures.Picture]]:
+def explain_glances(noise: float | None) -> Iterator[str]:
+    """Say what the lines of the first pictures mean."""
+    yield "dots: mean over folds, with its corrected 95 % interval and the folds"
+    yield "dashed: the best naive model, which knows no more than the ids of a row"
+    if noise is not None:
+        yield f"dotted: the noise of a measurement ({noise:.3g}), which no model beats"
+
+
+def list_files(report: Report) -> Iterator[tuple[str, Picture]]:
     """Yield the pictures included in Markdown, with their file names."""
     for section in report.sections:
         if section.has_files:
@@ -217,7 +252,8 @@ def as_markdown(report: Report) -> str:
     """Write the report in Markdown, with only the figures of `list_files`."""
     name_of = {picture: name for name, picture in list_files(report)}
     parts = [f"# {report.data}", *report.warnings]
-    parts += ["## Overview", report.overview.as_markdown()]
+    told = [f"{one.title}. {one.sentence}" for one in report.glances]
+    parts += ["## Overview", _as_list(told), report.overview.as_markdown()]
     for section in report.sections:
         parts += [f"## {section.title}", section.lead]
         if section.findings:

@@ -6,7 +6,7 @@ Cells know whether they are the best of their column, which a DataFrame does not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,10 +49,15 @@ class Table:
         return f"{self.caption}\n\n{table}"
 
 
-def make_overview(panels: Sequence[Panel]) -> Table:
-    """Make the table of models by schemes: RMSE and PCC, mean and sd over folds."""
+def make_overview(
+    panels: Sequence[Panel], what: Mapping[str, str] | None = None
+) -> Table:
+    """Make the table of models by schemes: RMSE and PCC, mean and sd over folds.
+
+    Where `what` says what a model is, that is its kind.
+    """
     shown = ("rmse", "pearson")
-    header = ["model", "kind"]
+    header = ["model", "what it is" if what else "kind"]
     for panel in panels:
         folds = _count(len(panel.folds), "fold")
         header += [
@@ -69,7 +74,7 @@ def make_overview(panels: Sequence[Panel]) -> Table:
     rows = [
         [
             Cell(model),
-            Cell(kinds[model]),
+            Cell((what or {}).get(model, kinds[model])),
             *(
                 make_cell(
                     panel, model, measure, best[panel.scheme, panel.n_splits, measure]

@@ -208,7 +208,9 @@ def test_a_model_that_cannot_be_fitted_is_named_and_the_others_are_compared(scre
         "nan": Numbers(float("nan")),
         "fine": Numbers(),
     }
-    with pytest.warns(UserWarning, match=r"broken in 2 fits.*no such luck") as caught:
+    with pytest.warns(
+        UserWarning, match=r"broken failed in 2 fits.*no such luck"
+    ) as caught:
         result = compare(models, screen.X, screen.y, schemes=["drug"], n_splits=2)
     assert len(caught) == 1
     assert "fine" in set(result.table["model"])
@@ -389,3 +391,32 @@ def test_plot_and_page_are_made(judged, tmp_path):
     assert judged.plot(ax) is ax
     page = judged.report(tmp_path / "page.html")
     assert "ridge" in page.read_text("utf-8")
+
+
+def test_the_page_says_each_scheme_in_a_sentence_and_what_each_model_is(
+    judged, tmp_path
+):
+    page = judged.report(tmp_path / "page.html").read_text("utf-8")
+    first, *folded = page.partition("<main>")[2].split("<details")
+    assert len(re.findall(r"<article>", first)) == 4
+    for sentence in re.findall(r"<p>(.*?)</p>", first):
+        assert re.search(r"has the lowest RMSE|No model beats", sentence)
+    assert "<table" not in first
+    assert all("<table" in part for part in folded[:5])
+    assert "PairFeatures → Ridge" in folded[0]
+    assert "mean of the compound" in folded[0]
+    assert len(page) < 2_000_000
+
+
+def test_the_page_shows_the_noise_and_says_what_failed(screen, tmp_path):
+    models = {"fine": Numbers(), "broken": Numbers(error=RuntimeError("no luck"))}
+    with pytest.warns(UserWarning, match="no luck"):
+        result = compare(
+            models, screen.X, screen.y, schemes=["drug"], n_splits=2, ceiling=0.25
+        )
+    page = result.report(tmp_path / "page.html").read_text("utf-8")
+    assert (
+        "broken failed in 2 fits, first in drug, fold 0: RuntimeError: no luck" in page
+    )
+    assert "the noise of a measurement (0.25)" in page
+    assert "noise of a measurement 0.250" in page

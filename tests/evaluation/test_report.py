@@ -17,7 +17,7 @@ report = pytest.importorskip(
 data_module = pytest.importorskip("benchmarks.data.load")
 models = pytest.importorskip("benchmarks.models.registry")
 results_module = pytest.importorskip("sklearn_csg2a.evaluation.results")
-figures = pytest.importorskip("sklearn_csg2a.evaluation.figures")
+pictures = pytest.importorskip("sklearn_csg2a.evaluation.pictures")
 report_data = pytest.importorskip("sklearn_csg2a.evaluation.panels")
 tables = pytest.importorskip("sklearn_csg2a.evaluation.tables")
 run = pytest.importorskip("benchmarks.run")
@@ -25,6 +25,8 @@ run = pytest.importorskip("benchmarks.run")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 OWN_NAIVE = {"mixed": "MeanEffects", "cell": "DrugMean", "drug": "CellMean"}
+
+EMPTY = '<svg width="1pt" height="1pt"></svg>'
 
 
 class Store:
@@ -104,7 +106,7 @@ def drawn_store(tmp_path):
 @pytest.fixture
 def store(drawn_store, monkeypatch):
     """A store whose figures are made, but not drawn, which is what takes time."""
-    monkeypatch.setattr(figures, "as_uri", lambda figure: "data:image/svg+xml,")
+    monkeypatch.setattr(pictures, "as_svg", lambda figure: EMPTY)
     return drawn_store
 
 
@@ -264,14 +266,14 @@ def test_missing_predictions_are_said_to_be(store):
     store.add({"csg2a": [1.0], "MeanEffects": [1.2]})
     text, page = store.report()
     assert "No predictions of the compared models are stored here" in text
-    assert page.count("<img") == 1
+    assert page.count('<svg role="img"') == 2
 
 
 def test_predictions_are_drawn_and_compounds_compared(store):
     rows = store.add({"csg2a": [0.1, 0.1], "MeanEffects": [1.0, 1.0]})
     store.add_predictions(rows)
     text, page = store.report()
-    assert page.count("<img") == 4
+    assert page.count('<svg role="img"') == 5
     assert "By compound, csg2a has a lower RMSE than MeanEffects for 40 of 40." in text
 
 
@@ -397,17 +399,26 @@ def test_folds_that_cover_the_most_results_are_compared(finished, expected):
 
 
 CHECK = """<script>addEventListener("load", () => {
-  const images = [...document.images];
-  document.title = "checked";
-  document.body.dataset.images = images.length;
-  document.body.dataset.drawn = images.filter((i) => i.naturalWidth > 99).length;
+  document.querySelectorAll("details").forEach((one) => { one.open = true; });
+  const pictures = [...document.querySelectorAll("svg[role=img]")];
+  const all = [...document.querySelectorAll("*")];
+  const ids = all.map((one) => one.id).filter((id) => id);
+  const body = document.body.dataset;
+  body.pictures = pictures.length;
+  body.drawn = pictures.filter((i) => i.getBoundingClientRect().width > 99).length;
+  body.named = pictures.filter((i) => i.getAttribute("aria-label")).length;
+  body.twice = ids.length - new Set(ids).size;
+  body.overflows = document.documentElement.scrollWidth > innerWidth;
+  body.unreachable = all.filter((one) => one.scrollWidth > one.clientWidth + 1
+    && getComputedStyle(one).overflowX === "auto" && one.tabIndex < 0).length;
 });</script></body>"""
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the path")
+@pytest.mark.parametrize("width", [400, 1300])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_browser_shows_tables_and_images(drawn_store, tmp_path, scheme):
+def test_browser_shows_tables_and_pictures(drawn_store, tmp_path, scheme, width):
     image = pytest.importorskip("matplotlib.image")
     rows = drawn_store.add({"csg2a": [0.5, 0.6], "MeanEffects": [1.0, 1.1]})
     drawn_store.add_predictions(rows)
@@ -435,12 +446,14 @@ def test_browser_shows_tables_and_images(drawn_store, tmp_path, scheme):
         assert "CONSOLE" not in done.stderr
         return done.stdout
 
-    dom = browse("--dump-dom", checked.as_uri())
-    assert 'data-images="5"' in dom
-    assert 'data-drawn="5"' in dom
+    dom = browse("--dump-dom", f"--window-size={width},900", checked.as_uri())
+    body = dict(re.findall(r'data-(\w+)="(\w+)"', dom))
+    assert body["pictures"] == body["drawn"] == body["named"] == "6"
+    assert body["twice"] == body["unreachable"] == "0"
+    assert body["overflows"] == "false"
     assert "csg2a beats the best naive model" in dom
     browse(
-        "--window-size=1200,3000",
+        f"--window-size={width},3000",
         f"--screenshot={shot}",
         (tmp_path / "screen.html").as_uri(),
     )

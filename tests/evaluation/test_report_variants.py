@@ -17,6 +17,7 @@ page = pytest.importorskip(
     "sklearn_csg2a.evaluation.page", reason="the benchmarks folder is not importable"
 )
 figures = pytest.importorskip("sklearn_csg2a.evaluation.figures")
+pictures = pytest.importorskip("sklearn_csg2a.evaluation.pictures")
 models = pytest.importorskip("benchmarks.models.registry")
 report_data = pytest.importorskip("sklearn_csg2a.evaluation.panels")
 statistics = pytest.importorskip("sklearn_csg2a.evaluation.statistics")
@@ -28,6 +29,8 @@ SHUFFLED = [2.0, 2.11, 2.19, 2.3]
 NAIVE = [1.4, 1.5, 1.6, 1.7]
 TITLE = "Effect of each part of CSG2A"
 
+EMPTY = '<svg width="1pt" height="1pt"></svg>'
+
 
 @pytest.fixture(autouse=True)
 def made(monkeypatch):
@@ -36,9 +39,9 @@ def made(monkeypatch):
 
     def keep(figure):
         found.append(figure)
-        return "data:image/svg+xml,"
+        return EMPTY
 
-    monkeypatch.setattr(figures, "as_uri", keep)
+    monkeypatch.setattr(pictures, "as_svg", keep)
     return found
 
 
@@ -115,8 +118,8 @@ def test_variants_are_only_in_their_own_section(tmp_path):
     assert "csg2a_mat" in section
     assert not any(model in section for model in others)
     assert html.index('id="variants"') < html.index("attention off")
-    assert '<a href="#variants">' in html
-    assert html.count("<img") == 2  # errors by fold, and the variants
+    assert '<details id="variants">' in html
+    assert html.count('<svg role="img"') == 3  # scheme, errors by fold, variants
 
 
 def test_no_variants_no_section(tmp_path):
