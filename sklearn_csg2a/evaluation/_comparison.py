@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -244,8 +245,9 @@ class Comparison:
 
 def say_failures(failures: pd.DataFrame) -> list[str]:
     """Say of each model in how many fits it failed, and why at first."""
+    count = Counter(failures["model"])
     return [
-        f"{model} failed in {len(rows)} {'fits' if len(rows) > 1 else 'fit'}, first in "
-        f"{rows['scheme'].iloc[0]}, fold {rows['fold'].iloc[0]}: {rows['error'].iloc[0]}"
-        for model, rows in failures.groupby("model", sort=False)
+        f"{row.model} failed in {count[row.model]} fits, first in {row.scheme}, fold "
+        f"{row.fold}: {row.error}"
+        for row in failures.drop_duplicates("model").itertuples()
     ]

