@@ -167,3 +167,24 @@ def test_failed_variant_is_reported(benchmark, monkeypatch, capsys):
     assert benchmark("--variants", "scratch", "plain_frozen") == 1
     assert "plain_frozen 0 failed. ValueError: no such luck" in capsys.readouterr().err
     assert "scratch" in _rows(benchmark.folder)
+
+
+def test_learning_curves_have_a_control_that_never_learned(data, tmp_path, monkeypatch):
+    curves = pytest.importorskip("benchmarks.transfer_curves")
+    monkeypatch.setattr(curves, "load_transfer", lambda *_: data)
+    monkeypatch.setattr(curves, "RESPONSE", {**SMALL, "batch_size": 64})
+    monkeypatch.setattr(curves, "PRETRAINING", {"hidden_dim": 4, "max_epochs": 2})
+    monkeypatch.setattr(curves, "N_STEPS", 4)
+    call = ["--schemes", "drug", "--folds", "1", "--shares", "0.5", "1"]
+    call += ["--results", str(tmp_path / "results"), "--cache", str(tmp_path / "cache")]
+    assert curves.main(call) == 0
+    with (tmp_path / "results" / "transfer_curves.csv").open() as lines:
+        rows = {row["model"]: row for row in csv.DictReader(lines)}
+    names = {"PairwiseKernelRidge", *curves.DEFAULT}
+    assert set(rows) == {f"{name}@{share}" for name in names for share in ("0.5", "1")}
+    half, whole = rows["scratch@0.5"], rows["scratch@1"]
+    assert int(half["n_train"]) * 2 == pytest.approx(int(whole["n_train"]), abs=1)
+    assert half["n_test"] == whole["n_test"]
+    assert half["split_hash"] != whole["split_hash"]
+    text = (tmp_path / "results" / "transfer_curves.md").read_text()
+    assert "never trained" in text
