@@ -18,6 +18,7 @@ from sklearn_csg2a.estimators._readouts import (
     Source,
     find_sources,
     resolve_readout,
+    start_paths,
 )
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn.blocks import map_blocks, steady_threads
@@ -105,10 +106,13 @@ class MapReader:
 
     @classmethod
     @steady_threads()
-    def of(cls, model: Any, X: Any, method: Method) -> MapReader:
+    def of(cls, model: Any, X: Any, method: Method, reference: Any = None) -> MapReader:
         """Read X for a fitted model that has this readout."""
         readout = resolve_readout(model, method)
-        return cls(model.genes_, readout, find_sources(model, X))
+        sources = find_sources(model, X)
+        if readout.follows_path:
+            start_paths(model, X, sources, reference)
+        return cls(model.genes_, readout, sources)
 
     @property
     def n_changed(self) -> int:

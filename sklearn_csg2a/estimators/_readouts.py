@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.utils.validation import check_is_fitted
 
@@ -40,15 +41,17 @@ __all__ = [
     "Method",
     "Readout",
     "Source",
+    "attribute_rows",
     "find_sources",
     "resolve_readout",
+    "start_paths",
 ]
 
 Method = Literal["attention", "learned_attention", "jacobian", "integrated_gradients"]
 METHODS = get_args(Method)
 
 _ROWS_AT_ONCE = 256
-_STEPS = 16  # of the path from zero expression to that of the cell
+_STEPS = 16  # of the path from the origin to a cell
 
 
 @dataclass
@@ -59,6 +62,7 @@ class Source:
     data: TreatmentTensors
     conditions: Tensor  # (conditions, genes)
     scale: Tensor  # (outputs,) of perturbed expression, or of the response
+    origin: Tensor  # (genes,), basal expression where paths start
 
     @property
     def csg2a(self) -> CSG2A:
@@ -71,14 +75,22 @@ class Source:
         is_response = isinstance(self.network, ResponseNetwork)
         return self.network.scaling.inverse_std if is_response else 1.0
 
-    def basal(self, rows: Tensor) -> Tensor:
-        """Return the expression that the network takes, (rows, genes)."""
-        return self.data.basal[self.data.cell_index[rows]]
+    def distance(self, rows: Tensor) -> Tensor:
+        """Return how far the expression of cells is from the origin, (rows, genes)."""
+        return self.data.basal[self.data.cell_index[rows]] - self.origin
+
+    def basal(self, rows: Tensor, fraction: float = 1.0) -> Tensor:
+        """Return expression on the path from the origin to cells, (rows, genes)."""
+        cells = self.data.basal[self.data.cell_index[rows]]
+        return cells if fraction == 1 else torch.lerp(self.origin, cells, fraction)
 
     def attention_input(self, rows: Tensor, fraction: float = 1.0) -> AttentionInput:
-        """Return the input of the attention, for a fraction of basal expression."""
-        basal = fraction * self.basal(rows)
-        term = fraction * self.data.interactome_term[self.data.cell_index[rows]]
+        """Return the input of the attention, on the path from the origin to cells."""
+        basal = self.basal(rows, fraction)
+        if fraction == 1:
+            term = self.data.interactome_term[self.data.cell_index[rows]]
+        else:
+            term = self.csg2a.attention.interactome_term(basal)
         if isinstance(self.network, ResponseNetwork):
             scaling = self.network.scaling
             basal = scaling(basal)
@@ -89,7 +101,10 @@ class Source:
 
 
 def find_sources(model: Any, X: Any) -> list[Source]:
-    """Read X for a fitted model; return each of its networks."""
+    """Read X for a fitted model; return each of its networks.
+
+    Paths start at the mean expression of the cells of X.
+    """
     # ruff: noqa: SLF001 (an estimator of this folder)
     check_is_fitted(model)
     treatments = model._read_for_predict(X)
@@ -101,9 +116,34 @@ def find_sources(model: Any, X: Any) -> list[Source]:
         network = member.net_.module_
         conditions = encode_conditions(csg2a_part(network), tensors)
         scale = torch.as_tensor(np.asarray(member._scale), dtype=conditions.dtype)
-        return Source(network, tensors, conditions, scale.to(conditions.device))
+        scale = scale.to(conditions.device)
+        return Source(network, tensors, conditions, scale, tensors.basal.mean(0))
 
     return use_members(model, treatments, read)
+
+
+def start_paths(model: Any, X: Any, sources: list[Source], reference: Any) -> None:
+    """Set where the paths start: the mean of reference cells, or of those of X."""
+    if reference is None:
+        if len(sources[0].data.basal) < 2:
+            msg = (
+                "Integrated gradients start at the mean expression of the cells of X, "
+                "which has a single one; give expression of other cells as reference=."
+            )
+            raise InputError(msg)
+        return
+    for source, cells in zip(
+        sources, find_sources(model, _rows_of_cells(model, X, reference)), strict=True
+    ):
+        source.origin = cells.origin
+
+
+def _rows_of_cells(model: Any, X: Any, reference: Any) -> Any:
+    """Return rows of X-like form for the cells of a table of expression."""
+    if model.encoder_ is None or not isinstance(reference, pd.DataFrame):
+        return reference
+    smiles = (model.columns or {}).get("smiles", "smiles")
+    return reference.assign(**{smiles: X[smiles].iloc[0]})
 
 
 class Readout(ABC):
@@ -111,6 +151,7 @@ class Readout(ABC):
 
     symmetric = False
     holds_interactome = False  # added to what is learned
+    follows_path = False  # from the origin to each cell
 
     @abstractmethod
     def thin_rows(self, source: Source, rows: Tensor) -> Iterator[ThinRows]:
@@ -199,8 +240,10 @@ def _perturbed_scale(source: Source) -> Tensor:
 class _PathOfPerturbation(_Jacobian):
     """Integrated gradients of predicted perturbed expression."""
 
+    follows_path = True
+
     def thin_rows(self, source: Source, rows: Tensor) -> Iterator[ThinRows]:
-        squares = source.basal(rows).square()
+        squares = source.distance(rows).square()
         for fraction, weight in path_steps(_STEPS):
             thin = normed_rows(source.csg2a, source.attention_input(rows, fraction))
             yield thin.scale_source(weight * squares)
@@ -215,8 +258,10 @@ class _PathOfPerturbation(_Jacobian):
 class _PathOfResponse(Readout):
     """Integrated gradients of the response, through the units of the attention."""
 
+    follows_path = True
+
     def thin_rows(self, source: Source, rows: Tensor) -> Iterator[ThinRows]:
-        squares = source.basal(rows).square()
+        squares = source.distance(rows).square()
         layer = source.csg2a.attention
         for fraction, weight in path_steps(_STEPS):
             taken = source.attention_input(rows, fraction)
@@ -233,7 +278,7 @@ class _PathOfResponse(Readout):
     def genes_alone(self, source: Source, rows: Tensor) -> Tensor:
         total = torch.zeros(source.conditions.shape[1]).to(source.conditions)
         for chunk in rows.split(_ROWS_AT_ONCE):
-            total += (source.basal(chunk) * attribute_rows(source, chunk)).sum(0)
+            total += (source.distance(chunk) * attribute_rows(source, chunk)).sum(0)
         return _divide(total / len(rows), _root_mean_square(source, rows))
 
 
@@ -243,16 +288,17 @@ def path_steps(n_steps: int) -> list[tuple[float, float]]:
     return list(zip(((nodes + 1) / 2).tolist(), (weights / 2).tolist(), strict=True))
 
 
+@torch.no_grad()
 def attribute_rows(source: Source, rows: Tensor, n_steps: int = _STEPS) -> Tensor:
     """Return integrated gradients of the response, (rows, genes)."""
     layer = source.csg2a.attention
-    total = torch.zeros_like(source.basal(rows))
+    total = torch.zeros_like(source.distance(rows))
     for fraction, weight in path_steps(n_steps):
         taken = source.attention_input(rows, fraction)
         direct, of_units = response_gradients(source, rows, taken, fraction)
         thin = derivative_rows(layer, taken)
         total += weight * (direct + source.slope * thin.apply_left(of_units, layer))
-    return total * source.basal(rows)
+    return total * source.distance(rows)
 
 
 @torch.enable_grad()
@@ -266,7 +312,7 @@ def response_gradients(
     """
     network, csg2a = source.network, source.csg2a
     head = network.head
-    basal = (fraction * source.basal(rows)).requires_grad_()
+    basal = source.basal(rows, fraction).requires_grad_()
     units = layer_output(csg2a.attention, taken).detach().requires_grad_()
     of_basal, of_perturbed, of_compound = head.first_blocks()
     codes = EntityCodes(
@@ -282,11 +328,12 @@ def response_gradients(
 
 
 def _root_mean_square(source: Source, rows: Tensor) -> Tensor:
-    """Return the root mean square of basal expression over rows, (genes,)."""
+    """Return the root mean square distance from the origin over rows, (genes,)."""
     counts = torch.bincount(
         source.data.cell_index[rows], minlength=len(source.data.basal)
     )
-    squares = counts.to(source.data.basal) @ source.data.basal.square()
+    distance = source.data.basal - source.origin
+    squares = counts.to(distance) @ distance.square()
     return (squares / len(rows)).sqrt()
 
 
@@ -309,7 +356,7 @@ def resolve_readout(model: Any, method: Method) -> Readout:
         return _Attention(with_interactome=method == "attention")
     if method == "integrated_gradients":
         return _PathOfResponse() if is_response else _PathOfPerturbation()
-    if is_response and model.pretrained is None:
+    if is_response and model.pretrained is None and not network.freeze:
         msg = (
             "method='jacobian' is the derivative of perturbed expression, which this "
             "model was not trained to predict: it has no `pretrained`. Use "

@@ -1,6 +1,7 @@
 """Why a model predicts what it does: genes, gene pairs, gene sets, changes."""
 
 from sklearn_csg2a.inspection._enrich import enrich
+from sklearn_csg2a.inspection._gradients import integrated_gradients
 from sklearn_csg2a.inspection._influence import influence, top_interactions
 from sklearn_csg2a.inspection._mechanism import (
     compare_mechanisms,
@@ -17,6 +18,7 @@ __all__ = [
     "compare_mechanisms",
     "enrich",
     "influence",
+    "integrated_gradients",
     "mechanism_similarity",
     "signature_reversal",
     "top_interactions",

@@ -25,6 +25,7 @@ def influence(
     *,
     method: Method = "jacobian",
     by: Any = None,
+    reference: Any = None,
     contrast: bool = False,
     null: Null | None = None,
     n_null: int = 20,
@@ -46,13 +47,15 @@ def influence(
         - "learned_attention": the attention without the interactome
         - "jacobian": the derivative of predicted perturbed expression by basal
           expression, which a response model needs pretraining for
-        - "integrated_gradients": the same integrated along the path from zero
-          expression (the population median of robust z-scores) to that of the cell;
-          for a response model, that of the response, whose pairs go through the
-          attention
+        - "integrated_gradients": the same integrated along the path from the mean
+          expression of `reference` to that of the cell; for a response model, that of
+          the response, whose pairs go through the attention
     by : str or array-like of shape (n_treatments,), default=None
         Column of X, or one label per row: one average for each value. None: one average
         over all rows.
+    reference : DataFrame of shape (n_cells, n_genes), default=None
+        Expression of the cells whose mean is where integrated gradients start. None:
+        the cells of X.
     contrast : bool, default=False
         Subtract the mean over all groups, and divide by the standard deviation over the
         cells of the group: what sets a group apart.
@@ -88,8 +91,9 @@ def influence(
     A map is averaged over rows with its sign. The influence of a gene is the norm of
     its column without the diagonal; with integrated gradients of a response, it is
     the attribution of the gene itself, aligned with its expression: positive where the
-    response rises with it. Attributions are weighted by the square of the expression
-    and divided by its root mean square, so that they do not cancel.
+    response rises with it. So that attributions of cells above and below the mean do
+    not cancel, they are weighted by the distance of expression from that of the
+    reference, and divided by its root mean square.
 
     Compare ranks, not values, between readouts. `p_null` of an entry is the share of
     draws that rank it at least as high. With an interactome, its edges are the
@@ -113,7 +117,7 @@ def influence(
     """
     if not isinstance(n_null, Integral) or n_null < 1:
         raise InputError(f"n_null={n_null}; expected a number of draws, 1 or more.")
-    reader = MapReader.of(model, X, method)
+    reader = MapReader.of(model, X, method, reference)
     check_null(reader, null)
     return Influence(
         reader,
@@ -131,6 +135,7 @@ def top_interactions(
     *,
     method: Method = "jacobian",
     by: Any = "smiles",
+    reference: Any = None,
     contrast: bool = False,
     null: Null | None = None,
     n_null: int = 20,
@@ -151,6 +156,9 @@ def top_interactions(
         The readout, see :func:`influence`.
     by : str or array-like of shape (n_treatments,), default="smiles"
         Column of X, or one label per row: one ranking for each value. None: one.
+    reference : DataFrame of shape (n_cells, n_genes), default=None
+        Expression of the cells whose mean is where integrated gradients start. None:
+        the cells of X.
     contrast : bool, default=False
         Rank what sets a group apart from the mean of all groups.
     null : {"untrained", "rewired", "permuted"}, default=None
@@ -194,6 +202,7 @@ def top_interactions(
         X,
         method=method,
         by=by,
+        reference=reference,
         contrast=contrast,
         null=null,
         n_null=n_null,
