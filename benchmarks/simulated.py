@@ -98,7 +98,7 @@ def rank_interactions(screen: Bunch, model: PerturbationRegressor) -> dict[str, 
     """
     X = screen.perturbation.X
     X = X.assign(target=X["drug"].map(screen.truth.target))
-    ranked = model.top_interactions(X, k=10**6, by="target")
+    ranked = model.top_interactions(X, k=10**6, by="target", method="attention")
     planted = screen.truth.interactions
     areas: dict[str, list[float]] = {"attention": [], "learned": [], "hidden": []}
     for target, pairs in ranked.groupby("target"):

@@ -54,7 +54,8 @@ InfluenceMapDisplay.from_estimator(model, X, method="jacobian")
 # `score` is the attention including the interactome; `learned` is without it. The
 # ranking is mostly due to the interactome: the layers after the attention can
 # compensate for it, so the learned part alone need not find the simulated pairs.
-ranked = model.top_interactions(X[X["target"] == targets[0]], k=10**6, by="target")
+hits = X[X["target"] == targets[0]]
+ranked = model.top_interactions(hits, k=10**6, by="target", method="attention")
 print(ranked.head(8).round(3).to_string(index=False))
 planted = screen.truth.interactions
 planted = planted[planted["target"] == targets[0]]

@@ -373,12 +373,12 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         X: Any,
         k: int = 1000,
         by: str | None = "smiles",
-        method: Method = "attention",
+        method: Method | None = None,
     ) -> pd.DataFrame:
         """Rank gene pairs by the influence of one gene on the other.
 
         Maps are averaged over the treatments of each group and ranked by the absolute
-        value, each pair once, without the diagonal (paper, Appendix A.6).
+        value, each pair once, without the diagonal.
 
         Parameters
         ----------
@@ -390,8 +390,8 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
             Column of X that groups the treatments, renamed as `columns` says; None,
             or plain X without compounds, makes one group.
         method : {"attention", "learned_attention", "jacobian", \
-                "integrated_gradients"}, default="attention"
-            The readout: see :func:`sklearn_csg2a.inspection.influence`.
+                "integrated_gradients"}, default=None
+            See :func:`sklearn_csg2a.inspection.top_interactions`, which does the same.
 
         Returns
         -------

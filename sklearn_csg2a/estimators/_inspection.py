@@ -9,29 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy import sparse
 
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
+from sklearn_csg2a.estimators._group_maps import GroupMaps
+from sklearn_csg2a.estimators._map_reader import MapReader
 from sklearn_csg2a.estimators._prediction import average
-from sklearn_csg2a.estimators._readouts import (
-    Readout,
-    Source,
-    find_sources,
-    resolve_readout,
-    start_paths,
-)
+from sklearn_csg2a.estimators._readouts import find_sources, resolve_readout
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn.blocks import map_blocks, steady_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor
 
     from sklearn_csg2a.estimators._readouts import Method
 
 __all__ = [
-    "MapReader",
     "Summary",
     "attention_maps",
     "check_k",
@@ -40,9 +32,6 @@ __all__ = [
     "summarise",
     "top_interactions",
 ]
-
-_VALUES_AT_ONCE = 2**25  # of the maps of all groups, in a block of genes
-_FEWEST_GENES, _MOST_GENES = 16, 256  # in a block
 
 
 def attention_maps(model: Any, X: Any, aggregate: str | None, by: str | None) -> Any:
@@ -78,15 +67,15 @@ def _maps_of_rows(model: Any, X: Any) -> np.ndarray:
 
 
 def top_interactions(
-    model: Any, X: Any, k: int, by: str | None, method: Method
+    model: Any, X: Any, k: int, by: str | None, method: Method | None
 ) -> pd.DataFrame:
     """Rank gene pairs by their influence; see the method of this name."""
     check_k(k)
     reader = MapReader.of(model, X, method)
     by = _grouping_column(model, X, by)
     groups = group_rows(X, by)
-    summary = summarise(reader, [rows for _, rows in groups], k)
-    return pair_table(reader, summary, [value for value, _ in groups], by)
+    maps = GroupMaps(reader, [rows for _, rows in groups], "auto")
+    return pair_table(reader, summarise(maps, k), [value for value, _ in groups], by)
 
 
 def check_k(k: Any) -> None:
@@ -94,72 +83,6 @@ def check_k(k: Any) -> None:
     if not isinstance(k, Integral) or k < 1:
         msg = f"k={k}; expected a number of pairs, 1 or more."
         raise InputError(msg)
-
-
-@dataclass
-class MapReader:
-    """A readout of the networks of a model, for the rows of some X."""
-
-    genes: np.ndarray
-    readout: Readout
-    sources: list[Source]
-
-    @classmethod
-    @steady_threads()
-    def of(cls, model: Any, X: Any, method: Method, reference: Any = None) -> MapReader:
-        """Read X for a fitted model that has this readout."""
-        readout = resolve_readout(model, method)
-        sources = find_sources(model, X)
-        if readout.follows_path:
-            start_paths(model, X, sources, reference)
-        return cls(model.genes_, readout, sources)
-
-    @property
-    def n_changed(self) -> int:
-        """Number of changed genes, the rows of a map."""
-        return self.readout.n_changed(self.sources[0])
-
-    def block(self, rows: np.ndarray, genes: slice) -> Tensor:
-        """Return the mean map of rows and networks, in the columns of some genes."""
-        blocks = []
-        for source in self.sources:
-            index = torch.from_numpy(rows).to(source.data.cell_index)
-            blocks.append(self.readout.block(source, index, genes))
-        return sum(blocks[1:], blocks[0]) / len(blocks)
-
-    @steady_threads()
-    def full_map(self, rows: np.ndarray) -> np.ndarray:
-        """Return the mean map of rows, (changed genes, genes)."""
-        slices = self.blocks(1)
-        parts = map_blocks(lambda b: self.block(rows, slices[b]), len(slices))
-        return torch.cat(parts, dim=1).cpu().numpy()
-
-    def blocks(self, n_groups: int) -> list[slice]:
-        """Divide the genes into blocks whose maps of all groups fit into memory."""
-        n_genes = len(self.genes)
-        fitting = _VALUES_AT_ONCE // (max(n_groups, 1) * self.n_changed)
-        size = int(np.clip(fitting, _FEWEST_GENES, _MOST_GENES))
-        return [slice(a, min(a + size, n_genes)) for a in range(0, n_genes, size)]
-
-    def genes_alone(self, rows: np.ndarray) -> np.ndarray | None:
-        """Return the influence of each gene, if it is not read from the map."""
-        values = []
-        for source in self.sources:
-            index = torch.from_numpy(rows).to(source.data.cell_index)
-            one = self.readout.genes_alone(source, index)
-            if one is None:
-                return None
-            values.append(one.cpu().numpy())
-        return average(values)
-
-    def interactome_values(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Return A_PPI of pairs of positions, 0 where there is no edge."""
-        layer, n_genes = self.sources[0].csg2a.attention, len(self.genes)
-        entries = layer.edge_rows, layer.edge_columns, layer.edge_values
-        rows, columns, values = (entry.cpu().numpy() for entry in entries)
-        shape = n_genes, n_genes
-        table = sparse.coo_array((values, (rows, columns)), shape=shape).tocsr()
-        return np.asarray(table[first, second]).ravel()
 
 
 @dataclass
@@ -171,41 +94,32 @@ class Summary:
 
 
 @steady_threads()
-def summarise(
-    reader: MapReader,
-    groups: list[np.ndarray],
-    k: int,
-    read_maps: Callable[[slice], Tensor] | None = None,
-) -> Summary:
-    """Read the maps of groups of rows block by block; keep genes and `k` pairs each.
+def summarise(maps: GroupMaps, k: int) -> Summary:
+    """Read maps block by block; keep the influence of genes and `k` pairs of each.
 
-    `read_maps` returns (groups, changed genes, block) for a block of genes; None: the
-    mean maps of the groups. Of the two directions of a pair the stronger is kept.
+    Of the two directions of a pair the stronger is kept.
     """
-    if k and reader.n_changed != len(reader.genes):
+    reader, n_groups = maps.reader, len(maps.groups)
+    is_square = reader.n_changed == len(reader.genes)
+    if k and not is_square:
         msg = (
             f"The model predicts {reader.n_changed} outputs for {len(reader.genes)} "
             "genes; pairs of genes need one output per gene."
         )
         raise InputError(msg)
-
-    def mean_maps(genes: slice) -> Tensor:
-        return torch.stack([reader.block(rows, genes) for rows in groups])
-
-    read = read_maps or mean_maps
-    slices = reader.blocks(len(groups))
+    slices = reader.blocks(n_groups)
 
     def visit(number: int) -> tuple[Tensor, list[tuple[np.ndarray, np.ndarray]]]:
         genes = slices[number]
-        maps = read(genes)
-        norms = _norms(maps, genes, has_diagonal=reader.n_changed == len(reader.genes))
-        return norms, [_strongest(one, genes, k, reader) for one in maps]
+        block = maps.read(genes)
+        norms = _norms(block, genes, has_diagonal=is_square)
+        return norms, [_strongest(one, genes, k, reader) for one in block]
 
     visited = map_blocks(visit, len(slices))
     influence = torch.cat([norms for norms, _ in visited], dim=1).cpu().numpy()
     pairs = [
         _merge([found[group] for _, found in visited], len(reader.genes), k)
-        for group in range(len(groups))
+        for group in range(n_groups)
     ]
     return Summary(influence, pairs)
 

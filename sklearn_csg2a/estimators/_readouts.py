@@ -342,13 +342,20 @@ def _divide(values: Tensor, by: Tensor) -> Tensor:
     return values / torch.where(by > 0, by, 1.0)
 
 
-def resolve_readout(model: Any, method: Method) -> Readout:
-    """Return the readout of this name, if the fitted model has it."""
+def resolve_readout(model: Any, method: Method | None) -> Readout:
+    """Return the readout of this name, if the fitted model has it.
+
+    None: the Jacobian where the model predicts perturbed expression, else integrated
+    gradients.
+    """
+    network = _network_of(model)
+    is_response = isinstance(network, ResponseNetwork)
+    predicts_expression = _predicts_expression(model, network)
+    if method is None:
+        method = "jacobian" if predicts_expression else "integrated_gradients"
     if method not in METHODS:
         msg = f"method={method!r}; expected one of {', '.join(map(repr, METHODS))}."
         raise InputError(msg)
-    network = _network_of(model)
-    is_response = isinstance(network, ResponseNetwork)
     if method.endswith("attention"):
         if csg2a_part(network).attention.form == "off":
             msg = "This model was fitted with attention='off': it has no attention map."
@@ -356,7 +363,7 @@ def resolve_readout(model: Any, method: Method) -> Readout:
         return _Attention(with_interactome=method == "attention")
     if method == "integrated_gradients":
         return _PathOfResponse() if is_response else _PathOfPerturbation()
-    if is_response and model.pretrained is None and not network.freeze:
+    if not predicts_expression:
         msg = (
             "method='jacobian' is the derivative of perturbed expression, which this "
             "model was not trained to predict: it has no `pretrained`. Use "
@@ -364,6 +371,13 @@ def resolve_readout(model: Any, method: Method) -> Readout:
         )
         raise InputError(msg)
     return _Jacobian()
+
+
+def _predicts_expression(model: Any, network: CSG2A | ResponseNetwork) -> bool:
+    """Whether the outputs of the perturbation network were trained as expression."""
+    if not isinstance(network, ResponseNetwork):
+        return True
+    return bool(network.freeze) or model.pretrained is not None
 
 
 def _network_of(model: Any) -> CSG2A | ResponseNetwork:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from sklearn_csg2a._utils.validation import draw_seeds
-from sklearn_csg2a.estimators._inspection import MapReader
+from sklearn_csg2a.estimators._group_maps import Contrast
+from sklearn_csg2a.estimators._map_reader import MapReader
 from sklearn_csg2a.estimators._readouts import Method
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.inspection._groups import Groups
@@ -23,10 +24,10 @@ def influence(
     model: Any,
     X: Any,
     *,
-    method: Method = "jacobian",
+    method: Method | None = None,
     by: Any = None,
     reference: Any = None,
-    contrast: bool = False,
+    contrast: Contrast | None = "auto",
     null: Null | None = None,
     n_null: int = 20,
     random_state: int | np.random.RandomState | None = 0,
@@ -40,8 +41,9 @@ def influence(
     X : DataFrame or array-like of shape (n_treatments, n_columns)
         Treatments to average over.
     method : {"attention", "learned_attention", "jacobian", \
-            "integrated_gradients"}, default="jacobian"
-        What is read.
+            "integrated_gradients"}, default=None
+        What is read. None: "jacobian" where the model predicts perturbed expression,
+        else "integrated_gradients".
 
         - "attention": the attention with the interactome, as the network applies it
         - "learned_attention": the attention without the interactome
@@ -56,9 +58,14 @@ def influence(
     reference : DataFrame of shape (n_cells, n_genes), default=None
         Expression of the cells whose mean is where integrated gradients start. None:
         the cells of X.
-    contrast : bool, default=False
-        Subtract the mean over all groups, and divide by the standard deviation over the
-        cells of the group: what sets a group apart.
+    contrast : {"auto", "difference", "standardised", None}, default="auto"
+        What sets a group apart.
+
+        - "difference": its map minus the mean map of all groups
+        - "standardised": the difference divided by the standard deviation of the map
+          over the cells of the group
+        - "auto": "difference" where there are several groups, except of attention
+        - None: the map itself
     null : {"untrained", "rewired", "permuted"}, default=None
         What to compare with.
 
@@ -133,10 +140,10 @@ def top_interactions(
     X: Any,
     k: int = 1000,
     *,
-    method: Method = "jacobian",
+    method: Method | None = None,
     by: Any = "smiles",
     reference: Any = None,
-    contrast: bool = False,
+    contrast: Contrast | None = "auto",
     null: Null | None = None,
     n_null: int = 20,
     random_state: int | np.random.RandomState | None = 0,
@@ -152,15 +159,15 @@ def top_interactions(
     k : int, default=1000
         Number of pairs per group, or all if there are fewer.
     method : {"attention", "learned_attention", "jacobian", \
-            "integrated_gradients"}, default="jacobian"
+            "integrated_gradients"}, default=None
         The readout, see :func:`influence`.
     by : str or array-like of shape (n_treatments,), default="smiles"
         Column of X, or one label per row: one ranking for each value. None: one.
     reference : DataFrame of shape (n_cells, n_genes), default=None
         Expression of the cells whose mean is where integrated gradients start. None:
         the cells of X.
-    contrast : bool, default=False
-        Rank what sets a group apart from the mean of all groups.
+    contrast : {"auto", "difference", "standardised", None}, default="auto"
+        Whether to rank what sets a group apart, see :func:`influence`.
     null : {"untrained", "rewired", "permuted"}, default=None
         What to compare with, see :func:`influence`.
     n_null : int, default=20

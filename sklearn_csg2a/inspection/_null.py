@@ -24,7 +24,7 @@ from sklearn_csg2a.training.data import interactome_terms
 from sklearn_csg2a.training.inference import encode_conditions
 
 if TYPE_CHECKING:
-    from sklearn_csg2a.estimators._inspection import MapReader
+    from sklearn_csg2a.estimators._map_reader import MapReader
     from sklearn_csg2a.estimators._readouts import Source
 
 __all__ = ["NULLS", "Null", "check_null", "draw_null"]

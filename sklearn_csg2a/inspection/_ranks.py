@@ -9,7 +9,7 @@ import numpy as np
 from sklearn_csg2a.nn.blocks import map_blocks, steady_threads
 
 if TYPE_CHECKING:
-    from sklearn_csg2a.inspection._contrast import GroupMaps
+    from sklearn_csg2a.estimators._group_maps import GroupMaps
 
 __all__ = ["count_exceeding", "gather_pairs", "rank_in_null", "sample_pairs"]
 

@@ -10,14 +10,10 @@ import pandas as pd
 import torch
 
 from sklearn_csg2a._utils.offenders import quote_names
-from sklearn_csg2a.estimators._inspection import (
-    MapReader,
-    check_k,
-    pair_table,
-    summarise,
-)
+from sklearn_csg2a.estimators._group_maps import Contrast, GroupMaps
+from sklearn_csg2a.estimators._inspection import check_k, pair_table, summarise
+from sklearn_csg2a.estimators._map_reader import MapReader
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.inspection._contrast import GroupMaps
 from sklearn_csg2a.inspection._groups import Groups
 from sklearn_csg2a.inspection._null import Null, draw_null
 from sklearn_csg2a.inspection._ranks import (
@@ -46,7 +42,7 @@ class Influence:
         The readout of the networks of a model, for the rows of some X.
     groups : Groups
         The rows to average over.
-    contrast : bool, default=False
+    contrast : {"auto", "difference", "standardised", None}, default="auto"
         Whether to read what sets each group apart.
     null : {"untrained", "rewired", "permuted"}, default=None
         What to compare with.
@@ -84,16 +80,15 @@ class Influence:
         reader: MapReader,
         groups: Groups,
         *,
-        contrast: bool = False,
+        contrast: Contrast | None = "auto",
         null: Null | None = None,
         null_seeds: list[int] | None = None,
     ) -> None:
         self._reader = reader
         self._groups = groups
-        self._contrast = contrast
         self._null = null
         self._null_seeds = null_seeds or []
-        self._maps = GroupMaps(reader, groups.rows, contrast=contrast)
+        self._maps = GroupMaps(reader, groups.rows, contrast)
         self.groups = groups.labels
 
     @cached_property
@@ -105,15 +100,14 @@ class Influence:
         alone = maps.genes_alone()
         if alone is not None:
             return alone
-        return summarise(maps.reader, maps.groups, 0, maps.read).genes
+        return summarise(maps, 0).genes
 
     def _null_maps(self) -> Iterator[GroupMaps]:
         """Yield what each draw of the null gives in the place of the maps."""
         if self._null is None:
             return
         for seed in self._null_seeds:
-            reader = draw_null(self._reader, self._null, seed)
-            yield GroupMaps(reader, self._groups.rows, contrast=self._contrast)
+            yield self._maps.of_other(draw_null(self._reader, self._null, seed))
 
     @cached_property
     def genes(self) -> pd.DataFrame:
@@ -190,7 +184,7 @@ class Influence:
         """
         position = self._groups.position(group)
         reader = self._reader
-        slices = reader.blocks(len(self.groups) if self._contrast else 1)
+        slices = reader.blocks(len(self.groups) if self._maps.contrast else 1)
         parts = [self._maps.read_one(position, genes) for genes in slices]
         values = torch.cat(parts, dim=1).cpu().numpy()
         names = pd.Index(reader.genes)
@@ -232,7 +226,7 @@ class Influence:
         """
         check_k(k)
         reader, maps = self._reader, self._maps
-        found = summarise(reader, maps.groups, k, maps.read)
+        found = summarise(maps, k)
         table = pair_table(reader, found, list(self.groups), self._groups.column)
         if self._null is None:
             return table
@@ -300,4 +294,4 @@ class AttentionContrast(Influence):
 
     def __init__(self, model: Any, X: Any, by: Any = "smiles") -> None:
         reader = MapReader.of(model, X, "attention")
-        super().__init__(reader, Groups(X, by), contrast=True)
+        super().__init__(reader, Groups(X, by), contrast="standardised")

@@ -79,7 +79,7 @@ def test_groups_without_a_value_are_refused(model, screen):
 
 
 def test_interactions_are_ranked_by_absolute_score(model, screen):
-    table = model.top_interactions(screen.light, k=28, by=None)
+    table = model.top_interactions(screen.light, k=28, by=None, method="attention")
     assert list(table) == ["gene_i", "gene_j", "score", "learned", "in_interactome"]
     assert len(table) == 8 * 7 / 2
     assert table["score"].abs().is_monotonic_decreasing

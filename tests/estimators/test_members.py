@@ -183,7 +183,7 @@ def test_attention_is_that_of_the_mean_member(fitted, X):
     np.testing.assert_allclose(fitted.attention_maps(X), expected, rtol=1e-5)
     rows = fitted.attention_maps(X, aggregate=None)
     assert rows.shape == (len(X), 8, 8)
-    top = fitted.top_interactions(X, k=3, by=None)
+    top = fitted.top_interactions(X, k=3, by=None, method="attention")
     i, j = top.loc[0, ["gene_i", "gene_j"]]
     assert top.loc[0, "score"] == pytest.approx(fitted.attention_maps(X).loc[i, j])
 

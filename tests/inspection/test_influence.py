@@ -119,7 +119,7 @@ def test_genes_are_a_row_each_of_every_group(screen, request, method, kind):
 
 def test_one_label_per_row_makes_groups_with_these_labels(screen, perturbation):
     X = screen.perturbation.X[:3].set_axis(["a", "b", "c"])
-    found = influence(perturbation, X, by=X.index)
+    found = influence(perturbation, X, by=X.index, contrast=None)
     assert found.wide().index.tolist() == ["a", "b", "c"]
     alone = influence(perturbation, X[1:2])
     np.testing.assert_allclose(
@@ -179,6 +179,39 @@ def _cells_of(X, rows):
     return X["cell_line"][rows].unique()
 
 
+@pytest.mark.parametrize("method", ["jacobian", "integrated_gradients"])
+def test_a_difference_is_from_the_mean_of_the_groups(screen, perturbation, method):
+    X = screen.perturbation.X
+    maps = influence(perturbation, X, method=method, by="drug", contrast=None)
+    each = np.stack([maps.map(drug) for drug in maps.groups])
+    found = influence(perturbation, X, method=method, by="drug", contrast="difference")
+    for drug, own in zip(maps.groups, each, strict=True):
+        np.testing.assert_allclose(found.map(drug), own - each.mean(0), atol=1e-5)
+    values = each - each.mean(axis=0)
+    own = np.arange(24)
+    values[:, own, own] = 0
+    norms = np.linalg.norm(values, axis=1)  # of what each gene does to the others
+    np.testing.assert_allclose(found.wide(), norms, atol=1e-5)
+
+
+def test_by_default_groups_are_compared_by_the_jacobian(screen, perturbation):
+    X = screen.perturbation.X
+    pd.testing.assert_frame_equal(
+        top_interactions(perturbation, X, 5, by="drug"),
+        top_interactions(
+            perturbation, X, 5, by="drug", method="jacobian", contrast="difference"
+        ),
+    )
+    pd.testing.assert_frame_equal(
+        top_interactions(perturbation, X, 5, by=None),
+        top_interactions(perturbation, X, 5, by=None, method="jacobian", contrast=None),
+    )
+    pd.testing.assert_frame_equal(
+        perturbation.top_interactions(X, 5, by="drug"),
+        top_interactions(perturbation, X, 5, by="drug"),
+    )
+
+
 @pytest.mark.parametrize("null", ["untrained", "rewired", "permuted"])
 def test_a_null_stands_in_the_same_tables(screen, perturbation, null):
     X = screen.perturbation.X
@@ -221,6 +254,10 @@ def test_what_cannot_be_read_is_refused(screen, perturbation, response):
         influence(perturbation, X, method="lime")
     with pytest.raises(InputError, match="null='random'; expected one of 'untrained'"):
         influence(perturbation, X, null="random")
+    with pytest.raises(InputError, match="contrast='ratio'; expected one of 'auto'"):
+        influence(perturbation, X, by="drug", contrast="ratio")
+    with pytest.raises(InputError, match="X has one group"):
+        influence(perturbation, X, contrast="difference")
     with pytest.raises(InputError, match="n_null=0"):
         influence(perturbation, X, null="permuted", n_null=0)
     with pytest.raises(InputError, match="X has 1; expected at least 2"):
@@ -251,7 +288,12 @@ def test_groups_that_do_not_exist_are_named(screen, perturbation):
     with pytest.raises(InputError, match="column='p' is not a column of genes"):
         found.wide("p")
     with pytest.raises(InputError, match="single cell"):
-        influence(perturbation, X[:1], by="drug", contrast=True).genes  # noqa: B018
+        influence(  # noqa: B018
+            perturbation,
+            X.drop_duplicates("drug"),
+            by="drug",
+            contrast="standardised",
+        ).genes
 
 
 def test_pairs_need_one_output_per_gene(screen):
