@@ -5,9 +5,10 @@
 For each of several simulated screens: train on the perturbation profiles without the
 interactome, then rank genes and pairs of genes by each readout for every fifth compound
 in all cells, at 10 uM and 72 h, and compare with the target of the compound and the
-interactions through which it acts. The same for an untrained network, and for the
-trained one with compounds exchanged. Integrated gradients are also read from a response
-model with that pretraining, for its own compounds.
+interactions through which it acts. The same for an untrained network, for the trained
+one with compounds exchanged, and for the measured profiles of each compound without any
+model. Integrated gradients and covariation are also read from a response model with
+that pretraining, for its own compounds.
 
 Writes results/inspection.csv, one row per screen, model, readout and contrast; existing
 screens are not run again. Settings were chosen on the screens 100 to 103.
@@ -33,14 +34,15 @@ from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.inspection import influence
 
 RESULTS = Path(__file__).parent / "results" / "inspection.csv"
-PRETRAINING = {"max_epochs": 40, "batch_size": 128, "gene_dropout": 0.2}
+PRETRAINING = {"max_epochs": 40, "batch_size": 128}
 RESPONSE = {"max_epochs": 25, "batch_size": 128}
 READOUTS = {  # and how they are compared between compounds
     "learned_attention": (None, "difference", "standardised"),
-    "jacobian": (None, "difference", "standardised"),
     "integrated_gradients": (None, "difference"),
+    "jacobian": (None, "difference", "standardised"),
+    "covariation": (None, "difference", "standardised"),
 }
-BEST = {"jacobian": ("difference",)}
+BEST = {"covariation": (None, "difference")}
 
 
 def cross(compounds: pd.DataFrame, screen: Bunch) -> pd.DataFrame:
@@ -63,18 +65,46 @@ def judge(
 ) -> dict[str, float]:
     """Return the mean AUROC over compounds of targets and of interactions."""
     found = influence(model, X, method=method, by="drug", contrast=contrast)
-    genes = found.wide().abs()
-    n_genes = genes.shape[1]
+    n_genes = found.wide().shape[1]
     pairs = found.top_pairs(k=n_genes * (n_genes - 1) // 2)
+    return areas(found.wide().abs(), pairs, screen)
+
+
+def judge_profiles(screen: Bunch, drugs: pd.Series) -> dict[str, float]:
+    """Return the same of the measured change, its covariance with basal expression."""
+    X = screen.perturbation.X
+    basal = screen.expression.loc[X["cell_line"]].to_numpy()
+    change = screen.perturbation.Y.to_numpy() - basal
+    maps = []
+    for drug in drugs:
+        rows = (X["drug"] == drug).to_numpy()
+        g = basal[rows] - basal[rows].mean(axis=0)
+        maps.append(change[rows].T @ g / rows.sum() / g.std(axis=0))
+    genes = screen.expression.columns
+    first, second = np.triu_indices(len(genes), 1)
+    tables, influences = [], []
+    for drug, own in zip(drugs, np.array(maps) - np.mean(maps, axis=0), strict=True):
+        np.fill_diagonal(own, 0)
+        influences.append(np.linalg.norm(own, axis=0))
+        score = np.maximum(np.abs(own), np.abs(own.T))[first, second]
+        pairs = {"gene_i": genes[first], "gene_j": genes[second], "score": score}
+        tables.append(pd.DataFrame(pairs).assign(drug=drug))
+    return areas(
+        pd.DataFrame(influences, index=drugs, columns=genes), pd.concat(tables), screen
+    )
+
+
+def areas(genes: pd.DataFrame, pairs: pd.DataFrame, screen: Bunch) -> dict[str, float]:
+    """Return mean AUROC of the influence of genes (drugs, genes) and of pairs."""
     planted = planted_pairs(screen)
-    areas: dict[str, list[float]] = {"targets": [], "interactions": []}
+    found: dict[str, list[float]] = {"targets": [], "interactions": []}
     for drug, own in pairs.groupby("drug"):
         target = screen.truth.target[drug]
-        areas["targets"].append(roc_auc_score(genes.columns == target, genes.loc[drug]))
+        found["targets"].append(roc_auc_score(genes.columns == target, genes.loc[drug]))
         keys = map(frozenset, zip(own["gene_i"], own["gene_j"], strict=True))
         is_planted = [key in planted[target] for key in keys]
-        areas["interactions"].append(roc_auc_score(is_planted, own["score"].abs()))
-    return {f"auroc_{name}": float(np.mean(values)) for name, values in areas.items()}
+        found["interactions"].append(roc_auc_score(is_planted, own["score"].abs()))
+    return {f"auroc_{name}": float(np.mean(values)) for name, values in found.items()}
 
 
 def exchange_compounds(X: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -118,16 +148,23 @@ def run(seed: int) -> list[dict[str, object]]:
             "response",
             response,
             of_response,
-            {"integrated_gradients": (None, "difference")},
+            {"integrated_gradients": (None, "difference"), **BEST},
         ),
     ]
-    rows: list[dict[str, object]] = []
+    profiles = {
+        "model": "none",
+        "method": "measured profiles",
+        "contrast": "difference",
+    }
+    rows: list[dict[str, object]] = [
+        {"seed": seed, **profiles, **judge_profiles(screen, compounds["drug"])}
+    ]
     for name, fitted, rows_of_case, readouts in cases:
         for method, contrasts in readouts.items():
             for contrast in contrasts:
-                areas = judge(fitted, rows_of_case, screen, method, contrast)
                 row = {"model": name, "method": method, "contrast": contrast or "none"}
-                rows.append({"seed": seed, **row, **areas})
+                judged = judge(fitted, rows_of_case, screen, method, contrast)
+                rows.append({"seed": seed, **row, **judged})
                 print(rows[-1], flush=True)
     return rows
 
@@ -145,8 +182,9 @@ def main() -> None:
             new = pd.DataFrame(run(seed)).round(4)
             table = new if table.empty else pd.concat([table, new], ignore_index=True)
             table.to_csv(asked.results, index=False)
-    areas = table.groupby(["model", "method", "contrast"], sort=False)
-    print(areas[["auroc_targets", "auroc_interactions"]].agg(["mean", "min"]).round(3))
+    cases = table.groupby(["model", "method", "contrast"], sort=False)
+    means = cases[["auroc_targets", "auroc_interactions"]].agg(["mean", "min"])
+    print(means.round(3).to_string())
 
 
 if __name__ == "__main__":

@@ -389,8 +389,8 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         by : str, default="smiles"
             Column of X that groups the treatments, renamed as `columns` says; None,
             or plain X without compounds, makes one group.
-        method : {"attention", "learned_attention", "jacobian", \
-                "integrated_gradients"}, default=None
+        method : {"covariation", "jacobian", "integrated_gradients", "attention", \
+                "learned_attention"}, default=None
             See :func:`sklearn_csg2a.inspection.top_interactions`, which does the same.
 
         Returns

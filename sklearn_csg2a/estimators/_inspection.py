@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a.estimators._group_maps import GroupMaps
 from sklearn_csg2a.estimators._map_reader import MapReader
 from sklearn_csg2a.estimators._prediction import average
-from sklearn_csg2a.estimators._readouts import find_sources, resolve_readout
+from sklearn_csg2a.estimators._readouts import resolve_readout
+from sklearn_csg2a.estimators._sources import find_sources
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn.blocks import map_blocks, steady_threads
 
@@ -44,11 +46,9 @@ def attention_maps(model: Any, X: Any, aggregate: str | None, by: str | None) ->
     if aggregate != "mean":
         msg = f"aggregate={aggregate!r}; expected 'mean' or None."
         raise InputError(msg)
-    reader = MapReader.of(model, X, "attention")
-    maps = {
-        value: _gene_table(model, reader.full_map(rows))
-        for value, rows in group_rows(X, by)
-    }
+    groups = group_rows(X, by)
+    reader = MapReader.of(model, X, "attention", [rows for _, rows in groups])
+    maps = {value: _gene_table(model, reader.full_map(rows)) for value, rows in groups}
     return maps if by is not None else maps[None]
 
 
@@ -71,10 +71,12 @@ def top_interactions(
 ) -> pd.DataFrame:
     """Rank gene pairs by their influence; see the method of this name."""
     check_k(k)
-    reader = MapReader.of(model, X, method)
+    check_is_fitted(model)
     by = _grouping_column(model, X, by)
     groups = group_rows(X, by)
-    maps = GroupMaps(reader, [rows for _, rows in groups], "auto")
+    rows_of_groups = [rows for _, rows in groups]
+    reader = MapReader.of(model, X, method, rows_of_groups)
+    maps = GroupMaps(reader, rows_of_groups, "auto")
     return pair_table(reader, summarise(maps, k), [value for value, _ in groups], by)
 
 

@@ -10,13 +10,8 @@ import torch
 from scipy import sparse
 
 from sklearn_csg2a.estimators._prediction import average
-from sklearn_csg2a.estimators._readouts import (
-    Readout,
-    Source,
-    find_sources,
-    resolve_readout,
-    start_paths,
-)
+from sklearn_csg2a.estimators._readouts import Readout, resolve_readout
+from sklearn_csg2a.estimators._sources import Source, find_sources, start_paths
 from sklearn_csg2a.nn.blocks import map_blocks, steady_threads
 
 if TYPE_CHECKING:
@@ -41,11 +36,19 @@ class MapReader:
     @classmethod
     @steady_threads()
     def of(
-        cls, model: Any, X: Any, method: Method | None, reference: Any = None
+        cls,
+        model: Any,
+        X: Any,
+        method: Method | None,
+        groups: list[np.ndarray],
+        reference: Any = None,
     ) -> MapReader:
-        """Read X for a fitted model that has this readout."""
-        readout = resolve_readout(model, method)
+        """Read X for a fitted model that has this readout for groups of rows."""
+        resolve_readout(model, method)
         sources = find_sources(model, X)
+        cells = sources[0].data.cell_index.cpu().numpy()
+        n_cells = min(len(np.unique(cells[rows])) for rows in groups)
+        readout = resolve_readout(model, method, n_cells)
         if readout.follows_path:
             start_paths(model, X, sources, reference)
         return cls(model.genes_, readout, sources)

@@ -6,144 +6,44 @@ A map is [changed gene, source gene]. No readout keeps the map of a row.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
-import pandas as pd
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_csg2a.estimators._prediction import use_members
+from sklearn_csg2a.estimators._sources import (
+    Source,
+    attribute_rows,
+    path_steps,
+    response_gradients,
+)
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import CSG2A, ResponseNetwork, csg2a_part
-from sklearn_csg2a.nn.response import EntityCodes
 from sklearn_csg2a.nn.thin import (
-    AttentionInput,
     Grams,
+    ThinRows,
     attention_rows,
     derivative_rows,
     layer_output,
     normed_rows,
 )
-from sklearn_csg2a.training.inference import encode_conditions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor
 
-    from sklearn_csg2a.nn.thin import ThinRows
-    from sklearn_csg2a.training.data import TreatmentTensors
+__all__ = ["METHODS", "Method", "Readout", "resolve_readout"]
 
-__all__ = [
-    "METHODS",
-    "Method",
-    "Readout",
-    "Source",
-    "attribute_rows",
-    "find_sources",
-    "resolve_readout",
-    "start_paths",
+Method = Literal[
+    "covariation", "jacobian", "integrated_gradients", "attention", "learned_attention"
 ]
-
-Method = Literal["attention", "learned_attention", "jacobian", "integrated_gradients"]
 METHODS = get_args(Method)
 
 _ROWS_AT_ONCE = 256
 _STEPS = 16  # of the path from the origin to a cell
-
-
-@dataclass
-class Source:
-    """A network of a fitted model, and the rows that it reads."""
-
-    network: Any  # CSG2A or ResponseNetwork
-    data: TreatmentTensors
-    conditions: Tensor  # (conditions, genes)
-    scale: Tensor  # (outputs,) of perturbed expression, or of the response
-    origin: Tensor  # (genes,), basal expression where paths start
-
-    @property
-    def csg2a(self) -> CSG2A:
-        """The perturbation network."""
-        return csg2a_part(self.network)
-
-    @property
-    def slope(self) -> Tensor | float:
-        """Derivative of the expression that the attention takes by that of the cell."""
-        is_response = isinstance(self.network, ResponseNetwork)
-        return self.network.scaling.inverse_std if is_response else 1.0
-
-    def distance(self, rows: Tensor) -> Tensor:
-        """Return how far the expression of cells is from the origin, (rows, genes)."""
-        return self.data.basal[self.data.cell_index[rows]] - self.origin
-
-    def basal(self, rows: Tensor, fraction: float = 1.0) -> Tensor:
-        """Return expression on the path from the origin to cells, (rows, genes)."""
-        cells = self.data.basal[self.data.cell_index[rows]]
-        return cells if fraction == 1 else torch.lerp(self.origin, cells, fraction)
-
-    def attention_input(self, rows: Tensor, fraction: float = 1.0) -> AttentionInput:
-        """Return the input of the attention, on the path from the origin to cells."""
-        basal = self.basal(rows, fraction)
-        if fraction == 1:
-            term = self.data.interactome_term[self.data.cell_index[rows]]
-        else:
-            term = self.csg2a.attention.interactome_term(basal)
-        if isinstance(self.network, ResponseNetwork):
-            scaling = self.network.scaling
-            basal = scaling(basal)
-            if term.shape[1]:
-                term = scaling.scale_propagated(term, self.csg2a.attention.degree)
-        condition = self.conditions[self.data.condition_index[rows]]
-        return AttentionInput(basal, term, condition)
-
-
-def find_sources(model: Any, X: Any) -> list[Source]:
-    """Read X for a fitted model; return each of its networks.
-
-    Paths start at the mean expression of the cells of X.
-    """
-    # ruff: noqa: SLF001 (an estimator of this folder)
-    check_is_fitted(model)
-    treatments = model._read_for_predict(X)
-    if (treatments.compound_index < 0).any():
-        msg = "X holds SMILES that cannot be read; drop those rows first."
-        raise InputError(msg)
-
-    def read(member: Any, tensors: TreatmentTensors) -> Source:
-        network = member.net_.module_
-        conditions = encode_conditions(csg2a_part(network), tensors)
-        scale = torch.as_tensor(np.asarray(member._scale), dtype=conditions.dtype)
-        scale = scale.to(conditions.device)
-        return Source(network, tensors, conditions, scale, tensors.basal.mean(0))
-
-    return use_members(model, treatments, read)
-
-
-def start_paths(model: Any, X: Any, sources: list[Source], reference: Any) -> None:
-    """Set where the paths start: the mean of reference cells, or of those of X."""
-    if reference is None:
-        if len(sources[0].data.basal) < 2:
-            msg = (
-                "Integrated gradients start at the mean expression of the cells of X, "
-                "which has a single one; give expression of other cells as reference=."
-            )
-            raise InputError(msg)
-        return
-    for source, cells in zip(
-        sources, find_sources(model, _rows_of_cells(model, X, reference)), strict=True
-    ):
-        source.origin = cells.origin
-
-
-def _rows_of_cells(model: Any, X: Any, reference: Any) -> Any:
-    """Return rows of X-like form for the cells of a table of expression."""
-    if model.encoder_ is None or not isinstance(reference, pd.DataFrame):
-        return reference
-    smiles = (model.columns or {}).get("smiles", "smiles")
-    return reference.assign(**{smiles: X[smiles].iloc[0]})
+_ENOUGH_CELLS = 10  # in a group, to prefer covariation
+_FEWEST_CELLS = 3  # in a group, to allow it
 
 
 class Readout(ABC):
@@ -152,6 +52,7 @@ class Readout(ABC):
     symmetric = False
     holds_interactome = False  # added to what is learned
     follows_path = False  # from the origin to each cell
+    needs_cells = False  # of several, in each group
 
     @abstractmethod
     def thin_rows(self, source: Source, rows: Tensor) -> Iterator[ThinRows]:
@@ -227,14 +128,59 @@ class _Jacobian(Readout):
     def finish(
         self, source: Source, rows: Tensor, block: Tensor, genes: slice
     ) -> Tensor:
-        return _perturbed_scale(source) * (source.csg2a.output.weight @ block)
+        scale = _output_scale(source) * source.slope
+        return scale * (source.csg2a.output.weight @ block)
 
 
-def _perturbed_scale(source: Source) -> Tensor:
-    """Return by what derivatives of centred perturbed expression are multiplied."""
+def _output_scale(source: Source) -> Tensor:
+    """Return the scale of centred perturbed expression, (outputs, 1)."""
     is_response = isinstance(source.network, ResponseNetwork)
-    scale = source.csg2a.scale if is_response else source.scale
-    return scale[:, None] * source.slope
+    return (source.csg2a.scale if is_response else source.scale)[:, None]
+
+
+class _Covariation(_Jacobian):
+    """Covariance over cells of predicted change with basal expression.
+
+    Per standard deviation of the gene's basal expression.
+    """
+
+    needs_cells = True
+
+    def thin_rows(self, source: Source, rows: Tensor) -> Iterator[ThinRows]:
+        csg2a = source.csg2a
+        output = layer_output(csg2a.attention, source.attention_input(rows))
+        yield ThinRows(outer=[(torch.relu(csg2a.norm(output)), source.basal(rows))])
+
+    def finish(
+        self, source: Source, rows: Tensor, block: Tensor, genes: slice
+    ) -> Tensor:
+        mean, covariance, std = _moments(source, rows, genes)
+        total = torch.zeros_like(mean)
+        for chunk in rows.split(_ROWS_AT_ONCE):
+            for thin in self.thin_rows(source, chunk):
+                total += thin.outer[0][0].sum(0)
+        centred = block - torch.outer(total / len(rows), mean[genes])
+        predicted = _output_scale(source) * (source.csg2a.output.weight @ centred)
+        if len(predicted) == len(covariance):  # expression, and not its change alone
+            predicted -= source.slope * covariance
+        return _divide(predicted, std)
+
+
+def _moments(
+    source: Source, rows: Tensor, genes: slice
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return mean (genes,), covariance (genes, block) and deviation (block,) of cells.
+
+    Of basal expression, each cell weighted by its rows.
+    """
+    basal = source.data.basal
+    counts = torch.bincount(source.data.cell_index[rows], minlength=len(basal))
+    weights = counts.to(basal) / len(rows)
+    mean = weights @ basal
+    centred = basal - mean
+    weighted = weights[:, None] * centred[:, genes]
+    std = (weighted * centred[:, genes]).sum(0).sqrt()
+    return mean, centred.T @ weighted, std
 
 
 class _PathOfPerturbation(_Jacobian):
@@ -278,53 +224,10 @@ class _PathOfResponse(Readout):
     def genes_alone(self, source: Source, rows: Tensor) -> Tensor:
         total = torch.zeros(source.conditions.shape[1]).to(source.conditions)
         for chunk in rows.split(_ROWS_AT_ONCE):
-            total += (source.distance(chunk) * attribute_rows(source, chunk)).sum(0)
+            total += (
+                source.distance(chunk) * attribute_rows(source, chunk, _STEPS)
+            ).sum(0)
         return _divide(total / len(rows), _root_mean_square(source, rows))
-
-
-def path_steps(n_steps: int) -> list[tuple[float, float]]:
-    """Return nodes and weights of the Gauss-Legendre quadrature on [0, 1]."""
-    nodes, weights = np.polynomial.legendre.leggauss(n_steps)
-    return list(zip(((nodes + 1) / 2).tolist(), (weights / 2).tolist(), strict=True))
-
-
-@torch.no_grad()
-def attribute_rows(source: Source, rows: Tensor, n_steps: int = _STEPS) -> Tensor:
-    """Return integrated gradients of the response, (rows, genes)."""
-    layer = source.csg2a.attention
-    total = torch.zeros_like(source.distance(rows))
-    for fraction, weight in path_steps(n_steps):
-        taken = source.attention_input(rows, fraction)
-        direct, of_units = response_gradients(source, rows, taken, fraction)
-        thin = derivative_rows(layer, taken)
-        total += weight * (direct + source.slope * thin.apply_left(of_units, layer))
-    return total * source.distance(rows)
-
-
-@torch.enable_grad()
-def response_gradients(
-    source: Source, rows: Tensor, taken: AttentionInput, fraction: float
-) -> tuple[Tensor, Tensor]:
-    """Return the gradients of the response that do and do not bypass the attention.
-
-    By basal expression as the head sees it and by the output of the attention, both
-    (rows, genes), in units of the response.
-    """
-    network, csg2a = source.network, source.csg2a
-    head = network.head
-    basal = source.basal(rows, fraction).requires_grad_()
-    units = layer_output(csg2a.attention, taken).detach().requires_grad_()
-    of_basal, of_perturbed, of_compound = head.first_blocks()
-    codes = EntityCodes(
-        head.code_cells(basal, of_basal),
-        head.code_conditions(taken.condition, of_compound),
-    )
-    activated = torch.relu(csg2a.norm(units))
-    projected = head.project(activated, csg2a.output.weight)
-    each = torch.arange(len(rows), device=rows.device)
-    response = head(codes, projected, of_perturbed, each, each).sum()
-    direct, of_units = torch.autograd.grad(response, [basal, units])
-    return source.scale * direct, source.scale * of_units
 
 
 def _root_mean_square(source: Source, rows: Tensor) -> Tensor:
@@ -342,17 +245,21 @@ def _divide(values: Tensor, by: Tensor) -> Tensor:
     return values / torch.where(by > 0, by, 1.0)
 
 
-def resolve_readout(model: Any, method: Method | None) -> Readout:
+def resolve_readout(
+    model: Any, method: Method | None, n_cells: int | None = None
+) -> Readout:
     """Return the readout of this name, if the fitted model has it.
 
-    None: the Jacobian where the model predicts perturbed expression, else integrated
+    `n_cells` is the smallest number of cells of a group. None: covariation or, with few
+    cells, the Jacobian where the model predicts perturbed expression, else integrated
     gradients.
     """
     network = _network_of(model)
-    is_response = isinstance(network, ResponseNetwork)
     predicts_expression = _predicts_expression(model, network)
     if method is None:
-        method = "jacobian" if predicts_expression else "integrated_gradients"
+        many = n_cells is not None and n_cells >= _ENOUGH_CELLS
+        of_expression: Method = "covariation" if many else "jacobian"
+        method = of_expression if predicts_expression else "integrated_gradients"
     if method not in METHODS:
         msg = f"method={method!r}; expected one of {', '.join(map(repr, METHODS))}."
         raise InputError(msg)
@@ -362,15 +269,24 @@ def resolve_readout(model: Any, method: Method | None) -> Readout:
             raise InputError(msg)
         return _Attention(with_interactome=method == "attention")
     if method == "integrated_gradients":
+        is_response = isinstance(network, ResponseNetwork)
         return _PathOfResponse() if is_response else _PathOfPerturbation()
     if not predicts_expression:
         msg = (
-            "method='jacobian' is the derivative of perturbed expression, which this "
-            "model was not trained to predict: it has no `pretrained`. Use "
+            f"method={method!r} is of predicted perturbed expression, which this model "
+            "was not trained to predict: it has no `pretrained`. Use "
             "method='integrated_gradients', or a pretrained model."
         )
         raise InputError(msg)
-    return _Jacobian()
+    if method == "jacobian":
+        return _Jacobian()
+    if n_cells is not None and n_cells < _FEWEST_CELLS:
+        msg = (
+            f"method='covariation' compares cells, and a group of X has {n_cells}; "
+            f"expected at least {_FEWEST_CELLS} in every group. Use method='jacobian'."
+        )
+        raise InputError(msg)
+    return _Covariation()
 
 
 def _predicts_expression(model: Any, network: CSG2A | ResponseNetwork) -> bool:

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sklearn_csg2a.estimators._readouts import (
+from sklearn_csg2a.estimators._readouts import resolve_readout
+from sklearn_csg2a.estimators._sources import (
     attribute_rows,
     find_sources,
-    resolve_readout,
     start_paths,
 )
 from sklearn_csg2a.exceptions import InputError

@@ -40,18 +40,22 @@ def influence(
         A fitted model.
     X : DataFrame or array-like of shape (n_treatments, n_columns)
         Treatments to average over.
-    method : {"attention", "learned_attention", "jacobian", \
-            "integrated_gradients"}, default=None
-        What is read. None: "jacobian" where the model predicts perturbed expression,
-        else "integrated_gradients".
+    method : {"covariation", "jacobian", "integrated_gradients", "attention", \
+            "learned_attention"}, default=None
+        What is read. None: "covariation" where the model predicts perturbed expression
+        and every group has ten cells, with fewer "jacobian", else
+        "integrated_gradients".
 
-        - "attention": the attention with the interactome, as the network applies it
-        - "learned_attention": the attention without the interactome
+        - "covariation": the covariance over cells of the predicted change of expression
+          with basal expression, per standard deviation of the latter
         - "jacobian": the derivative of predicted perturbed expression by basal
-          expression, which a response model needs pretraining for
-        - "integrated_gradients": the same integrated along the path from the mean
+          expression; this and the first need a pretrained network in a response model
+        - "integrated_gradients": the derivative integrated along the path from the mean
           expression of `reference` to that of the cell; for a response model, that of
           the response, whose pairs go through the attention
+        - "attention": the attention with the interactome, as the network applies it
+        - "learned_attention": the attention without the interactome
+
     by : str or array-like of shape (n_treatments,), default=None
         Column of X, or one label per row: one average for each value. None: one average
         over all rows.
@@ -95,6 +99,13 @@ def influence(
 
     Notes
     -----
+    In simulated screens, covariation finds targets and interactions best, and attention
+    hardly. Genes of a module are expressed alike, so that many weights of them predict
+    the same change: derivatives show the weights that the network happens to have,
+    covariation what they amount to in real cells. Neither tells a gene from another one
+    that is always expressed with it. Groups should have the same cells, doses and
+    times, as a contrast shows these, too.
+
     A map is averaged over rows with its sign. The influence of a gene is the norm of
     its column without the diagonal; with integrated gradients of a response, it is
     the attribution of the gene itself, aligned with its expression: positive where the
@@ -124,11 +135,12 @@ def influence(
     """
     if not isinstance(n_null, Integral) or n_null < 1:
         raise InputError(f"n_null={n_null}; expected a number of draws, 1 or more.")
-    reader = MapReader.of(model, X, method, reference)
+    groups = Groups(X, by)
+    reader = MapReader.of(model, X, method, groups.rows, reference)
     check_null(reader, null)
     return Influence(
         reader,
-        Groups(X, by),
+        groups,
         contrast=contrast,
         null=null,
         null_seeds=draw_seeds(random_state, int(n_null)) if null else [],
@@ -158,8 +170,8 @@ def top_interactions(
         Treatments to average over.
     k : int, default=1000
         Number of pairs per group, or all if there are fewer.
-    method : {"attention", "learned_attention", "jacobian", \
-            "integrated_gradients"}, default=None
+    method : {"covariation", "jacobian", "integrated_gradients", "attention", \
+            "learned_attention"}, default=None
         The readout, see :func:`influence`.
     by : str or array-like of shape (n_treatments,), default="smiles"
         Column of X, or one label per row: one ranking for each value. None: one.

@@ -25,7 +25,7 @@ from sklearn_csg2a.training.inference import encode_conditions
 
 if TYPE_CHECKING:
     from sklearn_csg2a.estimators._map_reader import MapReader
-    from sklearn_csg2a.estimators._readouts import Source
+    from sklearn_csg2a.estimators._sources import Source
 
 __all__ = ["NULLS", "Null", "check_null", "draw_null"]
 

@@ -293,5 +293,6 @@ class AttentionContrast(Influence):
     """
 
     def __init__(self, model: Any, X: Any, by: Any = "smiles") -> None:
-        reader = MapReader.of(model, X, "attention")
-        super().__init__(reader, Groups(X, by), contrast="standardised")
+        groups = Groups(X, by)
+        reader = MapReader.of(model, X, "attention", groups.rows)
+        super().__init__(reader, groups, contrast="standardised")

@@ -10,7 +10,7 @@ from sklearn.frozen import FrozenEstimator
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
 from sklearn_csg2a.datasets import make_screen
-from sklearn_csg2a.estimators._readouts import find_sources
+from sklearn_csg2a.estimators._sources import find_sources
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.inspection import influence, integrated_gradients
 from sklearn_csg2a.nn import TreatmentBatch

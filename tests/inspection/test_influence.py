@@ -13,7 +13,13 @@ from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.inspection import AttentionContrast, influence, top_interactions
 
-METHODS = ("attention", "learned_attention", "jacobian", "integrated_gradients")
+METHODS = (
+    "covariation",
+    "jacobian",
+    "integrated_gradients",
+    "attention",
+    "learned_attention",
+)
 STEP = 1e-2
 
 
@@ -194,22 +200,68 @@ def test_a_difference_is_from_the_mean_of_the_groups(screen, perturbation, metho
     np.testing.assert_allclose(found.wide(), norms, atol=1e-5)
 
 
-def test_by_default_groups_are_compared_by_the_jacobian(screen, perturbation):
-    X = screen.perturbation.X
+def many_cells(screen, n_drugs=3):
+    """Three compounds in twelve cells, the last four new."""
+    expression = pd.concat([screen.expression, screen.expression[:4] * 0.9 + 0.1])
+    expression.index = [f"cell_{i}" for i in range(12)]
+    drugs = screen.perturbation.X[["smiles", "drug"]].drop_duplicates()[:n_drugs]
+    X = drugs.merge(pd.DataFrame({"cell": expression.index}), how="cross")
+    genes = expression.loc[X["cell"]].reset_index(drop=True)
+    return pd.concat([X.assign(dose=10.0, time=72.0), genes], axis=1)
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_covariation_is_that_of_predicted_change_with_expression(screen, n_members):
+    model = fit_perturbation(screen, n_members=n_members)
+    X = many_cells(screen)
+    basal = X[screen.expression.columns].to_numpy()
+    change = model.predict(X) - basal
+    found = influence(model, X, method="covariation", by="drug", contrast=None)
+    for drug in found.groups:
+        rows = (X["drug"] == drug).to_numpy()
+        g = basal[rows] - basal[rows].mean(axis=0)
+        expected = change[rows].T @ g / rows.sum() / g.std(axis=0)
+        np.testing.assert_allclose(found.map(drug), expected, atol=1e-4)
+
+
+def test_covariation_of_a_response_model_is_that_of_its_perturbed_expression(
+    screen, response
+):
+    X = many_cells(screen, n_drugs=1)
+    basal = X[screen.expression.columns].to_numpy()
+    scaling = response.net_.module_.scaling
+    taken = (basal - scaling.mean.item()) * scaling.inverse_std.item()
+    change = response.predict_perturbation(X) - taken
+    found = influence(response, X, method="covariation").map()
+    g = basal - basal.mean(axis=0)
+    expected = change.T @ g / len(X) / g.std(axis=0)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_by_default_groups_of_many_cells_are_compared_by_covariation(
+    screen, perturbation
+):
+    X = many_cells(screen)
     pd.testing.assert_frame_equal(
         top_interactions(perturbation, X, 5, by="drug"),
         top_interactions(
-            perturbation, X, 5, by="drug", method="jacobian", contrast="difference"
+            perturbation, X, 5, by="drug", method="covariation", contrast="difference"
         ),
-    )
-    pd.testing.assert_frame_equal(
-        top_interactions(perturbation, X, 5, by=None),
-        top_interactions(perturbation, X, 5, by=None, method="jacobian", contrast=None),
     )
     pd.testing.assert_frame_equal(
         perturbation.top_interactions(X, 5, by="drug"),
         top_interactions(perturbation, X, 5, by="drug"),
     )
+
+
+def test_by_default_few_cells_are_compared_by_the_jacobian(screen, perturbation):
+    X = screen.perturbation.X[:4]
+    pd.testing.assert_frame_equal(
+        top_interactions(perturbation, X, 5, by=None),
+        top_interactions(perturbation, X, 5, by=None, method="jacobian"),
+    )
+    with pytest.raises(InputError, match="a group of X has 1; expected at least 3"):
+        influence(perturbation, X[:1], method="covariation")
 
 
 @pytest.mark.parametrize("null", ["untrained", "rewired", "permuted"])
@@ -250,7 +302,7 @@ def test_what_cannot_be_read_is_refused(screen, perturbation, response):
     X = screen.perturbation.X
     with pytest.raises(InputError, match="model is a DrugMean"):
         influence(DrugMean().fit(screen.X, screen.y), screen.X)
-    with pytest.raises(InputError, match="method='lime'; expected one of 'attention'"):
+    with pytest.raises(InputError, match="method='lime'; expected one of 'cov"):
         influence(perturbation, X, method="lime")
     with pytest.raises(InputError, match="null='random'; expected one of 'untrained'"):
         influence(perturbation, X, null="random")
