@@ -29,7 +29,7 @@ from sklearn_csg2a.inspection import top_interactions
 
 N_CELLS, N_COMPOUNDS, N_ROWS, N_PAIRS = 100, 10, 1000, 1000
 EDGES_PER_GENE = 5
-METHODS = ("attention", "jacobian", "integrated_gradients")
+METHODS = ("covariation", "attention", "jacobian", "integrated_gradients")
 
 
 def simulate(n_genes: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -99,7 +99,7 @@ def main() -> None:
     """Measure each size and readout in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--genes", type=int, nargs="+", default=[978, 10_167])
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS[:2])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS[:3])
     parser.add_argument("--here", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.here:
