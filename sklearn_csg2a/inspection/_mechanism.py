@@ -52,8 +52,8 @@ def mechanism_similarity(
         Column of X, or the mechanism by compound. Several are a list, or separated by
         a vertical bar; compounds that share one have the same mechanism. Compounds
         without any are left out.
-    method : {"attention", "learned_attention", "jacobian", \
-            "integrated_gradients"}, default="jacobian"
+    method : {"covariation", "jacobian", "integrated_gradients", "attention", \
+            "learned_attention"}, default="jacobian"
         What is read from the model, see :func:`influence`.
     by : str, default="smiles"
         Column of X that names the compounds.
@@ -110,7 +110,13 @@ def mechanism_similarity(
     kept = frame[by].isin(names).to_numpy()
     rows = frame[kept]
     with one_warning_of_a_kind():
-        found = influence(model, rows, method=method, by=by, contrast=contrast)
+        found = influence(
+            model,
+            rows,
+            method=method,
+            by=by,
+            contrast="difference" if contrast else None,
+        )
         similarity = found.similarity().loc[names, names].to_numpy()
     i, j = np.triu_indices(len(names), k=1)
     smiles = rows.drop_duplicates(by).set_index(by)[find_names(model)["smiles"]]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn_csg2a.nn.blocks import steady_threads
 
 if TYPE_CHECKING:
-    from sklearn_csg2a.estimators._inspection import MapReader
-    from sklearn_csg2a.inspection._contrast import GroupMaps
+    from sklearn_csg2a.estimators._group_maps import GroupMaps
+    from sklearn_csg2a.estimators._map_reader import MapReader
 
 __all__ = ["correlate_maps"]
 

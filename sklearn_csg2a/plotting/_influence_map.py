@@ -290,8 +290,8 @@ class InfluenceMapDisplay:
             A fitted model.
         X : DataFrame of shape (n_treatments, n_columns)
             Treatments to average over.
-        method : {"attention", "learned_attention", "jacobian", \
-            "integrated_gradients"}, default="jacobian"
+        method : {"covariation", "jacobian", "integrated_gradients", "attention", \
+            "learned_attention"}, default="jacobian"
             The readout, see :func:`~sklearn_csg2a.inspection.influence`.
         n_genes : int, default=1000
             How many genes are drawn, those with the strongest influences.

@@ -234,8 +234,8 @@ class MechanismSimilarityDisplay:
             Treatments to average over.
         mechanisms : str, dict or Series
             Column of X, or the mechanism by compound.
-        method : {"attention", "learned_attention", "jacobian", \
-            "integrated_gradients"}, default="jacobian"
+        method : {"covariation", "jacobian", "integrated_gradients", "attention", \
+            "learned_attention"}, default="jacobian"
             What is read, see :func:`~sklearn_csg2a.inspection.influence`.
         by : str, default="smiles"
             Column of X that names the compounds.
