@@ -37,6 +37,7 @@ from sklearn_csg2a.treatments._columns import as_frame
 
 __all__ = ["compare"]
 
+LOST = "Stopped. Give store= the path of a file to keep finished results."
 _OF_TISSUES = frozenset({"TissueMean", "TissueDrugMean"})
 
 
@@ -311,7 +312,7 @@ def _do(run: Run, tasks: Iterable[FoldTask]) -> None:
     try:
         run.do_all(tasks)
     except KeyboardInterrupt:
-        run.progress.finish(STOPPED)
+        run.progress.finish(LOST if isinstance(run.table, MemoryTable) else STOPPED)
         raise
     run.progress.finish()
 

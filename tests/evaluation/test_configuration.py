@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 import re
@@ -10,6 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_csg2a.baselines import PairwiseKernelRidge
 from sklearn_csg2a.encoders import PotencyEncoder
@@ -52,6 +60,63 @@ def _longest_list(value):
     if isinstance(value, list):
         return max([len(value), *map(_longest_list, value)])
     return 0
+
+
+def _double(values):
+    return 2 * values
+
+
+def _triple(values):
+    return 3 * values
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (FunctionTransformer(_double), FunctionTransformer(_triple)),
+        (FunctionTransformer(lambda x: x), FunctionTransformer(lambda x: -x)),
+        (FunctionTransformer(np.log1p), FunctionTransformer(np.expm1)),
+        (GridSearchCV(Ridge(), {"alpha": [1]}), GridSearchCV(Ridge(), {"alpha": [2]})),
+        (make_pipeline(Ridge(1.0)), make_pipeline(Ridge(2.0))),
+        (
+            FrozenEstimator(Ridge().fit([[0.0], [1.0]], [0.0, 1.0])),
+            FrozenEstimator(Ridge().fit([[0.0], [1.0]], [0.0, 2.0])),
+        ),
+        (
+            FunctionTransformer(kw_args={"x": pd.Series(np.arange(100.0))}),
+            FunctionTransformer(kw_args={"x": pd.Series(np.arange(100.0) ** 2)}),
+        ),
+        (
+            FunctionTransformer(kw_args={"x": sparse.eye_array(9)}),
+            FunctionTransformer(kw_args={"x": 2 * sparse.eye_array(9)}),
+        ),
+    ],
+)
+def test_estimators_of_others_differ_where_their_parameters_do(one, other):
+    assert config_hash(one) == config_hash(copy.deepcopy(one))
+    assert config_hash(one) != config_hash(other)
+
+
+def test_what_cannot_be_described_is_never_taken_for_the_same():
+    class Local:
+        """Cannot be pickled, and its text is an address."""
+
+    one, other = (FunctionTransformer(kw_args={"x": Local()}) for _ in range(2))
+    assert config_hash(one) != config_hash(other)
+
+
+def test_settings_of_estimators_of_others_are_listed():
+    class Open(BaseEstimator):
+        """Takes parameters that its constructor does not name."""
+
+        def __init__(self, **settings):
+            self.settings = settings
+
+        def get_params(self, deep=True):
+            return dict(self.settings)
+
+    assert json.loads(list_settings(Open(depth=3))) == {"depth": 3}
+    assert json.loads(list_settings(Ridge(3.0))) == {"alpha": 3.0}
 
 
 @pytest.mark.skipif(
