@@ -11,7 +11,7 @@ TORCH := $(shell sed -n 's/^torch==//p' $(PINS))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo docs test test-slow lint format clean
+.PHONY: help demo docs test test-slow test-lowest test-highest lint format pins clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,27 @@ docs: $(VENV)/.docs-installed ## Build the documentation site; warnings are erro
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo "Open docs/_build/index.html in a browser."
 
+test-lowest: ## Run the tests with the lowest versions that are allowed
+	@rm -rf .venv-lowest && $(PYTHON) -m venv .venv-lowest
+	@.venv-lowest/bin/python .ci/versions.py lowest > .venv-lowest/versions.txt
+	@$(MAKE) --no-print-directory .test-versions WHICH=lowest \
+	  CONSTRAINTS='-c .venv-lowest/versions.txt'
+
+test-highest: ## Run the tests with the newest versions there are
+	@rm -rf .venv-highest && $(PYTHON) -m venv .venv-highest
+	@$(MAKE) --no-print-directory .test-versions WHICH=highest
+
+.PHONY: .test-versions
+.test-versions:
+	@.venv-$(WHICH)/bin/python -m pip install -qq --disable-pip-version-check \
+	  $(CONSTRAINTS) --editable '.[boosting,excel,h5,plots,report,test]'
+	@.venv-$(WHICH)/bin/python -m pip list --disable-pip-version-check
+	@.venv-$(WHICH)/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal \
+	  $(PYTEST_ARGS)
+
+pins: $(VENV)/.created ## Write the newest versions to constraints.txt
+	@$(BIN)/python .ci/versions.py pins
+
 lint: $(VENV)/.dev-installed ## Check style, format, types and spelling
 	@failed=0; \
 	$(BIN)/ruff check --output-format=concise . || failed=1; \
@@ -45,7 +66,7 @@ format: $(VENV)/.dev-installed ## Format the code and apply automatic fixes
 	@$(BIN)/ruff check --fix .
 
 clean: ## Remove the environment, caches and build files
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) .venv-lowest .venv-highest build dist *.egg-info
 	rm -rf docs/_build docs/api docs/gallery docs/sg_execution_times.rst
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
