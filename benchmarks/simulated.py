@@ -41,7 +41,17 @@ NAIVE = {"drug": CellMean, "disjoint": GlobalMean}
 VARIANTS = ("all", "strict")  # compounds in the pretraining
 N_FOLDS = 4
 PRETRAINING = {"max_epochs": 20, "batch_size": 128}
-RESPONSE = {"max_epochs": 25, "batch_size": 128, "attention": "paper"}
+RESPONSE = {
+    "max_epochs": 25,
+    "batch_size": 128,
+    "attention": "paper",
+    "head_hidden": (512, 64),
+    "bilinear_dim": 0,
+    "dropout": 0.1,
+    "gene_dropout": 0.0,
+    "learning_rate": 3e-4,
+    "early_stopping": True,
+}
 
 
 def pretrain(screen: Bunch, seed: int, *, strict: bool) -> PerturbationRegressor:

@@ -78,6 +78,9 @@ PRETRAINING_TARGET = "perturbed"  # or "change"; both in z-scores
 # network: squared error on held-out compounds of drug fold 0 5.4 instead of 6.2.
 RESPONSE: dict[str, Any] = {
     "attention": "paper",
+    "head_hidden": (512, 64),
+    "bilinear_dim": 0,
+    "early_stopping": True,
     "max_epochs": 20,
     "batch_size": 256,
     "learning_rate": 3e-4,

@@ -62,9 +62,11 @@ ENCODERS: dict[str, Any] = {
 # by test errors of single folds: gene dropout and the bilinear term by cell folds 0 and
 # 2, no early stopping by drug folds 1 to 3, latent factors by mixed fold 0. All rows
 # are used for training: early stopping would hold out a tenth of the compounds, and
-# evaluate epochs on only 15 of them.
+# evaluate epochs on only 15 of them. DrugResponseRegressor(novelty=...) uses the same;
+# here they are written out, since the hashes of stored results include them.
 CSG2A_SETTINGS: dict[str, Any] = {
     "head_hidden": (256, 64),
+    "bilinear_dim": 0,
     "batch_size": 2048,
     "early_stopping": False,
     "precision": PRECISION,
@@ -73,6 +75,8 @@ PAIR_SETTINGS: dict[str, Any] = {
     **CSG2A_SETTINGS,
     "max_epochs": 40,
     "learning_rate": 6e-4,
+    "dropout": 0.1,
+    "gene_dropout": 0.0,
 }
 SCHEME_SETTINGS: dict[str, dict[str, Any]] = {
     "mixed": PAIR_SETTINGS,
@@ -413,6 +417,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "level": None,
         "n_members": 1,
         "new_genes": "drop",
+        "novelty": None,
         "train_encoder": False,
     },
     "GradientBoostingResponse": {"library": "scikit-learn"},

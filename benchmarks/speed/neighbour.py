@@ -60,7 +60,12 @@ def run_task(task: str, n_threads: int | None) -> None:
         rows = np.random.RandomState(0).permutation(len(X))[:N_ROWS]
         X, y = X.iloc[rows], y.iloc[rows]
         model = DrugResponseRegressor(
-            expression=screen.expression, max_epochs=2, batch_size=512, random_state=0
+            expression=screen.expression,
+            head_hidden=(512, 64),
+            max_epochs=2,
+            batch_size=512,
+            early_stopping=True,
+            random_state=0,
         )
     else:
         model = PairwiseKernelRidge(expression=screen.expression, random_state=0)

@@ -10,22 +10,26 @@ from typing import Any, Literal, Protocol, get_args
 
 __all__ = [
     "AttentionForm",
+    "Auto",
     "Batching",
     "CompoundEncoder",
     "CompoundKernel",
     "CompoundTransformer",
     "GraphConvolution",
     "MissingGenes",
+    "Novelty",
     "OnInvalidSmiles",
     "Precision",
     "options",
 ]
 
 AttentionForm = Literal["paper", "gated", "released", "off"]
+Auto = Literal["auto"]
 Batching = Literal["rows", "blocks"]
 CompoundKernel = Literal["tanimoto", "linear"]
 GraphConvolution = Literal["gin", "gcn", "gat", "gat_gcn"]
 MissingGenes = Literal["error", "zero"]
+Novelty = Literal["pair", "cell", "compound", "both"]
 OnInvalidSmiles = Literal["raise", "nan"]
 Precision = Literal["float32", "bf16"]
 

@@ -35,6 +35,7 @@ from sklearn_csg2a.estimators._preparation import (
     RowsOfFit,
     SharedEncodings,
     build_tensors,
+    chosen,
     prepare,
 )
 from sklearn_csg2a.estimators._trained_encoder import (
@@ -153,6 +154,11 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         self._fitted_ranges = treatments.ranges
         return treatments
 
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """Return what parameters that are "auto" stand for."""
+        return {}
+
     def _amount_defaults(self) -> dict[str, float]:
         """Return dose and time for an X without them."""
         return {"default_dose": self.default_dose, "default_time": self.default_time}
@@ -223,7 +229,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         """Return the encoder, fitted on the training rows; None without compounds."""
         if not treatments.has_compounds:
             return None
-        encoder = resolve_encoder(self.compound_encoder)
+        encoder = resolve_encoder(chosen(self, "compound_encoder"))
         return encoder.fit(list(treatments.take(train_rows).smiles))
 
     def _encode(self, treatments: Treatments) -> np.ndarray:

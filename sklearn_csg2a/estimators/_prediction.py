@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a.estimators._preparation import SharedEncodings
+from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.training.inference import dropout_spread, predict_perturbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sklearn_csg2a.training.data import TreatmentTensors
+    from sklearn_csg2a.training.net import TrainingNet
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = [
+    "PredictsResponse",
     "average",
     "perturb_by_member",
     "predict_by_member",
@@ -26,6 +31,69 @@ __all__ = [
 Result = TypeVar("Result")
 
 _DROPOUT_PASSES = 30
+
+
+class PredictsResponse:
+    """The predictions of a fitted response model."""
+
+    net_: TrainingNet
+    _predict_rows: Callable[..., np.ndarray]
+    _predict_treatments: Callable[..., np.ndarray]
+
+    @steady_threads()
+    def predict(
+        self, X: Any, return_spread: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Predict the response.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_treatments, n_columns)
+            Treatments.
+        return_spread : bool, default=False
+            Whether to return the standard deviation of the members, or for one network
+            that of 30 passes with dropout active (Monte-Carlo dropout), except in a
+            frozen pretrained part. It is much smaller than the error: for intervals see
+            :class:`~sklearn_csg2a.uncertainty.ConformalRegressor`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_treatments,)
+            In the units of the y given to fit, ln uM for ln IC50. Does not depend
+            on the other rows of X, bit for bit.
+        spread : ndarray of shape (n_treatments,)
+            Only if `return_spread` is True; independent of the other rows of X, too.
+
+        Raises
+        ------
+        InputError
+            If X cannot be used; the message names row, column and value.
+        """
+        if not return_spread:
+            return self._predict_rows(X, self._predict_treatments, 1)[:, 0]
+        values, spread = self._predict_rows(X, partial(predict_with_spread, self), 2).T
+        return values.copy(), spread.copy()
+
+    @steady_threads()
+    def predict_perturbation(self, X: Any) -> np.ndarray:
+        """Predict the perturbed expression that the response is predicted from.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_treatments, n_columns)
+            Treatments.
+
+        Returns
+        -------
+        Y : ndarray of shape (n_treatments, n_outputs)
+            In the units of the pretraining. Without pretraining it is a hidden
+            layer of the network, not expression.
+        """
+        check_is_fitted(self)
+        n_outputs = self.net_.module_.csg2a.n_outputs
+        return self._predict_rows(
+            X, lambda rows: average(perturb_by_member(self, rows)), n_outputs
+        )
 
 
 def use_members(

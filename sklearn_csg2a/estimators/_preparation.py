@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from sklearn_csg2a.training.inference import encode_conditions
 from sklearn_csg2a.training.loop import TrainingSettings
 from sklearn_csg2a.training.members import Training
 from sklearn_csg2a.training.rows import (
+    SMALLEST_BATCH,
     center_and_spread,
     choose_batch_size,
     split_rows,
@@ -44,9 +45,14 @@ __all__ = [
     "build_csg2a",
     "build_response",
     "build_tensors",
+    "choose_length",
+    "chosen",
     "prepare",
 ]
 
+STEPS_PER_EPOCH = 37  # with which settings were chosen, on 75,000 rows
+_MOST_EPOCHS = 5  # times the usual number, with few rows
+_USUAL_SHARE = 0.1  # held out, if `validation` is not given
 _SEEDS = ("network", "batches", "dropout", "validation")
 
 
@@ -111,7 +117,7 @@ def prepare(model: Any, rows: RowsOfFit) -> Preparation:
     drawn = draw_seeds(model.random_state, len(_SEEDS))
     seeds = dict(zip(_SEEDS, drawn, strict=True))
     train_rows, valid_rows = split_rows(
-        model.validation if model.early_stopping else None,
+        model.validation if _stops_early(model) else None,
         rows.X,
         rows.y,
         rows.treatments,
@@ -134,10 +140,11 @@ def prepare(model: Any, rows: RowsOfFit) -> Preparation:
     tensors = build_tensors(treatments, compounds, network, device)
     target = (response - location) / np.where(scale == 0, 1.0, scale)
     take = partial(TreatmentDataset.take, tensors, target)
+    batch_size, max_epochs = choose_length(model, len(train_rows))
     settings = TrainingSettings(
-        max_epochs=model.max_epochs,
-        batch_size=choose_batch_size(model.batch_size, len(train_rows)),
-        learning_rate=model.learning_rate,
+        max_epochs=max_epochs,
+        batch_size=batch_size,
+        learning_rate=chosen(model, "learning_rate"),
         weight_decay=model.weight_decay,
         patience=model.patience,
         device=device,
@@ -170,6 +177,41 @@ def prepare(model: Any, rows: RowsOfFit) -> Preparation:
     return Preparation(training, treatments, location, scale, seeds["dropout"], mat)
 
 
+def chosen(model: Any, name: str) -> Any:
+    """Return a parameter of a model, or what it stands for if it is "auto"."""
+    value = getattr(model, name)
+    return model._settings.get(name, value) if _is_auto(value) else value
+
+
+def choose_length(model: Any, n_train: int) -> tuple[int, int]:
+    """Return the number of rows per step, and of epochs.
+
+    "auto" makes more epochs where batches cannot be small enough for the usual number
+    of steps.
+    """
+    if "batch_size" not in model._settings:
+        return choose_batch_size(model.batch_size, n_train), model.max_epochs
+    largest, epochs = model._settings["batch_size"], chosen(model, "max_epochs")
+    size = choose_batch_size(model.batch_size, n_train, STEPS_PER_EPOCH, largest)
+    if _is_auto(model.max_epochs):
+        fewer_steps = SMALLEST_BATCH * STEPS_PER_EPOCH / n_train
+        epochs = round(epochs * np.clip(fewer_steps, 1, _MOST_EPOCHS))
+    return size, epochs
+
+
+def _stops_early(model: Any) -> bool:
+    """Whether rows are held out; "auto" does so if it is given which ones."""
+    if not _is_auto(model.early_stopping):
+        return bool(model.early_stopping)
+    given = model.validation
+    return not (isinstance(given, Real) and given == _USUAL_SHARE)
+
+
+def _is_auto(value: Any) -> bool:
+    """Whether a parameter is left to the model."""
+    return isinstance(value, str) and value == "auto"
+
+
 def build_tensors(
     treatments: Treatments,
     compounds: np.ndarray | Molecules,
@@ -192,28 +234,24 @@ def build_csg2a(
     adjacency = read_interactome(
         estimator.interactome, treatments.genes, genes_named=treatments.genes_named
     )
-    parameters = estimator.get_params(deep=False)
     return CSG2A(
         n_genes=treatments.n_genes,
         n_outputs=n_outputs,
         compound_dim=compound_dim,
         interactome=adjacency_entries(adjacency),
-        hidden_dim=parameters["hidden_dim"],
-        attention=parameters["attention"],
-        dropout=parameters["dropout"],
-        gene_dropout=parameters["gene_dropout"],
+        hidden_dim=estimator.hidden_dim,
+        attention=estimator.attention,
+        dropout=chosen(estimator, "dropout"),
+        gene_dropout=chosen(estimator, "gene_dropout"),
     )
 
 
 def build_response(estimator: Any, csg2a: CSG2A, *, freeze: bool) -> ResponseNetwork:
     """Return a new response head around a CSG2A network."""
-    parameters = estimator.get_params(deep=False)
     return ResponseNetwork(
         csg2a,
-        _read_widths(parameters["head_hidden"]),
-        parameters["dropout"],
-        parameters["gene_dropout"],
-        parameters["bilinear_dim"],
+        _read_widths(chosen(estimator, "head_hidden")),
+        *(chosen(estimator, n) for n in ("dropout", "gene_dropout", "bilinear_dim")),
         freeze=freeze,
     )
 

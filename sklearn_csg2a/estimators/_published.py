@@ -224,6 +224,8 @@ def _read_response(
         attention="released",
         hidden_dim=perturbation.hidden_dim,
         head_hidden=tuple(widths) if len(widths) == 2 else (512, 64),
+        bilinear_dim=0,
+        dropout=0.1,
     )
     estimator._pretrained = perturbation  # noqa: SLF001
     genes = tuple(perturbation.genes_)

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a._utils.choices import (
     AttentionForm,
+    Auto,
     CompoundEncoder,
     MissingGenes,
+    Novelty,
     OnInvalidSmiles,
     Precision,
+    options,
 )
 from sklearn_csg2a._utils.sklearn_compat import HasMethods, Interval, StrOptions
 from sklearn_csg2a.estimators._base import BaseCSG2A
 from sklearn_csg2a.estimators._levels import PredictsLevels
 from sklearn_csg2a.estimators._networks import response_config, response_from_state
-from sklearn_csg2a.estimators._prediction import (
-    average,
-    perturb_by_member,
-    predict_with_spread,
-)
+from sklearn_csg2a.estimators._prediction import PredictsResponse
 from sklearn_csg2a.estimators._preparation import (
     ScalesExpression,
     build_csg2a,
@@ -36,7 +33,7 @@ from sklearn_csg2a.estimators._pretrained import (
     find_pretrained,
     genes_of,
 )
-from sklearn_csg2a.nn.blocks import steady_threads
+from sklearn_csg2a.estimators._settings import SETTINGS
 from sklearn_csg2a.training.inference import predict_response
 from sklearn_csg2a.treatments import read_response
 
@@ -51,8 +48,12 @@ if TYPE_CHECKING:
 
 __all__ = ["DrugResponseRegressor"]
 
+_AUTO = StrOptions(options(Auto))
 
-class DrugResponseRegressor(PredictsLevels, ScalesExpression, BaseCSG2A):
+
+class DrugResponseRegressor(
+    PredictsResponse, PredictsLevels, ScalesExpression, BaseCSG2A
+):
     """Predict drug response (ln IC50) of cells to compounds.
 
     The second step of CSG2A: a frozen, pretrained perturbation network between a
@@ -60,6 +61,10 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression, BaseCSG2A):
 
     Parameters
     ----------
+    novelty : {"pair", "cell", "compound", "both"} or None, default=None
+        What will be new in the rows to predict: pairs of known cell lines and
+        compounds, cell lines, compounds, or both. Parameters that are "auto" take the
+        values that predicted it best in GDSC2, which the notes list. None: PLACEHOLDER.
     expression : DataFrame of shape (n_cells, n_genes), default=None
         Basal expression, with cell ids as index and gene symbols as columns. Rows of X
         are looked up in it by ``cell_line``. None: X has one column per gene. Clones
@@ -83,9 +88,9 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression, BaseCSG2A):
         Fitted to the basal expression of the unique training cells, without those
         held out for early stopping, and applied to all cells, such as
         :class:`~sklearn_csg2a.preprocessing.RobustZScore`. None: no scaling.
-    head_hidden : tuple of int, default=(512, 64)
+    head_hidden : tuple of int or "auto", default="auto"
         Widths of the hidden layers of the response head.
-    bilinear_dim : int, default=0
+    bilinear_dim : int or "auto", default="auto"
         Width of a bilinear term of basal expression and condition in the head; none
         if 0, as published. About 64, with `gene_dropout`, helps with new cell lines.
     level : regressor or None, default=None
@@ -98,7 +103,8 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression, BaseCSG2A):
         matrix in gene order. None: self-loops only. Edges may have a score from 0 to 1.
     compound_encoder : {"auto", "morgan", "mat"} or transformer, default="auto"
         Turns a list of SMILES into a 2-D array. "morgan" and "auto" are Morgan
-        fingerprints, "mat" is the pretrained Molecule Attention Transformer.
+        fingerprints, "mat" is the pretrained Molecule Attention Transformer. With
+        ``novelty="compound"``, "auto" is both, side by side.
     train_encoder : bool, default=False
         Train the network of a `MATEncoder` along with the rest. With `pretrained`, its
         encoder is trained, which needs ``freeze=False``.
@@ -108,25 +114,26 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression, BaseCSG2A):
         sums of the published code; "off", not at all.
     hidden_dim : int, default=64
         Width of the query vector of a gene.
-    dropout : float, default=0.1
+    dropout : float or "auto", default="auto"
         Probability that a hidden value is zeroed in training.
-    gene_dropout : float, default=0.0
+    gene_dropout : float or "auto", default="auto"
         Probability that a gene of a cell is hidden in training. About 0.5 keeps the
         network from memorising cell lines, which helps with new ones.
-    max_epochs : int, default=100
-        Maximum number of epochs; the learning rate falls along half a cosine.
+    max_epochs : int or "auto", default="auto"
+        Maximum number of epochs; the learning rate falls along half a cosine. "auto"
+        makes more of them, up to five times, with fewer than about 1,000 rows.
     batch_size : int or "auto", default="auto"
-        Number of rows per training step. "auto" makes about 100 steps per epoch, with
-        32 to 512 rows each.
-    learning_rate : float, default=3e-4
+        Number of rows per training step. "auto" makes about 37 steps per epoch, with
+        32 to 2048 rows each.
+    learning_rate : float or "auto", default="auto"
         Initial learning rate of AdamW.
     weight_decay : float, default=1e-4
         Weight decay of AdamW.
-    early_stopping : bool, default=True
+    early_stopping : bool or "auto", default="auto"
         Hold out rows, keep the weights of the epoch with the smallest error on them,
-        and stop after `patience` epochs without improvement. With one or two hundred
-        compounds to learn from, a few epochs without it may do better: held-out rows
-        are missing in training, and few.
+        and stop after `patience` epochs without improvement. "auto" does so if
+        `validation` is given: held-out rows are missing in training, and with one or
+        two hundred compounds to learn from, too few to choose an epoch by.
     patience : int, default=20
         Number of epochs without improvement after which training stops.
     validation : float or splitter, default=0.1
@@ -226,6 +233,18 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression, BaseCSG2A):
     perturbed expression and D (paper, Appendix A.2). Its output starts at the mean of
     y. The loss is the mean squared error.
 
+    What `novelty` chooses, along with ``head_hidden=(256, 64)``:
+
+    =============  ======  ======  ========  ======
+    parameter      pair    cell    compound  both
+    =============  ======  ======  ========  ======
+    max_epochs     40      20      10        4
+    learning_rate  6e-4    6e-4    3e-4      3e-4
+    dropout        0.1     0.5     0.3       0.5
+    gene_dropout   0.0     0.7     0.5       0.7
+    bilinear_dim   0       64      0         0
+    =============  ======  ======  ========  ======
+
     References
     ----------
     Bang, D., Koo, B. and Kim, S. (2025). Transfer Learning of Condition-Specific
@@ -254,34 +273,46 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression, BaseCSG2A):
         "freeze": ["boolean"],
         "new_genes": [StrOptions({"drop", "add"})],
         "expression_scaler": "no_validation",
-        "head_hidden": ["array-like"],
+        "novelty": [StrOptions(options(Novelty)), None],
+        **{
+            name: [*BaseCSG2A._parameter_constraints[name], _AUTO]
+            for name in (
+                "dropout",
+                "gene_dropout",
+                "max_epochs",
+                "learning_rate",
+                "early_stopping",
+            )
+        },
+        "head_hidden": ["array-like", _AUTO],
         "level": [HasMethods(["fit", "predict"]), None],
-        "bilinear_dim": [Interval(Integral, 0, None, closed="left")],
+        "bilinear_dim": [Interval(Integral, 0, None, closed="left"), _AUTO],
     }
 
     def __init__(
         self,
         *,
+        novelty: Novelty | None = None,
         expression: pd.DataFrame | None = None,
         pretrained: Any = None,
         freeze: bool = True,
         new_genes: Literal["drop", "add"] = "drop",
         expression_scaler: Any = None,
-        head_hidden: tuple[int, ...] = (512, 64),
-        bilinear_dim: int = 0,
+        head_hidden: tuple[int, ...] | Auto = "auto",
+        bilinear_dim: int | Auto = "auto",
         level: Any = None,
         interactome: Any = None,
         compound_encoder: CompoundEncoder = "auto",
         train_encoder: bool = False,
         attention: AttentionForm = "gated",
         hidden_dim: int = 64,
-        dropout: float = 0.1,
-        gene_dropout: float = 0.0,
-        max_epochs: int = 100,
-        batch_size: int | Literal["auto"] = "auto",
-        learning_rate: float = 3e-4,
+        dropout: float | Auto = "auto",
+        gene_dropout: float | Auto = "auto",
+        max_epochs: int | Auto = "auto",
+        batch_size: int | Auto = "auto",
+        learning_rate: float | Auto = "auto",
         weight_decay: float = 1e-4,
-        early_stopping: bool = True,
+        early_stopping: bool | Auto = "auto",
         patience: int = 20,
         validation: Any = 0.1,
         missing_genes: MissingGenes = "error",
@@ -299,6 +330,7 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression, BaseCSG2A):
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
+        self.novelty = novelty
         self.expression = expression
         self.pretrained = pretrained
         self.freeze = freeze
@@ -336,60 +368,10 @@ class DrugResponseRegressor(PredictsLevels, ScalesExpression, BaseCSG2A):
         self.random_state = random_state
         self.verbose = verbose
 
-    @steady_threads()
-    def predict(
-        self, X: Any, return_spread: bool = False
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """Predict the response.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_treatments, n_columns)
-            Treatments.
-        return_spread : bool, default=False
-            Whether to return the standard deviation of the members, or for one network
-            that of 30 passes with dropout active (Monte-Carlo dropout), except in a
-            frozen pretrained part. It is much smaller than the error: for intervals see
-            :class:`~sklearn_csg2a.uncertainty.ConformalRegressor`.
-
-        Returns
-        -------
-        y : ndarray of shape (n_treatments,)
-            In the units of the y given to fit, ln uM for ln IC50. Does not depend
-            on the other rows of X, bit for bit.
-        spread : ndarray of shape (n_treatments,)
-            Only if `return_spread` is True; independent of the other rows of X, too.
-
-        Raises
-        ------
-        InputError
-            If X cannot be used; the message names row, column and value.
-        """
-        if not return_spread:
-            return self._predict_rows(X, self._predict_treatments, 1)[:, 0]
-        values, spread = self._predict_rows(X, partial(predict_with_spread, self), 2).T
-        return values.copy(), spread.copy()
-
-    @steady_threads()
-    def predict_perturbation(self, X: Any) -> np.ndarray:
-        """Predict the perturbed expression that the response is predicted from.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_treatments, n_columns)
-            Treatments.
-
-        Returns
-        -------
-        Y : ndarray of shape (n_treatments, n_outputs)
-            In the units of the pretraining. Without pretraining it is a hidden
-            layer of the network, not expression.
-        """
-        check_is_fitted(self)
-        n_outputs = self.net_.module_.csg2a.n_outputs
-        return self._predict_rows(
-            X, lambda rows: average(perturb_by_member(self, rows)), n_outputs
-        )
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """Return what parameters stand for that are "auto"."""
+        return SETTINGS[self.novelty]
 
     def _read_for_fit(self, X: Any) -> Treatments:
         """Find the pretrained model, then read X with its genes."""

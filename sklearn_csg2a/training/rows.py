@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = [
+    "SMALLEST_BATCH",
     "center_and_spread",
     "choose_batch_size",
     "hold_out_pairs",
@@ -23,6 +24,7 @@ __all__ = [
     "split_rows",
 ]
 
+SMALLEST_BATCH = 32
 _MUCH = 0.2  # share of all rows held out beyond the requested fraction
 
 
@@ -64,10 +66,13 @@ def seed_splitter(splitter: Any, seed: int) -> Any:
     return seeded
 
 
-def choose_batch_size(batch_size: int | str, n_train: int) -> int:
-    """Resolve "auto": about 100 steps per epoch, between 32 and 512 rows."""
+def choose_batch_size(
+    batch_size: int | str, n_train: int, n_steps: int = 100, largest: int = 512
+) -> int:
+    """Resolve "auto": about `n_steps` steps per epoch, a power of two from 32 on."""
     if batch_size == "auto":
-        return int(np.clip(2 ** round(np.log2(max(n_train / 100, 1))), 32, 512))
+        wanted = 2 ** round(np.log2(max(n_train / n_steps, 1)))
+        return int(np.clip(wanted, SMALLEST_BATCH, largest))
     return int(batch_size)
 
 

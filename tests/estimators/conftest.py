@@ -67,7 +67,8 @@ def perturbation_model(**changed):
 
 def response_model(**changed):
     """Return a small DrugResponseRegressor."""
-    return DrugResponseRegressor(**_settings({"head_hidden": (8, 4), **changed}))
+    small = {"head_hidden": (8, 4), "learning_rate": 3e-4, "early_stopping": True}
+    return DrugResponseRegressor(**_settings(small | changed))
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,7 @@ OTHER_VALUES = {
     "bilinear_dim": [0, 3],
     "level": [GlobalMean()],
     "n_members": [2],
+    "novelty": ["cell", "compound"],
 }
 ARGUMENTS = [
     (estimator, name)
