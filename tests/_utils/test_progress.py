@@ -150,7 +150,8 @@ def test_no_thread_is_left_behind():
 
 @pytest.mark.parametrize("kind", [DrugResponseRegressor, PathDNN])
 def test_losses_are_those_of_the_history(kind, data, clock, capsys):
-    model = kind(max_epochs=3, random_state=0, verbose=1).fit(*data)
+    model = kind(max_epochs=3, early_stopping=True, random_state=0, verbose=1)
+    model.fit(*data)
     shown = capsys.readouterr().err
     losses = re.fullmatch(r"epoch 3/3, .* left, train (\S+), valid (\S+)\n", shown)
     last = model.history_.iloc[-1]

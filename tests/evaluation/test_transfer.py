@@ -49,7 +49,7 @@ def data():
 def benchmark(tmp_path, monkeypatch, data):
     """Run the program on the simulated screen, in folders of this test."""
     monkeypatch.setattr(transfer, "load_transfer", lambda *_: data)
-    monkeypatch.setattr(transfer, "RESPONSE", SMALL)
+    monkeypatch.setattr(transfer, "RESPONSE", {**SMALL, "dropout": 0.1})
     monkeypatch.setattr(transfer, "PRETRAINING", {"hidden_dim": 4, "max_epochs": 1})
 
     def call(*arguments):
