@@ -67,7 +67,8 @@ class LearningCurveDisplay:
     >>> from sklearn_csg2a.plotting import LearningCurveDisplay
     >>> screen = make_screen(n_cells=10, n_compounds=8, random_state=0)
     >>> model = DrugResponseRegressor(
-    ...     expression=screen.expression, max_epochs=3, random_state=0)
+    ...     expression=screen.expression, max_epochs=3, early_stopping=True,
+    ...     random_state=0)
     >>> display = LearningCurveDisplay.from_estimator(model.fit(screen.X, screen.y))
     >>> [line.get_label() for line in display.ax_.get_lines()][:2]
     ['training rows', 'held-out rows']
