@@ -154,11 +154,6 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         self._fitted_ranges = treatments.ranges
         return treatments
 
-    @property
-    def _settings(self) -> dict[str, Any]:
-        """Return what parameters that are "auto" stand for."""
-        return {}
-
     def _amount_defaults(self) -> dict[str, float]:
         """Return dose and time for an X without them."""
         return {"default_dose": self.default_dose, "default_time": self.default_time}

@@ -180,7 +180,7 @@ def prepare(model: Any, rows: RowsOfFit) -> Preparation:
 def chosen(model: Any, name: str) -> Any:
     """Return a parameter of a model, or what it stands for if it is "auto"."""
     value = getattr(model, name)
-    return model._settings.get(name, value) if _is_auto(value) else value
+    return _settings_of(model).get(name, value) if _is_auto(value) else value
 
 
 def choose_length(model: Any, n_train: int) -> tuple[int, int]:
@@ -189,9 +189,10 @@ def choose_length(model: Any, n_train: int) -> tuple[int, int]:
     "auto" makes more epochs where batches cannot be small enough for the usual number
     of steps.
     """
-    if "batch_size" not in model._settings:
+    settings = _settings_of(model)
+    if "batch_size" not in settings:
         return choose_batch_size(model.batch_size, n_train), model.max_epochs
-    largest, epochs = model._settings["batch_size"], chosen(model, "max_epochs")
+    largest, epochs = settings["batch_size"], chosen(model, "max_epochs")
     size = choose_batch_size(model.batch_size, n_train, STEPS_PER_EPOCH, largest)
     if _is_auto(model.max_epochs):
         fewer_steps = SMALLEST_BATCH * STEPS_PER_EPOCH / n_train
@@ -205,6 +206,11 @@ def _stops_early(model: Any) -> bool:
         return bool(model.early_stopping)
     given = model.validation
     return not (isinstance(given, Real) and given == _USUAL_SHARE)
+
+
+def _settings_of(model: Any) -> dict[str, Any]:
+    """Return what parameters of a model stand for if they are "auto"."""
+    return getattr(model, "_settings", {})
 
 
 def _is_auto(value: Any) -> bool:
