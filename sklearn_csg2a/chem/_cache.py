@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
-import zipfile
-import zlib
+import time
+import warnings
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_csg2a._utils.files import replacing
+from sklearn_csg2a._utils.caller import find_stacklevel
+from sklearn_csg2a._utils.files import BAD_ARRAYS, replacing
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Hashable, Mapping
 
 __all__ = ["ArrayStore", "MemoryCache", "content_hash"]
@@ -75,6 +76,11 @@ class MemoryCache:
             self._n_bytes = 0
 
 
+# Folders that could not be written, and when they are tried again.
+_UNWRITABLE: dict[Path, float] = {}
+_PAUSE = 60.0  # s
+
+
 class ArrayStore:
     """Store small groups of arrays in a folder, one npz file per key.
 
@@ -89,25 +95,45 @@ class ArrayStore:
         """Return the file of a key."""
         return self.directory / f"{key}.npz"
 
+    def has(self, key: str) -> bool:
+        """Tell whether there is a file of a key."""
+        try:
+            return self.path(key).exists()
+        except OSError:
+            return False
+
     def load(self, key: str) -> dict[str, np.ndarray] | None:
         """Return the arrays of a key, or None."""
         try:
             with self.path(key).open("rb") as stream:
                 file = np.load(stream, allow_pickle=False)
                 arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError, KeyError, EOFError):
-            return None
-        # A damaged byte can look like an unknown compression or a password, for which
-        # zipfile raises the last two. The entry is then recomputed, like any damaged
-        # one.
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError):
+        except BAD_ARRAYS:  # recomputed, like one that is absent
             return None
         if str(arrays.pop("key", "")) != key:
             return None
         return arrays
 
     def store(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write the arrays of a key atomically."""
-        # Not durable: an entry lost in a power cut is computed anew.
-        with replacing(self.path(key), durable=False) as part, part.open("xb") as file:
-            np.savez(file, **{"key": np.asarray(key), **arrays})  # type: ignore[arg-type]
+        """Write the arrays of a key atomically.
+
+        A folder that cannot be written is no reason to fail: the work goes on without
+        it, with one warning, and after a minute it is tried again.
+        """
+        if time.monotonic() < _UNWRITABLE.get(self.directory, 0.0):
+            return
+        try:
+            # Not durable: an entry lost in a power cut is computed anew.
+            with (
+                replacing(self.path(key), durable=False) as part,
+                part.open("xb") as file,
+            ):
+                np.savez(file, **{"key": np.asarray(key), **arrays})  # type: ignore[arg-type]
+        except OSError as error:
+            _UNWRITABLE[self.directory] = time.monotonic() + _PAUSE
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            warnings.warn(
+                f"The cache in {self.directory} cannot be written ({reason}): results "
+                "are computed, but not kept there.",
+                stacklevel=find_stacklevel(),
+            )

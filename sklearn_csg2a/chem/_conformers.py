@@ -244,7 +244,7 @@ def _load_cached(key: str, n_atoms: int, store: ArrayStore | None) -> Conformer 
     """Return a valid cached conformer from memory or disk, or None."""
     cached = _MEMORY.get(key)
     if cached is not None:
-        if store is not None and not store.path(key).exists():
+        if store is not None and not store.has(key):
             _write(key, cached, store)
         return cached
     arrays = None if store is None else store.load(key)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import zipfile
-import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.lib import format as npy
 
+from sklearn_csg2a._utils.files import BAD_ARRAYS
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets.readers._text import GZIP_MAGIC
 from sklearn_csg2a.datasets.readers._workbooks import check_compression
@@ -39,11 +39,8 @@ __all__ = [
 
 DATA_HOME_VARIABLE = "SKLEARN_CSG2A_DATA"
 
-# Errors that pandas and numpy raise for damaged files.
-_DAMAGE = (
-    *(ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError),
-    *(OSError, zipfile.BadZipFile, zlib.error, MemoryError),
-)
+# Errors that pandas raises for damaged files, besides those of numpy.
+_DAMAGE = (*BAD_ARRAYS, AttributeError)
 
 
 class DataNotFoundError(Csg2aError, FileNotFoundError):

@@ -252,7 +252,7 @@ def _load_cached(key: str, width: int, store: ArrayStore | None) -> np.ndarray |
     """Return a valid cached encoding from memory or disk, or None."""
     cached = _MEMORY.get(key)
     if cached is not None:
-        if store is not None and not store.path(key).exists():
+        if store is not None and not store.has(key):
             store.store(key, {"encoding": cached})
         return cached
     encoding = ((store and store.load(key)) or {}).get("encoding")

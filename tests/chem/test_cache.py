@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import errno
 import pickle
 
 import numpy as np
 import pytest
 
+from sklearn_csg2a.chem import _cache
 from sklearn_csg2a.chem._cache import ArrayStore, MemoryCache, content_hash
 
 
@@ -66,11 +68,27 @@ def test_store_notices_flipped_bytes(tmp_path):
         )
 
 
-def test_store_leaves_nothing_behind_when_writing_fails(tmp_path, monkeypatch):
+def test_store_leaves_nothing_behind_and_goes_on_when_writing_fails(
+    tmp_path, monkeypatch
+):
     def fail(*_, **__):
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr(np, "savez", fail)
-    with pytest.raises(OSError, match="disk full"):
-        ArrayStore(tmp_path).store("k", {"x": np.arange(3)})
+    store = ArrayStore(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", fail)
+        with pytest.warns(UserWarning, match=f"cache in {tmp_path} .*No space"):
+            store.store("k", {"x": np.arange(3)})
+        store.store("l", {"x": np.arange(3)})  # says it once
     assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(_cache, "_UNWRITABLE", {})
+    store.store("k", {"x": np.arange(3)})
+    assert store.load("k") is not None
+
+
+def test_a_folder_that_cannot_be_made_is_gone_on_without(tmp_path):
+    (tmp_path / "file").touch()
+    store = ArrayStore(tmp_path / "file" / "cache")
+    with pytest.warns(UserWarning, match="file/cache cannot be written"):
+        store.store("k", {"x": np.arange(3)})
+    assert store.load("k") is None

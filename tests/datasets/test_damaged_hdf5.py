@@ -130,16 +130,53 @@ def test_links_within_the_file_are_followed(gctx):
     assert profiles["time"].tolist() == profiles["again"].tolist() == [0, 1, 2, 3]
 
 
+STORED = [
+    {},
+    {"chunks": (3,)},
+    {"chunks": (4,), "compression": "gzip"},
+    {"chunks": (2,), "compression": "gzip", "shuffle": True},
+    {"chunks": (4,), "compression": "lzf"},
+]
+
+
+@pytest.mark.parametrize("how", STORED)
+def test_texts_are_read_however_they_are_stored(gctx, how):
+    names = ["A375", "", "1 \N{MICRO SIGN}M", "x" * 5000]
+    with h5py.File(gctx, "a") as file:
+        file["0/META/COL"].create_dataset(
+            "name", data=_texts(*names), dtype=h5py.string_dtype(), **how
+        )
+    profiles = read_gctx(gctx).profiles
+    assert profiles["name"].fillna("").tolist() == names
+
+
 def test_one_text_that_is_referred_to_many_times_does_not_fill_the_memory(gctx):
     with h5py.File(gctx, "a") as file:
         del file["0/META/COL/dose"]
         texts = file.create_dataset(
             "0/META/COL/dose", (4,), h5py.string_dtype(), chunks=(4,)
         )
-        texts[0] = "A" * 3_000_000
+        texts[0] = "A" * 30_000
         file.flush()
         _, stored = texts.id.read_direct_chunk((0,))
         texts.id.write_direct_chunk((0,), stored[: len(stored) // 4] * 4)
+    with pytest.raises(DataFileError, match="dose: its texts do not fit in the file"):
+        read_gctx(gctx)
+
+
+@pytest.mark.parametrize("how", STORED[:2])
+def test_memory_is_not_taken_for_a_text_of_a_damaged_length(gctx, how):
+    with h5py.File(gctx, "a") as file:
+        del file["0/META/COL/dose"]
+        texts = file.create_dataset(
+            "0/META/COL/dose", data=_texts(*"abcd"), dtype=h5py.string_dtype(), **how
+        )
+        offset = (
+            texts.id.get_chunk_info(0).byte_offset if how else texts.id.get_offset()
+        )
+    content = bytearray(gctx.read_bytes())
+    content[offset : offset + 4] = b"\xff\xff\xff\x7f"
+    gctx.write_bytes(content)
     with pytest.raises(DataFileError, match="dose: its texts do not fit in the file"):
         read_gctx(gctx)
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_csg2a.datasets.readers._hdf5 import Hdf5File, decode_texts
+from sklearn_csg2a.datasets.readers._hdf5 import Hdf5File
+from sklearn_csg2a.datasets.readers._hdf5_texts import decode_texts
 from sklearn_csg2a.datasets.readers._text import decode_text
 
 __all__ = ["read_frame"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,13 +18,17 @@ from typing import Any
 import numpy as np
 
 from sklearn_csg2a._utils.optional import import_optional
-from sklearn_csg2a.datasets.readers._text import GZIP_MAGIC, decode_text, start_of_file
+from sklearn_csg2a.datasets.readers._hdf5_texts import count_bytes, decode_texts
+from sklearn_csg2a.datasets.readers._text import GZIP_MAGIC, start_of_file
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = ["Hdf5File", "open_hdf5"]
 
 # Errors that h5py raises for damaged files, and pandas and scipy for their tables.
-_DAMAGE = (OSError, LookupError, ValueError, TypeError, RuntimeError, OverflowError)
+_DAMAGE = (
+    *(OSError, LookupError, ValueError, TypeError, RuntimeError, OverflowError),
+    zlib.error,
+)
 
 # No filter of HDF5 makes an array smaller than by this factor, that of deflate. What is
 # no larger than the second number, in bytes, is read whatever the size of its file.
@@ -34,8 +39,8 @@ _ALL_SMALL = 2**25
 # Links followed from one name to the next, as many as HDF5 itself follows.
 _MAX_LINKS = 16
 
-# Text of variable length is read in pieces, such that a text that is referred to many
-# times does not fill the memory: a piece has no more than 64 times the file's bytes.
+# Text of variable length whose length is not known before is read in pieces, such that
+# a text that is referred to many times does not fill the memory.
 _PIECES = (64, 8192)
 _PIECE_BYTES = 2**28
 _CACHE_BYTES = 2**25
@@ -155,17 +160,20 @@ class Hdf5File:
 
     def _read_texts(self, array: Any) -> np.ndarray:
         """Read text of variable length; all of it must be in the file."""
+        n_bytes = count_bytes(array, self.path)
+        if n_bytes is not None and n_bytes > self._size:
+            raise self.refuse(array.name, "its texts do not fit in the file")
+        if n_bytes is not None:
+            return decode_texts(array[()])
         step = min(max(_PIECE_BYTES // self._size, _PIECES[0]), _PIECES[1])
-        texts: list[str] = []
+        values = np.empty(len(array), dtype=object)
         n_bytes = 0
         for start in range(0, len(array), step):
             piece = decode_texts(array[start : start + step])
             n_bytes += sum(map(len, piece))
             if n_bytes > max(self._size, _SMALL):
                 raise self.refuse(array.name, "its texts do not fit in the file")
-            texts.extend(piece)
-        values = np.empty(len(texts), dtype=object)
-        values[:] = texts
+            values[start : start + step] = piece
         return values
 
     def _take(self, array: Any) -> None:
@@ -216,21 +224,6 @@ class Hdf5File:
             else:
                 raise self.refuse(parent.name, f"{part!r} is a link to another file")
         return parent
-
-
-def decode_texts(values: np.ndarray) -> np.ndarray:
-    """Return an array with bytes as str, equal ones once in memory."""
-    if values.dtype.kind not in "SO":
-        return values
-    known: dict[Any, Any] = {}
-    texts = np.empty(len(values), dtype=object)
-    for row, value in enumerate(values):
-        text = known.get(value)
-        if text is None:
-            text = decode_text(value) if isinstance(value, bytes) else str(value)
-            known[value] = text
-        texts[row] = text
-    return texts
 
 
 @contextmanager
