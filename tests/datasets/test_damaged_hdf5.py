@@ -164,6 +164,17 @@ def test_one_text_that_is_referred_to_many_times_does_not_fill_the_memory(gctx):
         read_gctx(gctx)
 
 
+def test_a_heap_of_texts_without_end_is_not_walked_through(h5ad):
+    content = h5ad.read_bytes()
+    heap = content.index(b"GCOL")
+    for place in (heap + 8, heap + 16):  # its size, its first object
+        broken = bytearray(content)
+        broken[place : place + 16] = bytes(16)
+        h5ad.write_bytes(broken)
+        with pytest.raises(DataFileError, match=rf"byte {heap}: a heap of texts"):
+            read_h5ad(h5ad)
+
+
 @pytest.mark.parametrize("how", STORED[:2])
 def test_memory_is_not_taken_for_a_text_of_a_damaged_length(gctx, how):
     with h5py.File(gctx, "a") as file:

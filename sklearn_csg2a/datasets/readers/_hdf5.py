@@ -18,7 +18,11 @@ from typing import Any
 import numpy as np
 
 from sklearn_csg2a._utils.optional import import_optional
-from sklearn_csg2a.datasets.readers._hdf5_texts import count_bytes, decode_texts
+from sklearn_csg2a.datasets.readers._hdf5_texts import (
+    count_bytes,
+    decode_texts,
+    find_broken_heap,
+)
 from sklearn_csg2a.datasets.readers._text import GZIP_MAGIC, start_of_file
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
@@ -64,6 +68,7 @@ class Hdf5File:
         self._file = file
         self._expected = expected
         self._size = Path(path).stat().st_size
+        self._has_sound_heaps = False
         self._left = max(_ALL_SMALL, _MAX_RATIO * self._size)
         self._h5py = import_optional("h5py", extra="h5", purpose=f"Reading {path}")
 
@@ -131,6 +136,8 @@ class Hdf5File:
             raise self.refuse(
                 owner.name, f"attribute {name!r} does not fit in the file"
             )
+        if stored.dtype.kind == "O":
+            self._check_heaps()
         return owner.attrs[name]
 
     def check_table(self, shape: tuple[int, ...], where: str) -> None:
@@ -160,6 +167,7 @@ class Hdf5File:
 
     def _read_texts(self, array: Any) -> np.ndarray:
         """Read text of variable length; all of it must be in the file."""
+        self._check_heaps()
         n_bytes = count_bytes(array, self.path)
         if n_bytes is not None and n_bytes > self._size:
             raise self.refuse(array.name, "its texts do not fit in the file")
@@ -175,6 +183,14 @@ class Hdf5File:
                 raise self.refuse(array.name, "its texts do not fit in the file")
             values[start : start + step] = piece
         return values
+
+    def _check_heaps(self) -> None:
+        """Check once where texts of variable length lie."""
+        if not self._has_sound_heaps:
+            place = find_broken_heap(self.path)
+            if place is not None:
+                raise self.refuse(f"byte {place}", "a heap of texts that is broken")
+            self._has_sound_heaps = True
 
     def _take(self, array: Any) -> None:
         """Count an array that will be read whole; all of them must fit in the file."""

@@ -1,12 +1,16 @@
 """Texts of variable length in HDF5 files.
 
-An array of them holds a length and a place for each. HDF5 takes memory for the length
-before it looks at the place, up to 4 GB for a damaged one, so lengths are read first.
+An array of them holds a length and a place for each, in a heap of objects. HDF5 takes
+memory for the length before it looks at the place, up to 4 GB for a damaged one, and
+walks through a damaged heap without end: lengths and heaps are checked first.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
+import re
+import struct
 import zlib
 from pathlib import Path
 from typing import Any
@@ -15,10 +19,16 @@ import numpy as np
 
 from sklearn_csg2a.datasets.readers._text import decode_text
 
-__all__ = ["count_bytes", "decode_texts"]
+__all__ = ["count_bytes", "decode_texts", "find_broken_heap"]
 
 _DEFLATE, _SHUFFLE = 1, 2  # numbers of filters in HDF5
 _LENGTH = np.dtype("<u4")  # the first field of an entry
+# A heap: a mark, its size, and objects of a number, a size and their content. Number 0
+# is the rest that is free; content fills multiples of eight bytes.
+_HEAP = re.compile(rb"GCOL\x01\0\0\0")
+_HEAP_SIZE = struct.Struct("<8xQ")
+_OBJECT = struct.Struct("<HHIQ")
+_MAX_SEARCHED = 2**30  # bytes of a file
 
 
 def decode_texts(values: np.ndarray) -> np.ndarray:
@@ -87,3 +97,34 @@ def _sum_lengths(entries: bytes, n_entries: int) -> int:
     table = np.frombuffer(entries[: width * n_entries], dtype=np.uint8)
     lengths = table.reshape(n_entries, width)[:, : _LENGTH.itemsize]
     return int(np.ascontiguousarray(lengths).view(_LENGTH).sum(dtype=np.uint64))
+
+
+def find_broken_heap(path: str | os.PathLike[str]) -> int | None:
+    """Return the place of the first heap whose objects do not follow each other."""
+    with (
+        Path(path).open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        for match in _HEAP.finditer(content, 0, _MAX_SEARCHED):
+            if not _is_sound(content, match.start()):
+                return match.start()
+    return None
+
+
+def _is_sound(content: mmap.mmap, start: int) -> bool:
+    """Walk through the objects of a heap."""
+    if start + _HEAP_SIZE.size > len(content):
+        return False
+    (n_bytes,) = _HEAP_SIZE.unpack_from(content, start)
+    if not _HEAP_SIZE.size < n_bytes <= len(content) - start:
+        return False
+    at = _HEAP_SIZE.size
+    while at + _OBJECT.size <= n_bytes:
+        number, _, _, size = _OBJECT.unpack_from(content, start + at)
+        step = size if number == 0 else _OBJECT.size + -(-size // 8) * 8
+        if step < _OBJECT.size or at + step > n_bytes:
+            return False
+        if number == 0:
+            break
+        at += step
+    return True
