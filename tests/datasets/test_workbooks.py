@@ -191,3 +191,18 @@ def test_archives_are_stored_or_deflated(workbook, tmp_path, method):
     (tmp_path / "fitted.zip").write_bytes(content.getvalue())
     with pytest.raises(DataFileError, match="compressed by method"):
         read_gdsc_fitted(tmp_path / "fitted.zip")
+
+
+def test_a_zip_archive_with_a_wrong_place_is_refused(tmp_path):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("fitted.csv", SHEET.to_csv(index=False))
+    raw = bytearray(content.getvalue())
+    directory = raw.index(b"PK\x01\x02")
+    end = raw.index(b"PK\x05\x06")
+    for place in (directory + 42, end + 16):  # of the file, of the directory
+        damaged = raw.copy()
+        damaged[place : place + 4] = b"\xff\xff\xff\xfe"
+        (tmp_path / "fitted.zip").write_bytes(damaged)
+        with pytest.raises(DataFileError, match="cannot be"):
+            read_gdsc_fitted(tmp_path / "fitted.zip")

@@ -179,6 +179,7 @@ def test_P35_a_failing_disk_keeps_the_old_file_and_leaves_no_other(
     elif broken == "replace":
         monkeypatch.setattr("pathlib.Path.replace", fail)
     else:
+        monkeypatch.delattr("os.O_TMPFILE", raising=False)
         monkeypatch.setattr("pathlib.Path.open", _full_disk)
     with pytest.raises(OSError, match="No space left"):
         write_archive(archive, {"kind": "other"}, {})

@@ -9,7 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 from xml.parsers import expat
@@ -56,14 +56,27 @@ def open_table(path: str | os.PathLike[str], expected: str) -> Iterator[IO[str]]
             yield lines
         return
     try:
-        with (
-            zipfile.ZipFile(path) as archive,
-            archive.open(_only_member(archive, path)) as file,
-        ):
+        with _open_member(path, expected) as file:
             yield io.TextIOWrapper(file, encoding="utf-8", newline="")
     except (*_BAD_ZIP, UnicodeDecodeError) as error:
         msg = f"{path} cannot be decompressed ({error}); {expected} was expected."
         raise DataFileError(msg) from error
+
+
+@contextmanager
+def _open_member(path: str | os.PathLike[str], expected: str) -> Iterator[IO[bytes]]:
+    """Open the only file in a zip archive."""
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            name = _only_member(archive, path)
+            file = stack.enter_context(archive.open(name))
+        except DataFileError:
+            raise
+        except (*_BAD_ZIP, OSError, ValueError, LookupError) as error:
+            msg = f"{path} cannot be unpacked ({error}); {expected} was expected."
+            raise DataFileError(msg) from error
+        yield file
 
 
 def _only_member(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> str:
@@ -172,7 +185,7 @@ def is_workbook(path: str | os.PathLike[str], expected: str) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return _OF_WORKBOOKS in archive.namelist()
-    except _BAD_ZIP as error:
+    except (*_BAD_ZIP, OSError, ValueError, LookupError) as error:
         msg = f"{path} cannot be read ({error}); {expected} was expected."
         raise DataFileError(msg) from error
 
