@@ -74,7 +74,7 @@ def _open_member(path: str | os.PathLike[str], expected: str) -> Iterator[IO[byt
         except DataFileError:
             raise
         except (*_BAD_ZIP, OSError, ValueError, LookupError) as error:
-            msg = f"{path} cannot be unpacked ({error}); {expected} was expected."
+            msg = f"{path} cannot be decompressed ({error}); {expected} was expected."
             raise DataFileError(msg) from error
         yield file
 
