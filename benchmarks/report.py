@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.predictions,
         Registered(options.data, options.data_home).load if known else None,
         read_notes(options.data, settings),
+        options.noise,
     )
     report = make_report(make_panels(results, ROSTER), warnings, origin)
     folder = options.output or options.results
@@ -77,6 +78,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--output", type=Path, help="folder to write to (default: that of the results)")
     add("--models", nargs="+", help="only these and the naive models")
+    add("--noise", type=float, help="standard deviation of one measurement, if known")
     add(
         "--settings",
         type=Path,

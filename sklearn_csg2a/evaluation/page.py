@@ -237,7 +237,7 @@ def explain_glances(noise: float | None) -> Iterator[str]:
     yield "dots: mean over folds, with its corrected 95 % interval and the folds"
     yield "dashed: the best naive model, which knows no more than the ids of a row"
     if noise is not None:
-        yield f"dotted: the noise of a measurement ({noise:.3g}), which no model beats"
+        yield f"dotted: the noise of a measurement ({noise:.3g}), all else predicted"
 
 
 def list_files(report: Report) -> Iterator[tuple[str, Picture]]:
