@@ -13,7 +13,13 @@ from sklearn_csg2a.exceptions import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Loaded", "add_model", "read_model", "with_expression"]
+__all__ = [
+    "Loaded",
+    "add_model",
+    "has_own_scale",
+    "read_model",
+    "with_expression",
+]
 
 _VALUES_AT_ONCE = 2**24  # numbers of the rows that a model is given: 128 MB
 
@@ -40,13 +46,6 @@ class Loaded:
     genes: tuple[str, ...] | None
     response: str
 
-    @property
-    def holds_expression(self) -> bool:
-        """Whether a table of expression is stored with the model."""
-        parameters = self.model.get_params()
-        names = _expression_parameters(self.model)
-        return any(parameters[name] is not None for name in names)
-
 
 def read_model(arguments: argparse.Namespace) -> Loaded:
     """Load the model and set what the command says about it."""
@@ -63,6 +62,15 @@ def read_model(arguments: argparse.Namespace) -> Loaded:
     named = content.card.get("response") if isinstance(content.card, dict) else None
     response = named if isinstance(named, str) and named else "ln_ic50"
     return Loaded(model, content.genes, response)
+
+
+def has_own_scale(model: Any) -> bool:
+    """Tell whether a model says how samples are brought to its scale.
+
+    `rank_drugs` does so, and `predict_grid` does not.
+    """
+    kept = getattr(model, "reference_", None)
+    return isinstance(kept, dict) and kept.get("transformer") is not None
 
 
 def with_expression(

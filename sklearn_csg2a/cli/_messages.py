@@ -23,9 +23,9 @@ _WORDS = [
     (r"(?:set_params\()?expression=\.\.\.\)?", "--expression"),
     (r"missing_genes='zero'", "--missing-genes zero"),
     (r"on_invalid_smiles='nan'", "--set on_invalid_smiles=nan"),
-    (r"\bpass (samples|cells)=(, a DataFrame[^.:;]*)?", "give --expression"),
-    (r"\bpass reference=(, a DataFrame[^.:;]*)?", "give --reference"),
-    (r"\bpass compounds=(, such as a dict of names and SMILES)?", "give --smiles"),
+    (r"\b[Pp]ass (samples|cells)=(, a DataFrame[^.:;]*)?", "give --expression"),
+    (r"\b[Pp]ass reference=(, a DataFrame[^.:;]*)?", "give --reference"),
+    (r"\b[Pp]ass compounds=(, such as a dict of names and SMILES)?", "give --smiles"),
     (r"\bdata_home=", "--folder "),
 ]
 

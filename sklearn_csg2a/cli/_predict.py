@@ -15,10 +15,13 @@ from sklearn_csg2a.cli._arguments import (
     reporter,
 )
 from sklearn_csg2a.cli._loaded import (
+    Loaded,
     add_model,
+    has_own_scale,
     read_model,
     with_expression,
 )
+from sklearn_csg2a.cli._messages import in_words_of_the_command
 from sklearn_csg2a.cli._rank import add_page, rank, write_page
 from sklearn_csg2a.cli._tables import (
     describe_output,
@@ -100,10 +103,25 @@ def run(arguments: argparse.Namespace) -> None:
     report(f"Wrote {len(table):,} predictions to {describe_output(arguments.output)}.")
     if arguments.html is None:
         return
-    if arguments.reference is not None or loaded.holds_expression:
-        write_page(arguments, rank(arguments, loaded, expression, compounds))
-    else:
-        write_page(arguments, _order_by_response(table, response))
+    write_page(arguments, _rank(arguments, loaded, expression, compounds, table))
+
+
+def _rank(
+    arguments: argparse.Namespace,
+    loaded: Loaded,
+    expression: pd.DataFrame | None,
+    compounds: pd.DataFrame | None,
+    table: pd.DataFrame,
+) -> pd.DataFrame:
+    """Rank drugs, by the response alone where there is nothing to compare with."""
+    try:
+        return rank(arguments, loaded, expression, compounds)
+    except InputError as error:
+        if arguments.reference is not None:
+            raise
+        reason = in_words_of_the_command(error)
+        reporter(arguments)(f"The page has no percentiles. {reason}")
+    return _order_by_response(table, loaded.response)
 
 
 def _order_by_response(table: pd.DataFrame, response: str) -> pd.DataFrame:
@@ -127,8 +145,14 @@ def _predict_grid(
     """Predict every sample with every compound; one row for each."""
     import pandas as pd
 
+    from sklearn_csg2a import rank_drugs
     from sklearn_csg2a.patients import predict_grid
 
+    if expression is not None and len(expression) > 1 and has_own_scale(model):
+        ranking = rank_drugs(model, expression, compounds, reference=expression)
+        names = ["sample", "drug", "ln_ic50", "lower", "upper"]
+        table = ranking[names].rename(columns={"ln_ic50": response})
+        return table.dropna(axis="columns", how="all")
     grid = predict_grid(model, expression, compounds)
     if grid.index.nlevels > 1:  # several outputs
         grid.columns = pd.Index(_name_outputs(model, grid.shape[1], response))

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_csg2a import compare, load_model, rank_drugs
+from sklearn_csg2a import compare, load_model, rank_drugs, save_model
 from sklearn_csg2a.baselines import PairwiseKernelRidge
 from sklearn_csg2a.cli._models import MODELS
-from sklearn_csg2a.patients import predict_grid
+from sklearn_csg2a.patients import keep_reference, predict_grid
+from sklearn_csg2a.preprocessing import NormalScores
 
 
 @pytest.fixture
@@ -173,6 +174,25 @@ def test_a_stored_table_of_expression_is_the_reference(run):
     code, out, _ = run("rank", "whole.csg2a", "--expression", "patients.csv")
     assert code == 0
     assert len(out.splitlines()) == 1 + 3 * 10
+
+
+def test_samples_are_scaled_as_the_model_says_in_both_commands(run, screen):
+    scores = NormalScores().fit_transform(screen.expression)
+    model = PairwiseKernelRidge(expression=scores).fit(screen.X, screen.y)
+    keep_reference(model, reference=scores, transformer=NormalScores())
+    save_model(model.set_params(expression=None), "kept.csg2a")
+    (2 ** (screen.expression + 3)).to_csv("raw.csv")
+    arguments = ("kept.csg2a", "--expression", "raw.csv")
+    code, _, err = run("predict", *arguments, "-o", "out.csv", "--html", "page.html")
+    assert code == 0, err
+    assert "warning: samples is on another scale" in err
+    code, *_ = run("rank", *arguments, "-o", "ranking.csv")
+    assert code == 0
+    ranking = pd.read_csv("ranking.csv")
+    predicted = pd.read_csv("out.csv").merge(ranking, on=["sample", "drug"])
+    assert len(predicted) == len(ranking) == 12 * 10
+    assert predicted["ln_ic50_x"].tolist() == predicted["ln_ic50_y"].tolist()
+    assert "Percentile" in Path("page.html").read_text("utf-8")
 
 
 def test_columns_may_have_other_names(run, expected):
