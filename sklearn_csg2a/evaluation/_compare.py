@@ -38,6 +38,8 @@ from sklearn_csg2a.treatments._columns import as_frame
 __all__ = ["compare"]
 
 LOST = "Stopped. Give store= the path of a file to keep finished results."
+# Of stored fits: with the hashes, tables and settings of models stand side by side.
+_STORED_BY = (*KEY, "data_hash", "split_hash", "config_hash")
 _OF_TISSUES = frozenset({"TissueMean", "TissueDrugMean"})
 
 
@@ -93,8 +95,9 @@ def compare(
         no model can get. None estimates it from repeated measurements, where `X` has
         at least 10 of them: rows of one pair at the same dose and time.
     store : str or path, default=None
-        CSV file that finished fits are added to. A fit with the same data, fold and
-        settings that is stored there is not repeated.
+        CSV file that finished fits are added to. A fit with the same data, fold, name
+        and settings that is stored there is not repeated; fits of other tables or
+        settings stay in the file.
     n_jobs : int, default=None
         Number of fits at the same time, by the backend of joblib: processes of this
         machine, or what ``joblib.parallel_config`` names, such as Dask. None is 1,
@@ -255,6 +258,9 @@ def _make_folds(
     n_folds: int | None,
 ) -> Iterator[Fold]:
     """Yield the first folds of each scheme."""
+    if n_folds is not None and n_folds < 1:
+        msg = f"n_folds must be at least 1, or None for all folds; got {n_folds!r}."
+        raise InputError(msg)
     for scheme, splitter in _read_schemes(schemes, n_splits).items():
         yield from islice(split_by(data, scheme, splitter), n_folds)
 
@@ -263,6 +269,9 @@ def _read_schemes(
     schemes: Sequence[str] | Mapping[str, Any], n_splits: int
 ) -> dict[str, Any]:
     """Return a splitter for each scheme."""
+    if len(schemes) == 0:
+        msg = "schemes is empty: name at least one, such as schemes=('drug',)."
+        raise InputError(msg)
     if isinstance(schemes, Mapping):
         return {str(name): _splitter(one, n_splits) for name, one in schemes.items()}
     names = [schemes] if isinstance(schemes, str) else list(schemes)
@@ -292,12 +301,12 @@ def _naive_ladder(data: Bunch) -> list[str]:
 def _open_table(store: str | os.PathLike[str] | None) -> Table:
     """Return the table of results: a file, or one in memory."""
     if store is None:
-        return MemoryTable(Path(), KEY, COLUMNS)
+        return MemoryTable(Path(), _STORED_BY, COLUMNS)
     path = Path(store)
     if path.is_dir():
         msg = f"store={str(path)!r} is a folder; give the path of a CSV file in it."
         raise InputError(msg)
-    table = Table(path, KEY, COLUMNS)
+    table = Table(path, _STORED_BY, COLUMNS)
     table.read()  # an error now, not after the first fit
     return table
 

@@ -183,6 +183,16 @@ def test_finished_fits_are_read_from_the_store(screen, tmp_path):
     assert len(Numbers.fits) == 12
 
 
+def test_a_store_keeps_fits_of_other_settings_and_tables(screen, tmp_path):
+    settings = {"schemes": ["drug"], "n_splits": 2, "store": tmp_path / "mine.csv"}
+    for value, y in ((1.0, screen.y), (2.0, screen.y), (1.0, screen.y + 1)):
+        compare({"one": Numbers(value)}, screen.X, y, **settings)
+    assert len(Numbers.fits) == 6
+    back = compare({"one": Numbers(1.0)}, screen.X, screen.y, **settings)
+    assert len(Numbers.fits) == 6
+    assert back.folds.groupby("model")["fold"].count()["one"] == 2
+
+
 def test_results_are_the_same_with_and_without_a_store(screen, tmp_path):
     settings = {"schemes": ["drug"], "n_splits": 2}
     stored = compare(
@@ -266,6 +276,8 @@ def test_columns_of_other_names_are_read(screen):
         ({"X": np.zeros((3, 2))}, InputError, "X as a DataFrame"),
         ({"columns": {"cell_line": "DepMap"}}, InputError, "'DepMap'"),
         ({"schemes": ["drugs"]}, InputError, "Unknown scheme 'drugs'"),
+        ({"schemes": []}, InputError, "schemes is empty"),
+        ({"n_folds": 0}, InputError, "n_folds must be at least 1"),
         ({"seeds": ()}, InputError, "seeds must be integers"),
         ({"seeds": (0.5,)}, InputError, "seeds must be integers"),
         ({"ceiling": -1.0}, InputError, "must not be negative"),
