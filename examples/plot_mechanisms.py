@@ -1,4 +1,5 @@
-"""Compounds of one mechanism, and distances that were never trained on responses.
+"""Compounds of one mechanism, and distances that were never trained on responses
+==============================================================================
 
 A model of perturbed expression has seen no response. Are compounds with one target
 alike to it, more than by their structure? Does it move sensitive cells farther than

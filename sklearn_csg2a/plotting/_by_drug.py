@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PredictionByDrugDisplay"]
 
+_CROWD = 2000  # rows, from which dots are small and pale
 _MOST_COLORS = 4
 _MOST_NAMES = 30  # of drugs beside the axis
 
@@ -127,7 +128,7 @@ class PredictionByDrugDisplay:
         n_names = len(self.by_drug) if len(self.by_drug) <= _MOST_NAMES else 16
         self.ax_ = open_axes(ax, (8.4, max(4.0, 0.8 + 0.19 * n_names)))
         self.figure_ = self.ax_.figure
-        left, right = split_axes(self.ax_, (1.2, 1), gap=0.13, share_y=False)
+        left, right = split_axes(self.ax_, (1.2, 1), gap=5.5, share_y=False)
         self.axes_ = np.array([left, right])
         self._draw_rows(left, colors)
         self._draw_correlations(right, colors)
@@ -152,30 +153,32 @@ class PredictionByDrugDisplay:
         """Draw predicted against measured values."""
         rows = self.rows
         others = rows[~rows["drug"].isin(list(colors))]
-        crowded = len(rows) > 2000
+        crowded = len(rows) > _CROWD
+        style: dict[str, Any] = {"ls": "none", "mew": 0}
+        gray = {"marker": ".", "color": palette().gray}
         ax.plot(
             others["measured"],
             others["predicted"],
-            ".",
-            color=palette().gray,
+            **(style | gray),
             ms=2 if crowded else 4,
             alpha=0.25 if crowded else 0.5,
-            mew=0,
             rasterized=crowded,
-            label="other drugs" if len(others) else None,
         )
+        if len(others):
+            ax.plot([], [], **(style | gray), ms=6, label="other drugs")
         for (drug, color), marker in zip(colors.items(), MARKERS, strict=False):
             of_drug = rows[rows["drug"] == drug]
+            style |= {"marker": marker, "color": color}
             ax.plot(
                 of_drug["measured"],
                 of_drug["predicted"],
-                marker,
-                color=color,
-                ms=4,
-                mew=0,
-                alpha=0.8,
-                label=f"{drug} (r = {_show(self.by_drug[drug])})",
+                **style,
+                ms=2.5 if crowded else 4,
+                alpha=0.5 if crowded else 0.8,
+                rasterized=crowded,
             )
+            label = f"{drug} (r = {_show(self.by_drug[drug])})"
+            ax.plot([], [], **style, ms=5, label=label)
         _same_limits(ax, rows[["measured", "predicted"]].to_numpy())
         ax.set(
             xlabel="measured ln IC50 (ln uM)",

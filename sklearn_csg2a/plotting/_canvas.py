@@ -84,23 +84,25 @@ def split_axes(
     shares : sequence of float
         Relative widths of the panels.
     gap : float
-        Space between two panels, as a share of the width of `ax`.
+        Space between two panels, in sizes of the font.
     share_y : bool, default=True
         Whether all panels have the y-axis of the first one, which alone has labels.
     """
     ax.set_axis_off()
+    width = ax.get_window_extent().width * 72 / ax.figure.dpi  # points
+    gap = min(gap * font_size() / width, 0.8 / len(shares))
     free = 1 - gap * (len(shares) - 1)
     panels: list[Axes] = []
     left = 0.0
     for share in shares:
-        width = free * share / sum(shares)
+        size = free * share / sum(shares)
         first = panels[0] if panels and share_y else None
-        panel = ax.inset_axes((left, 0, width, 1), sharey=first)
+        panel = ax.inset_axes((left, 0, size, 1), sharey=first)
         remove_frame(panel)
         if first is not None:
             panel.tick_params(labelleft=False, left=False)
         panels.append(panel)
-        left += width + gap
+        left += size + gap
     return panels
 
 
@@ -129,8 +131,8 @@ def draw_boxes(
         widths=0.3,
         manage_ticks=False,
         patch_artist=True,
-        boxprops={"facecolor": color, "edgecolor": color},
-        medianprops={"color": _page(ax), "linewidth": 1.6},
+        boxprops={"facecolor": color, "edgecolor": color, "linewidth": 2.5},
+        medianprops={"color": _page(ax), "linewidth": 1.2},
         whiskerprops=line,
         capprops=line,
         flierprops={

@@ -152,7 +152,7 @@ class ComparisonDisplay:
         size = (2.2 + 1.9 * len(schemes), 1.6 + 0.25 * len(self.models))
         self.ax_ = open_axes(ax, size)
         self.figure_ = self.ax_.figure
-        panels = split_axes(self.ax_, [1] * len(schemes), gap=0.03)
+        panels = split_axes(self.ax_, [1] * len(schemes), gap=1.5)
         self.axes_ = np.array(panels)
         label_rows(panels[0], self.models)
         for scheme, panel in zip(schemes, panels, strict=True):

@@ -113,7 +113,7 @@ class CoverageDisplay:
         """
         self.ax_ = open_axes(ax, (8.4, 3.9))
         self.figure_ = self.ax_.figure
-        left, right = split_axes(self.ax_, (1, 1), gap=0.16, share_y=False)
+        left, right = split_axes(self.ax_, (1, 1), gap=6.5, share_y=False)
         self.axes_ = np.array([left, right])
         self._draw_coverage(left)
         self._draw_width(right)

@@ -139,6 +139,7 @@ class InfluenceMapDisplay:
             aspect="auto",
         )
         ax.spines[:].set_visible(True)
+        ax.grid(visible=False)
         height = side * 72 if new else ax.get_window_extent().height * 72 / dpi
         self._name_genes(ax, n_labels, height)
         ax.set_xlabel("columns: genes that act; rows: genes that change")

@@ -182,7 +182,7 @@ class LearningCurveDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, unit: str = "ln uM", ax: Any = None
+        cls, estimator: Any, *, unit: str | None = None, ax: Any = None
     ) -> LearningCurveDisplay:
         """Draw the history of a fitted network.
 
@@ -190,8 +190,9 @@ class LearningCurveDisplay:
         ----------
         estimator : regressor
             A fitted network of this package.
-        unit : str, default="ln uM"
-            The unit of the response.
+        unit : str, default=None
+            The unit of the response. None: ln uM, or that of Y of a model that predicts
+            expression.
         ax : Axes, default=None
             Where to draw. None: a new figure.
 
@@ -210,6 +211,8 @@ class LearningCurveDisplay:
                 f"{type(estimator).__name__} has no history_; expected a fitted "
                 "network of this package, such as DrugResponseRegressor."
             )
+        if unit is None:
+            unit = "unit of Y" if hasattr(estimator, "predict_change") else "ln uM"
         return cls.from_table(
             estimator.history_,
             best_epoch=getattr(estimator, "best_epoch_", None),

@@ -121,7 +121,7 @@ class MechanismSimilarityDisplay:
         names = [name for name in _NAMES if name in self.comparison.index]
         self.ax_ = open_axes(ax, (8.6, 1.7 + 0.6 * len(names)))
         self.figure_ = self.ax_.figure
-        left, right = split_axes(self.ax_, (1.3, 1), gap=0.06)
+        left, right = split_axes(self.ax_, (1.3, 1), gap=2)
         self.axes_ = np.array([left, right])
         label_rows(left, [_NAMES[name] for name in names])
         self._draw_percentiles(left, names)
@@ -166,7 +166,7 @@ class MechanismSimilarityDisplay:
                 label="beyond structure",
             )
         ax.axvline(0.5, color=ink(), lw=0.8, ls="--")
-        ax.set_xlim(-0.02, 1.02)
+        ax.set_xlim(-0.04, 1.04)
         ax.set_xlabel("AUROC of pairs within\n(0.5: chance)")
         write_beside(ax, "p", [show_p(p) for p in rows["p"]], width=3.5)
         texts = [show_p(p) for p in rows["p_beyond"]]

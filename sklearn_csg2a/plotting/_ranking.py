@@ -113,7 +113,7 @@ class DrugRankingDisplay:
         rows = self.ranking.head(check_count(n_drugs, "n_drugs"))
         self.ax_ = open_axes(ax, (7.2, 1.3 + 0.28 * len(rows)))
         self.figure_ = self.ax_.figure
-        left, right = split_axes(self.ax_, (1, 1), gap=0.05)
+        left, right = split_axes(self.ax_, (1, 1), gap=2)
         self.axes_ = np.array([left, right])
         outside = (rows["in_domain"] == 0).to_numpy()
         label_rows(left, [str(drug) for drug in rows["drug"]])

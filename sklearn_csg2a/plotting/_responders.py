@@ -107,7 +107,7 @@ class RespondersDisplay:
             ax.hlines(place, low, high, color=color, lw=2, alpha=0.6)
             ax.plot(auroc, place, "o", color=color, ms=6)
         ax.axvline(0.5, color=ink(), lw=0.8, ls="--")
-        ax.set_xlim(-0.02, 1.02)
+        ax.set_xlim(-0.04, 1.04)
         ax.set_xlabel("AUROC of lower predicted ln IC50 (0.5: chance)")
         write_beside(ax, "p, Holm", [show_p(p) for p in rows["p_holm"]], width=4.5)
         write_beside(

@@ -143,7 +143,7 @@ class ZeroShotDisplay:
         )
         self.ax_ = open_axes(ax, (9.0, max(3.6, 1.3 + 0.32 * len(chosen))))
         self.figure_ = self.ax_.figure
-        left, right = split_axes(self.ax_, (1.15, 1), gap=0.2, share_y=False)
+        left, right = split_axes(self.ax_, (1.15, 1), gap=12, share_y=False)
         self.axes_ = np.array([left, right])
         self._draw_distributions(left, chosen)
         self._draw_correlations(right)

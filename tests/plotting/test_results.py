@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
+from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a.baselines import DrugMean
+from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.plotting import (
     EnrichmentDisplay,
@@ -106,3 +108,11 @@ def test_models_without_epochs_have_no_learning_curve(history):
         LearningCurveDisplay.from_estimator(DrugMean())
     with pytest.raises(InputError, match="'train_loss': a value is negative"):
         LearningCurveDisplay.from_table(history.assign(train_loss=-1.0))
+
+
+def test_learning_curves_of_expression_have_its_unit():
+    screen = make_screen(n_perturbation_compounds=2, n_genes=24, random_state=0)
+    model = PerturbationRegressor(expression=screen.expression, max_epochs=1)
+    model.fit(screen.perturbation.X, screen.perturbation.Y)
+    display = LearningCurveDisplay.from_estimator(model)
+    assert display.ax_.get_ylabel() == "root mean squared error (unit of Y)"
