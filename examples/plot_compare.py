@@ -20,6 +20,7 @@ from sklearn_csg2a import compare
 from sklearn_csg2a.baselines import PairwiseKernelRidge
 from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.encoders import PairFeatures
+from sklearn_csg2a.plotting import ComparisonDisplay
 
 # %%
 # A screen
@@ -56,6 +57,10 @@ print(own[["scheme", "model", "rmse", "skill", "ceiling_share"]].round(2))
 # Skill is 0 for the naive model of the scheme, and reaches the dotted line if nothing
 # but noise is left.
 result.plot()
+
+# %%
+# The same as errors, with a panel for each scheme:
+ComparisonDisplay.from_comparison(result, measure="rmse")
 
 # %%
 # Is the difference more than chance?

@@ -9,17 +9,13 @@ something about the model, and nothing about a compound.
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a.datasets import make_screen
-from sklearn_csg2a.inspection import (
-    compare_mechanisms,
-    enrich,
-    mechanism_similarity,
-)
+from sklearn_csg2a.inspection import enrich, mechanism_similarity
+from sklearn_csg2a.plotting import EnrichmentDisplay, MechanismSimilarityDisplay
 
 screen = make_screen(n_cells=30, n_genes=60, n_targets=4, random_state=0)
 X, Y = screen.perturbation.X, screen.perturbation.Y
@@ -59,27 +55,18 @@ shown = ["pathway", "overlap", "size", "score", "p", "p_adjusted", "p_null"]
 print(table[shown].round(4).to_string(index=False))
 
 # %%
+# Both p-values in one picture
+# ----------------------------
+# In color: enriched among random genes, and more than for compounds of other targets.
+EnrichmentDisplay.from_table(table)
+
+# %%
 # Compounds of one target influence the same genes
 # ------------------------------------------------
+# Here structure decides the target. What is similar beyond structure is drawn as well;
+# compounds, not pairs, are permuted for the p-values.
 names = list(of_drug.index[:24])
 pairs = mechanism_similarity(model, X[X["drug"].isin(names)], target, by="drug")
-compared = compare_mechanisms(pairs)
-print(compared[["within", "between", "auroc", "p", "p_beyond"]].round(3).to_string())
-
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
-place = np.arange(len(table))
-left.scatter(-np.log10(table["p"]), place, marker="o", label="against random genes")
-left.scatter(
-    -np.log10(table["p_null"]), place, marker="s", label="against other compounds"
-)
-left.axvline(-np.log10(0.05), color="0.6", linestyle="--")
-left.set_yticks(place, table["pathway"])
-left.invert_yaxis()
-left.set(xlabel="-log10 p", title=f"{drug}, which hits {target[drug]}")
-left.legend(loc="lower right")
-same = pairs["same_mechanism"]
-right.boxplot(
-    [pairs.loc[same, "similarity"], pairs.loc[~same, "similarity"]],
-    tick_labels=["same target", "other target"],
-)
-right.set(ylabel="correlation of influence", title="pairs of compounds")
+display = MechanismSimilarityDisplay.from_table(pairs)
+shown = ["within", "between", "auroc", "p", "p_beyond"]
+print(display.comparison[shown].round(3).to_string())

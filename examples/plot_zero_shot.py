@@ -14,11 +14,8 @@ import numpy as np
 
 from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a.datasets import make_screen
-from sklearn_csg2a.inspection import (
-    compare_distances,
-    signature_reversal,
-    zero_shot_response,
-)
+from sklearn_csg2a.inspection import signature_reversal, zero_shot_response
+from sklearn_csg2a.plotting import ZeroShotDisplay
 
 screen = make_screen(n_cells=30, n_genes=60, n_targets=4, random_state=0)
 model = PerturbationRegressor(
@@ -36,9 +33,9 @@ model.fit(screen.perturbation.X, screen.perturbation.Y)
 # The t-test takes all pairs as independent; `p_permuted` exchanges the compounds.
 X = screen.X.assign(dose=10.0, time=72.0)
 distances = zero_shot_response(model, X, screen.y)
-compared = compare_distances(distances)
+display = ZeroShotDisplay.from_table(distances)
 shown = ["sensitive", "resistant", "p", "within_cell", "share_negative", "p_permuted"]
-print(compared[shown].round(3).to_string())
+print(display.comparison[shown].round(3).to_string())
 
 # %%
 # Compounds that reverse a signature
@@ -59,23 +56,13 @@ ranking["target"] = ranking.index.map(target)
 print(f"signature opposite to {wanted}")
 print(ranking.head(8).round(3).to_string())
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-sensitive = distances["sensitive"]
-left.boxplot(
-    [distances.loc[sensitive, "distance"], distances.loc[~sensitive, "distance"]],
-    tick_labels=["sensitive", "resistant"],
-)
-left.set(
-    yscale="log",
-    ylabel="distance from basal expression",
-    title="not told any response",
-)
+figure, axes = plt.subplots(figsize=(5, 3.8), layout="constrained")
 is_hit = (ranking["target"] == wanted).to_numpy()
 place = np.arange(1, len(ranking) + 1)
 for chosen, marker, label in (
     (is_hit, "o", f"hits {wanted}"),
     (~is_hit, ".", "others"),
 ):
-    right.plot(place[chosen], ranking["score"][chosen], marker, label=label)
-right.set(xlabel="rank", ylabel="connectivity", title="reversal of a signature")
-right.legend()
+    axes.plot(place[chosen], ranking["score"][chosen], marker, label=label)
+axes.set(xlabel="rank", ylabel="connectivity", title="reversal of a signature")
+axes.legend()

@@ -111,7 +111,8 @@ class PredictionByDrugDisplay:
             Where to draw. None: a new figure.
         highlight : sequence, default=None
             At most four drugs to draw in color. None: those with the highest, the
-            median and the lowest correlation.
+            median and the lowest correlation, of those with at least half of the usual
+            number of rows.
 
         Returns
         -------
@@ -136,8 +137,10 @@ class PredictionByDrugDisplay:
 
     def _choose(self, highlight: Sequence[Any] | None) -> list[Any]:
         """Return the drugs to draw in color."""
-        drugs = list(self.by_drug.index)
+        drugs: list[Any] = list(self.by_drug.index)
         if highlight is None:
+            n_rows = self._count(drugs)  # few rows correlate strongly by chance
+            drugs = [d for d in drugs if n_rows[d] >= n_rows.median() / 2]
             return list(dict.fromkeys([drugs[0], drugs[len(drugs) // 2], drugs[-1]]))
         chosen = list(highlight)
         unknown = [drug for drug in chosen if drug not in drugs]
@@ -148,6 +151,10 @@ class PredictionByDrugDisplay:
                 "drugs with three rows or more."
             )
         return chosen
+
+    def _count(self, drugs: Sequence[Any]) -> pd.Series:
+        """Return the number of rows of drugs."""
+        return self.rows["drug"].value_counts().reindex(pd.Index(drugs))
 
     def _draw_rows(self, ax: Axes, colors: dict[Any, str]) -> None:
         """Draw predicted against measured values."""
@@ -177,7 +184,8 @@ class PredictionByDrugDisplay:
                 alpha=0.5 if crowded else 0.8,
                 rasterized=crowded,
             )
-            label = f"{drug} (r = {_show(self.by_drug[drug])})"
+            r = _show(self.by_drug[drug])
+            label = f"{drug} (r = {r}, n = {len(of_drug):,})"
             ax.plot([], [], **style, ms=5, label=label)
         _same_limits(ax, rows[["measured", "predicted"]].to_numpy())
         ax.set(
@@ -229,7 +237,8 @@ class PredictionByDrugDisplay:
             Name of the drug of each row.
         highlight : sequence, default=None
             At most four drugs to draw in color. None: those with the highest, the
-            median and the lowest correlation.
+            median and the lowest correlation, of those with at least half of the usual
+            number of rows.
         ax : Axes, default=None
             Where to draw. None: a new figure.
 
@@ -272,7 +281,8 @@ class PredictionByDrugDisplay:
             The column of X with the names of drugs, or the names.
         highlight : sequence, default=None
             At most four drugs to draw in color. None: those with the highest, the
-            median and the lowest correlation.
+            median and the lowest correlation, of those with at least half of the usual
+            number of rows.
         ax : Axes, default=None
             Where to draw. None: a new figure.
 

@@ -153,7 +153,7 @@ def _draw_p(ax: Axes, rows: pd.DataFrame, *, has_null: bool) -> None:
     ax.hlines(place, *ends, color=palette().gray, lw=1, alpha=0.6)
     for chosen, color, label in (
         (holds, palette().blue, "adjusted p, enriched against the null, too"),
-        (~holds, palette().gray, "adjusted p" + (", not so" if has_null else "")),
+        (~holds, palette().gray, "adjusted p" + (" of others" if has_null else "")),
     ):
         if chosen.any():
             ax.scatter(

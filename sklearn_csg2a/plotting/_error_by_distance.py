@@ -33,8 +33,8 @@ class ErrorByDistanceDisplay:
     """Absolute error against the distance from what the model has learned.
 
     Dots are the mean absolute errors of compounds, cell lines or other units; the line
-    joins their means in bins with equal numbers of units, with 95 % intervals. Use
-    `from_predictions` or `from_estimator` to create one.
+    joins their means in bins with about equal numbers of units, with 95 % intervals.
+    Use `from_predictions` or `from_estimator` to create one.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ class ErrorByDistanceDisplay:
             Fitted to the training rows.
         by : {"tanimoto", "cell_percentile"}, default="tanimoto"
             The distance: similarity to the nearest training compound, or distance to
-            the training cell lines.
+            the training cell lines. Units are inside of the domain by this alone.
         n_bins : int, default=8
             Number of bins.
         ax : Axes, default=None
@@ -264,6 +264,10 @@ class ErrorByDistanceDisplay:
         if by not in get_args(Distance):
             raise InputError(f"by={by!r}; expected one of {get_args(Distance)}.")
         described = domain.describe(X)
+        if by == "tanimoto":
+            inside = described[by] >= domain.min_tanimoto
+        else:
+            inside = described[by] <= domain.max_cell_percentile
         name = (getattr(domain, "columns", None) or {}).get(_UNITS[by], _UNITS[by])
         names = {"smiles": "compounds", "cell_line": "cell lines"}
         units = X[name].rename(names[_UNITS[by]]) if name in X else None
@@ -272,7 +276,7 @@ class ErrorByDistanceDisplay:
             estimator.predict(X),
             described[by].to_numpy(),
             units=units,
-            in_domain=described["in_domain"].to_numpy(),
+            in_domain=inside.to_numpy(),
             label=_LABELS[by],
             n_bins=n_bins,
             ax=ax,
@@ -280,10 +284,14 @@ class ErrorByDistanceDisplay:
 
 
 def _bin(errors: pd.DataFrame, n_bins: int) -> pd.DataFrame:
-    """Return mean distance and error of bins with equal numbers of units."""
+    """Return mean distance and error of bins with about equal numbers of units.
+
+    Units with the same distance are in one bin.
+    """
+    edges = np.unique(np.quantile(errors["distance"], np.linspace(0, 1, n_bins + 1)))
+    place = np.searchsorted(edges[1:-1], errors["distance"], side="right")
     rows = []
-    for part in np.array_split(np.arange(len(errors)), n_bins):
-        some = errors.iloc[part]
+    for _, some in errors.groupby(place):
         spread = some["error"].std(ddof=1) if len(some) > 1 else np.nan
         rows.append(
             {

@@ -49,13 +49,22 @@ def test_many_drugs_are_not_named():
     assert chosen == ["other drugs", order[0], order[20], order[-1]]
 
 
+def test_drugs_of_few_rows_are_not_shown_as_the_best(predictions):
+    few = {"y_true": [-20, 0, 20], "y_pred": [-20, 0, 20], "drug": ["few"] * 3}
+    both = {name: np.concatenate([predictions[name], few[name]]) for name in few}
+    display = PredictionByDrugDisplay.from_predictions(**both)
+    assert set(display.by_drug.index[:2]) == {"few", "good"}
+    chosen = [text.partition(" (")[0] for text in _legend(display.axes_[0])]
+    assert chosen == ["other drugs", "good", "random", "reverse"]
+
+
 def test_chosen_drugs_are_colored_with_their_correlation(predictions):
     display = PredictionByDrugDisplay.from_predictions(
         **predictions, highlight=["reverse"]
     )
     assert _legend(display.axes_[0]) == [
         "other drugs",
-        "reverse (r = \N{MINUS SIGN}1.00)",
+        "reverse (r = \N{MINUS SIGN}1.00, n = 10)",
     ]
 
 
