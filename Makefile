@@ -11,7 +11,7 @@ TORCH := $(shell sed -n 's/^torch==//p' $(PINS))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo docs test test-slow test-lowest test-highest lint format pins clean
+.PHONY: help demo docs test test-slow reliability test-lowest test-highest lint format pins clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-slow: $(VENV)/.dev-installed ## Run all tests
 docs: $(VENV)/.docs-installed ## Build the documentation site; warnings are errors
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo "Open docs/_build/index.html in a browser."
+
+reliability: $(VENV)/.dev-installed ## Run the tests of the 40 promises, print what they hold
+	@$(BIN)/python tests/reliability.py -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 test-lowest: ## Run the tests with the lowest versions that are allowed
 	@rm -rf .venv-lowest && $(PYTHON) -m venv .venv-lowest

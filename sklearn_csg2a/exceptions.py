@@ -6,6 +6,7 @@ __all__ = [
     "CheckpointError",
     "Csg2aError",
     "DataFileError",
+    "DeviceMemoryError",
     "DivergedError",
     "ExpressionScaleWarning",
     "GeneMismatchError",
@@ -54,6 +55,10 @@ class MissingDependencyError(Csg2aError, ImportError):
 
 class CheckpointError(Csg2aError, ValueError):
     """A training checkpoint does not belong to this fit."""
+
+
+class DeviceMemoryError(Csg2aError, RuntimeError):
+    """The memory of the device is too small for a batch or a block of rows."""
 
 
 class DivergedError(Csg2aError, RuntimeError):

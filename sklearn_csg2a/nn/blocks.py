@@ -25,6 +25,8 @@ from threadpoolctl import ThreadpoolController
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from sklearn_csg2a.exceptions import DeviceMemoryError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -322,7 +324,26 @@ def _add(parts: Iterable[Tensor | None]) -> Tensor | None:
 
 
 def in_blocks(like: Tensor, size: int, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """Apply `function` to blocks of the positions along `like`, join the results."""
+    """Apply `function` to blocks of the positions along `like`, join the results.
+
+    If the device has too little memory, blocks of half the size are tried once.
+    """
+    try:
+        return _in_blocks(like, size, function)
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+    try:
+        return _in_blocks(like, size // 2, function)
+    except torch.OutOfMemoryError as error:
+        msg = (
+            f"{like.device} has too little memory for {size // 2} of {len(like)} rows "
+            f"at once ({error}). Free memory, or use device='cpu'."
+        )
+        raise DeviceMemoryError(msg) from error
+
+
+def _in_blocks(like: Tensor, size: int, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """Apply `function` to blocks of one size."""
     blocks = list(padded_blocks(len(like), size, like.device))
 
     def compute(block: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,11 @@ from skorch.helper import predefined_split
 
 from sklearn_csg2a._utils.caller import find_stacklevel, is_one_of_several
 from sklearn_csg2a._utils.files import digest
-from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
+from sklearn_csg2a.exceptions import (
+    DeviceMemoryError,
+    DivergedError,
+    InterruptedFitWarning,
+)
 from sklearn_csg2a.nn import Dropout
 from sklearn_csg2a.training.checkpoint import Checkpoint
 from sklearn_csg2a.training.data import TreatmentDataset
@@ -27,6 +32,8 @@ from sklearn_csg2a.training.net import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import nn
 
 
@@ -90,7 +97,8 @@ def train_network(
         processes.check_same(_what_all_share(net, train, valid))
         processes.copy_first(net.module_.state_dict().values())
     try:
-        net.partial_fit(train)
+        with _saying_sizes(settings, train):
+            net.partial_fit(train)
     finally:
         progress.close()
     net.compiled = None
@@ -107,6 +115,23 @@ def train_network(
         )
     _check_finite(net, train)
     return net, best
+
+
+@contextmanager
+def _saying_sizes(
+    settings: TrainingSettings, train: TreatmentDataset
+) -> Iterator[None]:
+    """Say which batch did not fit into the memory of the device."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        msg = (
+            f"{settings.device} has too little memory for a batch of "
+            f"{settings.batch_size} of {len(train)} rows ({error}). Use "
+            f"batch_size={max(1, settings.batch_size // 2)}, or device='cpu'."
+        )
+        raise DeviceMemoryError(msg) from error
 
 
 def _callbacks(

@@ -282,6 +282,8 @@ def change_zip(content, rng):
             members = {name: archive.read(name) for name in archive.namelist()}
     except _BAD_ARCHIVE:
         return change_bytes(content, rng)
+    if not members:
+        return change_bytes(content, rng)
     name = list(members)[rng.integers(len(members))]
     members[name] = change_bytes(members[name], rng)
     changed = io.BytesIO()

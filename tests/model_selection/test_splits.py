@@ -112,7 +112,7 @@ def _test_fold(cv, X, **kwargs):
 )
 @settings(max_examples=25)
 @given(X=screens())
-def test_p40_nothing_crosses_folds(cv, apart, X):
+def test_P40_nothing_crosses_folds(cv, apart, X):
     keys = _keys(X)
     for train, test in _splits(cv, X):
         assert len(train) > 0
@@ -126,7 +126,7 @@ def test_p40_nothing_crosses_folds(cv, apart, X):
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
 @settings(max_examples=15)
 @given(X=screens(), seed=st.integers(0, 2**32 - 1))
-def test_p40_folds_do_not_depend_on_row_order(cls, X, seed):
+def test_P40_folds_do_not_depend_on_row_order(cls, X, seed):
     order = np.random.RandomState(seed).permutation(len(X))
     cv = cls(2, random_state=3)
     before, after = _splits(cv, X), _splits(cv, X.iloc[order])
@@ -291,7 +291,7 @@ def test_numbers_and_their_texts_are_one_id():
 
 @pytest.mark.parametrize("missing", [None, np.nan, "", " ", pd.NA])
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
-def test_p40_row_without_an_id_is_named(cls, missing, screen):
+def test_P40_row_without_an_id_is_named(cls, missing, screen):
     column = {CellBlindKFold: "cell_line", TissueBlindKFold: "tissue"}.get(
         cls, "smiles"
     )
@@ -325,7 +325,7 @@ def test_broken_smiles_is_named_in_a_column_of_smiles(screen):
     ],
     ids=str,
 )
-def test_p40_more_folds_than_groups(cv, text, screen):
+def test_P40_more_folds_than_groups(cv, text, screen):
     with pytest.raises(ValueError, match=text):
         list(cv.split(screen))
 
@@ -418,7 +418,7 @@ def test_folds_are_the_same_at_every_call_by_default(cls, screen):
     assert _test_fold(cls(2, random_state=0), screen).tolist() == expected
 
 
-def test_p29_without_a_seed_folds_differ(screen):
+def test_P29_without_a_seed_folds_differ(screen):
     cv = MixedKFold(3, random_state=None)
     assert (_test_fold(cv, screen) != _test_fold(cv, screen)).any()
 
