@@ -11,6 +11,7 @@ from typing import Any
 from sklearn_csg2a._utils.archive import read_archive
 from sklearn_csg2a.exceptions import ModelFileError
 from sklearn_csg2a.persistence._model_file import CONTENT_ERRORS, check_header
+from sklearn_csg2a.persistence._shipped import find_model
 
 __all__ = ["ModelFile", "inspect_model"]
 
@@ -60,8 +61,9 @@ def inspect_model(path: str | os.PathLike[str]) -> ModelFile:
 
     Parameters
     ----------
-    path : path-like
-        A file written by :func:`save_model`.
+    path : str or path-like
+        A file written by :func:`save_model`, or the name of a shipped model, as
+        :func:`load_model` takes it.
 
     Returns
     -------
@@ -93,6 +95,7 @@ def inspect_model(path: str | os.PathLike[str]) -> ModelFile:
     >>> content.class_name, content.genes, content.card
     ('PerturbationRegressor', ('x0', 'x1', 'x2'), 'Simulated data.')
     """
+    path, _ = find_model(path)
     manifest, arrays = read_archive(path)
     try:
         check_header(manifest)

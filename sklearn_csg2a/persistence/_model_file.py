@@ -18,6 +18,7 @@ from sklearn_csg2a.exceptions import InputError, ModelFileError
 from sklearn_csg2a.persistence._classes import MODELS, NOT_STORED, stored_name
 from sklearn_csg2a.persistence._limits import check_depth
 from sklearn_csg2a.persistence._read_values import ValueReader
+from sklearn_csg2a.persistence._shipped import find_model
 from sklearn_csg2a.persistence._write_values import ValueWriter
 
 if TYPE_CHECKING:
@@ -131,15 +132,19 @@ def save_model(
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
-    """Load a model written by `save_model`.
+    """Load a model written by `save_model`, or one that is shipped with the package.
 
     No code of the file is executed: it contains arrays, and text that names classes of
     a fixed list. Its checksums are verified first.
 
     Parameters
     ----------
-    path : path-like
-        A file written by :func:`save_model`.
+    path : str or path-like
+        A file written by :func:`save_model`, or the name of a shipped model: "gdsc2"
+        predicts ln IC50, "lincs" the expression after treatment. Their cards say what
+        they were trained on, under which terms they may be used, and how far they are
+        off: ``inspect_model("gdsc2").card``. A file of such a name is meant by
+        ``"./gdsc2"`` or a path object.
 
     Returns
     -------
@@ -159,7 +164,9 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Warns
     -----
     InconsistentVersionWarning
-        If another version of scikit-learn wrote the file.
+        If another version of scikit-learn wrote the file; not for shipped models.
+    UserWarning
+        If there is a file of the name of a shipped model; the shipped one is loaded.
 
     See Also
     --------
@@ -179,6 +186,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     ...     load_model(Path(folder) / "model.csg2a")
     PerturbationRegressor(max_epochs=1, random_state=0)
     """
+    path, is_shipped = find_model(path)
     manifest, arrays = read_archive(path)
     reader = ValueReader(arrays)
     try:
@@ -197,7 +205,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
             f"this version ({type(error).__name__}: {error})."
         )
         raise ModelFileError(msg) from error
-    _warn_of_version(manifest)
+    if not is_shipped:
+        _warn_of_version(manifest)
     return model
 
 

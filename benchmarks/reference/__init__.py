@@ -1,0 +1,1 @@
+"""The shipped models: how they are trained, measured and written."""
