@@ -23,7 +23,7 @@ if not __package__:  # run as a script, with its folder first on the path
 
 from benchmarks.reference import gdsc2, lincs
 from benchmarks.reference.cards import CARDS
-from benchmarks.reference.files import write_shipped
+from benchmarks.reference.files import round_weights, write_shipped
 from benchmarks.run import RESULTS, cache_folder
 from sklearn_csg2a import load_model, save_model
 from sklearn_csg2a.evaluation.store import Table
@@ -57,8 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         part.measure_errors(options.data_home, table, options.folds, **more)
     else:
         model = load_model(trained)
-        card = CARDS[options.model](model, part.describe(options.data_home), table)
-        print(write_shipped(options.model, model, card, options.data_home))
+        round_weights(model)
+        described = part.describe(model, options.data_home)
+        card = CARDS[options.model](model, described, table)
+        if part is gdsc2:
+            gdsc2.keep_what_ranking_needs(model, options.data_home)
+        print(write_shipped(options.model, model, card))
     return 0
 
 

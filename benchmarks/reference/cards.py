@@ -25,8 +25,9 @@ SCHEMES = {
 }
 
 
-def card_gdsc2(model: Any, data: dict[str, Any], table: Table) -> dict[str, Any]:
+def card_gdsc2(model: Any, described: dict[str, Any], table: Table) -> dict[str, Any]:
     """Return the card of the model of ln IC50."""
+    data = described["data"]
     return {
         "name": "gdsc2",
         "package_version": __version__,
@@ -73,6 +74,13 @@ def card_gdsc2(model: Any, data: dict[str, Any], table: Table) -> dict[str, Any]
             "weights": "rounded to float16 after training",
         },
         "errors": _errors_gdsc2(table),
+        "other_platform": {
+            "how": (
+                "lines that were trained on, by the expression of the training, and by "
+                "that of NCI-60's arrays, ranked among its 59 lines; no new line"
+            ),
+            **described["other_platform"],
+        },
         "limits": [
             (
                 "About 64 % of the ln IC50 values of GDSC lie beyond the tested "
@@ -88,8 +96,9 @@ def card_gdsc2(model: Any, data: dict[str, Any], table: Table) -> dict[str, Any]
     }
 
 
-def card_lincs(model: Any, data: dict[str, Any], table: Table) -> dict[str, Any]:
+def card_lincs(model: Any, described: dict[str, Any], table: Table) -> dict[str, Any]:
     """Return the card of the model of expression after treatment."""
+    data = described["data"]
     rows = list(table.read().values())
     return {
         "name": "lincs",

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.reference import gdsc2
 from sklearn_csg2a import inspect_model, save_model
 from sklearn_csg2a._utils.archive import read_archive, write_archive
 from sklearn_csg2a.persistence._shipped import SHIPPED
@@ -17,13 +16,8 @@ from sklearn_csg2a.persistence._shipped import SHIPPED
 _SMALL = 2048  # smaller arrays, as of normalisation layers, keep all their digits
 
 
-def write_shipped(
-    name: str, model: Any, card: dict[str, Any], data_home: str | None
-) -> str:
+def write_shipped(name: str, model: Any, card: dict[str, Any]) -> str:
     """Write the file of a shipped model; return what was written, in words."""
-    round_weights(model)
-    if name == "gdsc2":
-        model = gdsc2.keep_what_ranking_needs(model, data_home)
     path = SHIPPED[name]
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "model.csg2a"

@@ -21,11 +21,13 @@ from benchmarks.data.load import load_data
 from benchmarks.models.registry import SCHEME_SETTINGS, config_hash, list_settings
 from sklearn_csg2a import DrugResponseRegressor
 from sklearn_csg2a.baselines import PairwiseKernelRidge
+from sklearn_csg2a.datasets import load_nci60
 from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.evaluation.evaluate import measure
 from sklearn_csg2a.evaluation.folds import SPLITTERS, TEST_SEED, Fold, hash_split
 from sklearn_csg2a.evaluation.store import Table
 from sklearn_csg2a.evaluation.tasks import describe_versions
+from sklearn_csg2a.metrics import rmse, within_group_correlation
 from sklearn_csg2a.patients import keep_reference
 from sklearn_csg2a.preprocessing import NormalScores
 
@@ -93,21 +95,49 @@ def train(data_home: str | None, cache: Path) -> DrugResponseRegressor:
 
 def keep_what_ranking_needs(
     model: DrugResponseRegressor, data_home: str | None
-) -> DrugResponseRegressor:
+) -> None:
     """Keep the names of the compounds and quantiles of predictions in the model."""
     drugs = load_data(DATA, data_home).X[["drug", "smiles"]].drop_duplicates()
-    return keep_reference(model, drugs.sort_values("drug"), transformer=NormalScores())
+    keep_reference(model, drugs.sort_values("drug"), transformer=NormalScores())
 
 
-def describe(data_home: str | None) -> dict[str, Any]:
-    """Return the size of the training data."""
+def describe(model: DrugResponseRegressor, data_home: str | None) -> dict[str, Any]:
+    """Return the size of the training data, and errors on another platform."""
     data = load_data(DATA, data_home)
-    return {
+    size = {
         "rows": len(data.X),
         "cell_lines": int(data.X["cell_line"].nunique()),
         "compounds": int(data.X["smiles"].nunique()),
         "genes": data.expression.shape[1],
     }
+    return {"data": size, "other_platform": compare_platforms(model, data_home)}
+
+
+def compare_platforms(
+    model: DrugResponseRegressor, data_home: str | None
+) -> dict[str, Any]:
+    """Measure known lines by their expression from the arrays of NCI-60, and by GDSC's.
+
+    NCI-60's 59 lines are ranked among each other, as a cohort of another laboratory.
+    """
+    data = load_data(DATA, data_home)
+    other = load_nci60(data_home=data_home).expression
+    rows = data.X["cell_line"].isin(other.index).to_numpy()
+    X, y = data.X[rows], data.y[rows]
+    genes = [gene for gene in model.genes_ if gene in other]
+    tables = {
+        "gdsc": NormalScores().fit_transform(data.expression),
+        "nci60": NormalScores().fit_transform(other[genes]),
+    }
+    measured: dict[str, Any] = {"cell_lines": int(X["cell_line"].nunique())}
+    own = model.expression
+    for name, expression in tables.items():
+        predicted = model.set_params(expression=expression).predict(X)
+        within = within_group_correlation(y, predicted, X["smiles"])
+        measured[f"rmse_{name}"] = round(float(rmse(y, predicted)), 3)
+        measured[f"r_within_compounds_{name}"] = round(float(within.mean), 3)
+    model.set_params(expression=own)
+    return measured
 
 
 def hold_out(data: Bunch, k: int) -> list[Fold]:

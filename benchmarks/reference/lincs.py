@@ -69,16 +69,18 @@ def train(data_home: str | None, cache: Path) -> PerturbationRegressor:
     return model.set_params(checkpoint=None, verbose=0)
 
 
-def describe(data_home: str | None) -> dict[str, Any]:
+def describe(model: PerturbationRegressor, data_home: str | None) -> dict[str, Any]:
     """Return the size of the training data."""
+    del model
     profiles = load(data_home)
-    return {
+    size = {
         "profiles": len(profiles.X),
         "controls": len(profiles.scaled),
         "cell_lines": int(profiles.X["cell"].nunique()),
         "compounds": len(np.unique(profiles.compound)),
         "genes": len(profiles.genes),
     }
+    return {"data": size}
 
 
 def measure_errors(data_home: str | None, table: Table, n_folds: int) -> None:
