@@ -87,9 +87,9 @@ def card_gdsc2(model: Any, described: dict[str, Any], table: Table) -> dict[str,
                 "concentrations."
             ),
             (
-                "Pairwise kernel ridge on the same rows has smaller errors for all that "
-                "is new, see errors; it cannot be shipped, as it predicts by comparison "
-                "with the expression of its training cells."
+                "Pairwise kernel ridge on the same rows has smaller errors for all "
+                "that is new, see errors; it cannot be shipped, as it predicts by "
+                "comparison with the expression of its training cells."
             ),
             (
                 "In patients of TCGA no model of this package tells responders from "
