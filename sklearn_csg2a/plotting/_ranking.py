@@ -49,8 +49,8 @@ class DrugRankingDisplay:
         The sample.
     ax_ : Axes
         The axes, divided into panels.
-    axes_ : ndarray of shape (2,)
-        The panels: percentile, ln IC50.
+    axes_ : ndarray of shape (n_panels,)
+        The panels: percentile, unless there is none, and ln IC50.
     figure_ : Figure
         The figure.
 
@@ -113,16 +113,19 @@ class DrugRankingDisplay:
         rows = self.ranking.head(check_count(n_drugs, "n_drugs"))
         self.ax_ = open_axes(ax, (7.2, 1.3 + 0.28 * len(rows)))
         self.figure_ = self.ax_.figure
-        left, right = split_axes(self.ax_, (1, 1), gap=2)
-        self.axes_ = np.array([left, right])
+        is_known = bool(self.ranking["percentile"].notna().any())
+        panels = split_axes(self.ax_, (1, 1) if is_known else (1,), gap=2)
+        self.axes_ = np.array(panels)
         outside = (rows["in_domain"] == 0).to_numpy()
-        label_rows(left, [str(drug) for drug in rows["drug"]])
-        _draw_percentiles(left, rows["percentile"].to_numpy(), outside)
-        _draw_predictions(right, rows, outside)
+        label_rows(panels[0], [str(drug) for drug in rows["drug"]])
+        if is_known:
+            _draw_percentiles(panels[0], rows["percentile"].to_numpy(), outside)
+        _draw_predictions(panels[-1], rows, outside)
         title = f"{self.sample}: {len(rows)} of {len(self.ranking)} drugs"
+        title += "" if is_known else " by ln IC50"
         write_title(self.ax_, title)
-        if right.get_legend_handles_labels()[1] != ["prediction"]:
-            write_legend(self.ax_, [left, right], below=True)
+        if panels[-1].get_legend_handles_labels()[1] != ["prediction"]:
+            write_legend(self.ax_, panels, below=True)
         return self
 
     @classmethod

@@ -61,6 +61,15 @@ def test_legend_names_what_is_there(ranking):
     assert display.ax_.get_legend() is None
 
 
+def test_a_ranking_without_percentiles_is_drawn_by_ln_ic50(ranking):
+    plain = ranking.assign(percentile=np.nan)
+    display = DrugRankingDisplay.from_table(plain, sample="P2")
+    (panel,) = display.axes_
+    assert panel.get_xlabel() == "predicted ln IC50 (ln uM)"
+    assert _labels(panel) == list("abcd")
+    assert display.ax_.get_title(loc="left") == "P2: 4 of 4 drugs by ln IC50"
+
+
 def test_the_sample_is_chosen(ranking):
     with pytest.raises(InputError, match=r"2 samples, 'P1', 'P2'; choose one with"):
         DrugRankingDisplay.from_table(ranking)
