@@ -190,13 +190,13 @@ def scale_cohort(cells: CellTable, model: Any) -> CellTable:
         return replace(cells, genes=own)
     name = type(transformer).__name__
     found = (
-        f"{cells.name} is on another scale than in the fit of {type(model).__name__} "
-        f"(fit: mean {scale['mean']:.3g}, sd {scale['spread']:.3g}; here: mean "
+        f"Expression in {cells.name} is on another scale than in the fit of "
+        f"{type(model).__name__} (fit: mean {scale['mean']:.3g}, sd {scale['spread']:.3g}; here: mean "
         f"{own.to_numpy().mean():.3g}, sd {own.to_numpy().std():.3g})"
     )
     if len(own) < _FEWEST:
         raise InputError(
-            f"{found}, and has {len(own)} samples, too few for {name} within them "
+            f"{found}, and there are {len(own)} samples, too few for {name} in them "
             f"(at least {_FEWEST}). Compare them with a larger cohort of the same "
             f"platform: {name}().fit(cohort).transform({cells.name}), with "
             f"'from sklearn_csg2a.preprocessing import {name}'."

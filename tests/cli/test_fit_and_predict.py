@@ -185,7 +185,7 @@ def test_samples_are_scaled_as_the_model_says_in_both_commands(run, screen):
     arguments = ("kept.csg2a", "--expression", "raw.csv")
     code, _, err = run("predict", *arguments, "-o", "out.csv", "--html", "page.html")
     assert code == 0, err
-    assert "warning: samples is on another scale" in err
+    assert "warning: Expression in samples is on another" in err
     code, *_ = run("rank", *arguments, "-o", "ranking.csv")
     assert code == 0
     ranking = pd.read_csv("ranking.csv")
