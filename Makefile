@@ -91,7 +91,7 @@ $(VENV)/.torch-installed: $(VENV)/.created $(PINS)
 	  && ! $(INSTALL) --dry-run --no-deps torch==$(TORCH)+cpu >/dev/null 2>&1; then \
 	  echo "No NVIDIA GPU found, and no CPU-only build of torch $(TORCH) is available to"; \
 	  echo "pip: it will install the CUDA build, several gigabytes. To avoid this, stop"; \
-	  echo "now and see 'A smaller torch' in README.md."; \
+	  echo "now and see 'A smaller torch' in docs/platforms.md."; \
 	fi
 	@echo "Installing torch $(TORCH) into $(VENV) (once) ..."
 	@$(INSTALL) torch
