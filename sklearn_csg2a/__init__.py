@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         DrugResponseRegressor,
         LevelRankingRegressor,
         PerturbationRegressor,
+        PilotRegressor,
         ResidualRegressor,
         load_published,
     )
@@ -27,6 +28,7 @@ __all__ = [
     "DrugResponseRegressor",
     "LevelRankingRegressor",
     "PerturbationRegressor",
+    "PilotRegressor",
     "ResidualRegressor",
     "__version__",
     "compare",
@@ -43,6 +45,7 @@ __getattr__, __dir__ = attach(
         "DrugResponseRegressor": "sklearn_csg2a.estimators",
         "LevelRankingRegressor": "sklearn_csg2a.estimators",
         "PerturbationRegressor": "sklearn_csg2a.estimators",
+        "PilotRegressor": "sklearn_csg2a.estimators",
         "ResidualRegressor": "sklearn_csg2a.estimators",
         "compare": "sklearn_csg2a.evaluation",
         "inspect_model": "sklearn_csg2a.persistence",

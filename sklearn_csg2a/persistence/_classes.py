@@ -26,6 +26,7 @@ _ESTIMATORS = {
         "DrugResponseRegressor",
         "LevelRankingRegressor",
         "PerturbationRegressor",
+        "PilotRegressor",
         "ResidualRegressor",
     ),
     "sklearn_csg2a.baselines": (

@@ -97,6 +97,7 @@ FITTED_WITH = {
         "level": PotencyRegressor(),
         "ranking": PairwiseKernelRidge(expression=EXPRESSION),
     },
+    "PilotRegressor": {"estimator": PairwiseKernelRidge(expression=EXPRESSION)},
     "ResidualRegressor": {
         "base": LatentFactors(),
         "regressor": PairwiseKernelRidge(expression=EXPRESSION),
