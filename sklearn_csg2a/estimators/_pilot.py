@@ -15,9 +15,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from sklearn_csg2a._utils.choices import MissingGenes, options
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind
-from sklearn_csg2a._utils.sklearn_compat import HasMethods, Interval, fit_context
+from sklearn_csg2a._utils.sklearn_compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+)
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments import read_response
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
 
     from sklearn.utils import Tags
 
-    from sklearn_csg2a._utils.choices import MissingGenes, OnInvalidSmiles
+    from sklearn_csg2a._utils.choices import OnInvalidSmiles
     from sklearn_csg2a.treatments import Treatments
 
 __all__ = ["PilotRegressor"]
@@ -65,6 +71,9 @@ class PilotRegressor(MetaEstimatorMixin, TreatmentRegressor):
     gamma : float, default=0.3
         Two cell lines share ``exp(-gamma * d)`` of the variance of `ranking_std`, where
         d is their mean squared difference over genes, in standard deviations.
+    missing_genes : {"error", "zero"}, default="error"
+        What to do if X lacks genes of the model: raise an error, or set them to 0, the
+        population median of robust z-scores. The estimator has its own parameter.
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``.
 
@@ -119,9 +128,7 @@ class PilotRegressor(MetaEstimatorMixin, TreatmentRegressor):
     True
     """
 
-    # The estimator says what it does with such rows.
-    missing_genes: MissingGenes = "zero"
-    on_invalid_smiles: OnInvalidSmiles = "nan"
+    on_invalid_smiles: OnInvalidSmiles = "nan"  # the estimator says what it does
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [HasMethods(["fit", "predict"])],
@@ -131,6 +138,7 @@ class PilotRegressor(MetaEstimatorMixin, TreatmentRegressor):
         "slope_std": [Interval(Real, 0, None, closed="left")],
         "noise_std": [Interval(Real, 0, None, closed="neither")],
         "gamma": [Interval(Real, 0, None, closed="left")],
+        "missing_genes": [StrOptions(options(MissingGenes))],
         "columns": [dict, None],
     }
 
@@ -144,6 +152,7 @@ class PilotRegressor(MetaEstimatorMixin, TreatmentRegressor):
         slope_std: float = 0.3,
         noise_std: float = 1.0,
         gamma: float = 0.3,
+        missing_genes: MissingGenes = "error",
         columns: Mapping[str, str] | None = None,
     ) -> None:
         self.estimator = estimator
@@ -153,6 +162,7 @@ class PilotRegressor(MetaEstimatorMixin, TreatmentRegressor):
         self.slope_std = slope_std
         self.noise_std = noise_std
         self.gamma = gamma
+        self.missing_genes = missing_genes
         self.columns = columns
 
     @fit_context(prefer_skip_nested_validation=False)
