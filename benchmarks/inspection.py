@@ -35,7 +35,13 @@ from sklearn_csg2a.inspection import influence
 
 RESULTS = Path(__file__).parent / "results" / "inspection.csv"
 PRETRAINING = {"max_epochs": 40, "batch_size": 128}
-RESPONSE = {"max_epochs": 25, "batch_size": 128}
+RESPONSE = {
+    "max_epochs": 25,
+    "batch_size": 128,
+    "head_hidden": (512, 64),
+    "learning_rate": 3e-4,
+    "early_stopping": True,
+}
 READOUTS = {  # and how they are compared between compounds
     "learned_attention": (None, "difference", "standardised"),
     "integrated_gradients": (None, "difference"),
