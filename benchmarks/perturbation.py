@@ -52,6 +52,11 @@ from sklearn_csg2a.evaluation.store import Table
 from sklearn_csg2a.evaluation.study import Study, is_stored
 from sklearn_csg2a.evaluation.tasks import Result, describe_versions
 from sklearn_csg2a.evaluation.workers import Processes
+from sklearn_csg2a.metrics import (
+    discrimination_score,
+    most_changed_recall,
+    sign_agreement,
+)
 
 DATA = "perturbation"
 N_SPLITS = {"compound": 5, "plate": 6}
@@ -73,6 +78,9 @@ COLUMNS = (
     "fit_seconds",
     "settings",
     "versions",
+    "direction",
+    "recall",
+    "discrimination",
 )
 
 
@@ -259,7 +267,9 @@ def measure(
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Score the predicted change (n_test, n_genes): by profile, and overall.
 
-    `skill` is relative to the mean change of the training profiles.
+    `skill` is relative to the mean change of the training profiles; `direction` and
+    `recall` are those of the 50 most changed genes of each profile, and
+    `discrimination` is among the profiles of a plate.
     """
     test = fold.test
     measured, compound = profiles.change[test], profiles.compound[test]
@@ -280,6 +290,15 @@ def measure(
             1 - np.mean((predicted - measured) ** 2) / np.mean((naive - measured) ** 2)
         ),
         "raw_pearson": float(mean_over_compounds(raw)["pearson"].mean()),
+        "direction": sign_agreement(measured, predicted),
+        "recall": most_changed_recall(measured, predicted),
+        "discrimination": discrimination_score(
+            measured,
+            predicted,
+            compound,
+            within=profiles.X["plate"].iloc[test],
+            distance="correlation",
+        ),
     }
 
 

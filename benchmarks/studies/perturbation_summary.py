@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from sklearn_csg2a.metrics import share_of_gap
+
 REFERENCES = ("mean_change", "plate_mean")
 N_BOOTSTRAP = 5000
 TITLES = {"compound": "Split by compound", "plate": "Split by plate"}
@@ -31,6 +33,25 @@ profiles of a compound, then over compounds. A constant prediction has correlati
 Skill is 1 - MSE / MSE of the mean change. "Raw r" correlates expression after treatment
 itself, which the control alone predicts well: it is only given for comparison.
 """
+NAIVE = (
+    "no_change",
+    "mean_change",
+    "nearest_compound",
+    "nearest_in_cell",
+    "plate_mean",
+)
+JUDGED = {
+    "direction": "right direction",
+    "recall": "recall",
+    "discrimination": "discrimination",
+}
+JUDGED_TEXT = """\
+Of the 50 most changed genes of a profile: how many change in the predicted direction
+(chance: 0.5) and how many are among the 50 of the prediction (chance: 0.05).
+Discrimination is how many of the other profiles of the plate are farther from the
+prediction than its own, by correlation (chance: 0.5). Share of the gap: of the way of r
+from the best naive model to a prediction without noise. Empty: the model was not run
+since these measures are there."""
 TEST_COLUMNS = [
     "split",
     "part",
@@ -132,12 +153,14 @@ def summarize(
     results = results.copy()
     for name in ("fold", "n_test", "pearson", "rmse", "skill", "raw_pearson"):
         results[name] = pd.to_numeric(results[name])
-    results["fit_seconds"] = pd.to_numeric(results["fit_seconds"])
+    for name in ("fit_seconds", *JUDGED):
+        results[name] = pd.to_numeric(results.get(name, np.nan))
     parts = ["# Change of expression on LINCS", INTRODUCTION, _ceiling(agreement)]
     for split, title in TITLES.items():
         rows = results[results["split"] == split]
         if not rows.empty:
             parts += [f"## {title}", *_split_parts(rows, tests, split)]
+            parts += _judged(rows, agreement)
             parts += ["Mean r of the profiles of each plate:", _by_plate(plates, split)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -193,6 +216,28 @@ def _split_parts(rows: pd.DataFrame, tests: pd.DataFrame, split: str) -> Iterato
         if len(of_reference):
             yield f"Difference of r from {reference}, paired over compounds:"
             yield _test_table(of_reference[of_reference["measure"] == "pearson"])
+
+
+def _judged(rows: pd.DataFrame, agreement: pd.DataFrame) -> Iterator[str]:
+    """Yield direction, recall, discrimination and share of the gap of the models."""
+    across = agreement.loc[~agreement["same_control"], "pearson"]
+    means = rows.groupby("model", sort=False)[["pearson", *JUDGED]].mean()
+    naive = means["pearson"].reindex(NAIVE).max()
+    if means[list(JUDGED)].isna().all(axis=None) or across.empty or np.isnan(naive):
+        return
+    yield JUDGED_TEXT
+    ceiling = float(np.sqrt(max(across.mean(), 0.0)))
+    yield _as_table(
+        ["model", *JUDGED.values(), "share of the gap"],
+        [
+            [
+                str(model),
+                *("" if np.isnan(of[name]) else f"{of[name]:.3f}" for name in JUDGED),
+                f"{share_of_gap(of['pearson'], naive=naive, ceiling=ceiling):+.3f}",
+            ]
+            for model, of in means.iterrows()
+        ],
+    )
 
 
 def _test_table(tests: pd.DataFrame) -> str:
