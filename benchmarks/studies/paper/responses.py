@@ -89,6 +89,7 @@ FIGURE_2 = {
 MARGIN = 0.003  # RMSE; what the interactome is worth in the paper
 WITHOUT = {
     "without interactome": ("csg2a_no_interactome", 0.945),
+    "rewired interactome": ("csg2a_rewired", None),
     "without attention": ("csg2a_off", None),
 }
 
