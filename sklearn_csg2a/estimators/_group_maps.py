@@ -25,10 +25,9 @@ class GroupMaps:
     """The maps of groups of rows, block by block, or their contrast.
 
     "difference" is the map minus the mean map of all groups; "standardised" divides it
-    by the standard deviation of the group's map over cells; "auto" is "difference" of
-    readouts with a direction where there are several groups, else none. To keep no map
-    of a cell, the spread over cells is estimated from the means of up to eight batches
-    of cells.
+    by the standard deviation of the group's map over cells; "auto" is what is best for
+    the readout. To keep no map of a cell, the spread over cells is estimated from the
+    means of up to eight batches of cells.
     """
 
     def __init__(
@@ -106,7 +105,7 @@ def _resolve(
         known = ", ".join(map(repr, get_args(Contrast)))
         raise InputError(f"contrast={contrast!r}; expected one of {known}, or None.")
     if contrast == "auto":
-        compares = n_groups > 1 and not reader.readout.symmetric
+        compares = n_groups > 1 and reader.readout.is_contrasted
         return "difference" if compares else None
     if n_groups < 2:
         raise InputError(

@@ -52,7 +52,7 @@ class Readout(ABC):
     symmetric = False
     holds_interactome = False  # added to what is learned
     follows_path = False  # from the origin to each cell
-    needs_cells = False  # of several, in each group
+    is_contrasted = False  # by default, where there are several groups
 
     @abstractmethod
     def thin_rows(self, source: Source, rows: Tensor) -> Iterator[ThinRows]:
@@ -119,6 +119,8 @@ def add_interactome(csg2a: CSG2A, block: Tensor, genes: slice) -> None:
 class _Jacobian(Readout):
     """Derivative of predicted perturbed expression by basal expression."""
 
+    is_contrasted = True
+
     def n_changed(self, source: Source) -> int:
         return source.csg2a.n_outputs
 
@@ -144,7 +146,7 @@ class _Covariation(_Jacobian):
     Per standard deviation of the gene's basal expression.
     """
 
-    needs_cells = True
+    is_contrasted = False
 
     def thin_rows(self, source: Source, rows: Tensor) -> Iterator[ThinRows]:
         csg2a = source.csg2a
@@ -205,6 +207,7 @@ class _PathOfResponse(Readout):
     """Integrated gradients of the response, through the units of the attention."""
 
     follows_path = True
+    is_contrasted = True
 
     def thin_rows(self, source: Source, rows: Tensor) -> Iterator[ThinRows]:
         squares = source.distance(rows).square()

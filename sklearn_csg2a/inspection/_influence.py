@@ -68,7 +68,8 @@ def influence(
         - "difference": its map minus the mean map of all groups
         - "standardised": the difference divided by the standard deviation of the map
           over the cells of the group
-        - "auto": "difference" where there are several groups, except of attention
+        - "auto": "difference" of Jacobian and integrated gradients where there are
+          several groups, else None
         - None: the map itself
     null : {"untrained", "rewired", "permuted"}, default=None
         What to compare with.

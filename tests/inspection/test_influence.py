@@ -238,14 +238,12 @@ def test_covariation_of_a_response_model_is_that_of_its_perturbed_expression(
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_by_default_groups_of_many_cells_are_compared_by_covariation(
-    screen, perturbation
-):
+def test_by_default_groups_of_many_cells_are_read_by_covariation(screen, perturbation):
     X = many_cells(screen)
     pd.testing.assert_frame_equal(
         top_interactions(perturbation, X, 5, by="drug"),
         top_interactions(
-            perturbation, X, 5, by="drug", method="covariation", contrast="difference"
+            perturbation, X, 5, by="drug", method="covariation", contrast=None
         ),
     )
     pd.testing.assert_frame_equal(
@@ -254,11 +252,20 @@ def test_by_default_groups_of_many_cells_are_compared_by_covariation(
     )
 
 
-def test_by_default_few_cells_are_compared_by_the_jacobian(screen, perturbation):
+def test_by_default_few_cells_are_read_by_the_jacobian_and_compared(
+    screen, perturbation
+):
     X = screen.perturbation.X[:4]
     pd.testing.assert_frame_equal(
         top_interactions(perturbation, X, 5, by=None),
         top_interactions(perturbation, X, 5, by=None, method="jacobian"),
+    )
+    X = screen.perturbation.X
+    pd.testing.assert_frame_equal(
+        top_interactions(perturbation, X, 5, by="drug", method="jacobian"),
+        top_interactions(
+            perturbation, X, 5, by="drug", method="jacobian", contrast="difference"
+        ),
     )
     with pytest.raises(InputError, match="a group of X has 1; expected at least 3"):
         influence(perturbation, X[:1], method="covariation")
