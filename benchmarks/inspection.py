@@ -45,8 +45,8 @@ RESPONSE = {
 READOUTS = {  # and how they are compared between compounds
     "learned_attention": (None, "difference", "standardised"),
     "integrated_gradients": (None, "difference"),
-    "jacobian": (None, "difference", "standardised"),
-    "covariation": (None, "difference", "standardised"),
+    "jacobian": (None, "difference"),
+    "covariation": (None, "difference"),
 }
 BEST = {"covariation": (None, "difference")}
 

@@ -39,7 +39,8 @@ class GroupMaps:
         self._batches: list[tuple[list[np.ndarray], float]] = []
         if self.contrast == "standardised":
             cells = reader.sources[0].data.cell_index.cpu().numpy()
-            self._batches = [_deal(rows, cells) for rows in groups]
+            fewest = reader.readout.fewest_cells
+            self._batches = [_deal(rows, cells, fewest) for rows in groups]
 
     def of_other(self, reader: MapReader) -> GroupMaps:
         """Return the same maps of another reader, such as a null."""
@@ -48,15 +49,17 @@ class GroupMaps:
     def read(self, genes: slice) -> Tensor:
         """Return (groups, changed genes, block) for a block of genes."""
         block = self.reader.block
-        if self.contrast == "standardised":
-            return self._standardise(
-                [
-                    torch.stack([block(rows, genes) for rows in batches])
-                    for batches, _ in self._batches
-                ]
-            )
         maps = torch.stack([block(rows, genes) for rows in self.groups])
-        return maps if self.contrast is None else maps - maps.mean(0)
+        if self.contrast is None:
+            return maps
+        difference = maps - maps.mean(0)
+        if self.contrast == "difference":
+            return difference
+        spread = [
+            _spread_over_cells([block(rows, genes) for rows in batches], per_batch)
+            for batches, per_batch in self._batches
+        ]
+        return _divide(difference, torch.stack(spread))
 
     def read_one(self, position: int, genes: slice) -> Tensor:
         """Return the map of one group, (changed genes, block), for a block of genes."""
@@ -71,28 +74,30 @@ class GroupMaps:
         known = [values for values in found if values is not None]
         if not known:
             return None
-        if self.contrast == "standardised":
-            batches = [[alone(rows) for rows in some] for some, _ in self._batches]
-            parts = [torch.from_numpy(np.array(some)) for some in batches]
-            return self._standardise(parts).numpy()
         values = np.stack(known)
-        return values if self.contrast is None else values - values.mean(axis=0)
+        if self.contrast is None:
+            return values
+        difference = values - values.mean(axis=0)
+        if self.contrast == "difference":
+            return difference
+        spread = [
+            _spread_over_cells(
+                [torch.from_numpy(np.asarray(alone(rows))) for rows in batches],
+                per_batch,
+            )
+            for batches, per_batch in self._batches
+        ]
+        return _divide(torch.from_numpy(difference), torch.stack(spread)).numpy()
 
-    def _standardise(self, parts: list[Tensor]) -> Tensor:
-        """Return the contrast of groups, each given by the means of its batches."""
-        means, spreads = [], []
-        for (batches, per_batch), values in zip(self._batches, parts, strict=True):
-            sizes = torch.tensor([len(rows) for rows in batches]).to(values)
-            weights = (sizes / sizes.sum()).reshape(-1, *[1] * (values.ndim - 1))
-            mean = (weights * values).sum(0)
-            squares = (weights * (values - mean).square()).sum(0)
-            unbiased = len(batches) / (len(batches) - 1)
-            means.append(mean)
-            spreads.append((unbiased * per_batch * squares).sqrt())
-        stacked = torch.stack(means)
-        difference = stacked - stacked.mean(0)
-        spread = torch.stack(spreads)
-        return difference / torch.where(spread > 0, spread, 1.0)
+
+def _spread_over_cells(values: list[Tensor], per_batch: float) -> Tensor:
+    """Return the standard deviation over cells from the values of batches of cells."""
+    return (per_batch * torch.stack(values).var(0)).sqrt()
+
+
+def _divide(difference: Tensor, spread: Tensor) -> Tensor:
+    """Divide; what is the same in all cells of a group stays as it is."""
+    return difference / torch.where(spread > 0, spread, 1.0)
 
 
 def _resolve(
@@ -115,14 +120,16 @@ def _resolve(
     return contrast
 
 
-def _deal(rows: np.ndarray, cells: np.ndarray) -> tuple[list[np.ndarray], float]:
+def _deal(
+    rows: np.ndarray, cells: np.ndarray, fewest: int
+) -> tuple[list[np.ndarray], float]:
     """Deal rows to batches, all rows of a cell to one; and the cells per batch."""
     found, code = np.unique(cells[rows], return_inverse=True)
-    if len(found) < 2:
+    n_batches = min(len(found) // fewest, _MOST_BATCHES)
+    if n_batches < 2:
         raise InputError(
             "contrast='standardised' is in units of the spread over cells, and a group "
-            "of X has a single cell; expected two or more in every group."
+            f"of X has {len(found)}; expected at least {2 * fewest} in every group."
         )
-    n_batches = min(len(found), _MOST_BATCHES)
     batches = [rows[code % n_batches == b] for b in range(n_batches)]
     return batches, len(found) / n_batches

@@ -30,6 +30,7 @@ __all__ = [
     "attention_maps",
     "check_k",
     "group_rows",
+    "grouping_column",
     "pair_table",
     "summarise",
     "top_interactions",
@@ -72,7 +73,7 @@ def top_interactions(
     """Rank gene pairs by their influence; see the method of this name."""
     check_k(k)
     check_is_fitted(model)
-    by = _grouping_column(model, X, by)
+    by = grouping_column(model, X, by)
     groups = group_rows(X, by)
     rows_of_groups = [rows for _, rows in groups]
     reader = MapReader.of(model, X, method, rows_of_groups)
@@ -195,13 +196,16 @@ def pair_table(
     return pd.concat(tables, ignore_index=True)
 
 
-def _grouping_column(model: Any, X: Any, by: str | None) -> str | None:
-    """Return the column of X to group by; None makes one group."""
-    if by is None or not hasattr(X, "columns"):
+def grouping_column(model: Any, X: Any, by: str | None) -> str | None:
+    """Return the column of X to group by; None makes one group.
+
+    Compounds make one group where there are none.
+    """
+    encoder = getattr(model, "encoder_", None)
+    has_compounds = hasattr(X, "columns") and encoder is not None
+    if by is None or (by == "smiles" and not has_compounds):
         return None
-    if by == "smiles" and model.encoder_ is None:
-        return None
-    return (model.columns or {}).get(by, by)
+    return (getattr(model, "columns", None) or {}).get(by, by)
 
 
 def _gene_table(model: Any, matrix: np.ndarray) -> pd.DataFrame:

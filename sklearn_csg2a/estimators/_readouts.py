@@ -43,7 +43,6 @@ METHODS = get_args(Method)
 _ROWS_AT_ONCE = 256
 _STEPS = 16  # of the path from the origin to a cell
 _ENOUGH_CELLS = 10  # in a group, to prefer covariation
-_FEWEST_CELLS = 3  # in a group, to allow it
 
 
 class Readout(ABC):
@@ -53,6 +52,7 @@ class Readout(ABC):
     holds_interactome = False  # added to what is learned
     follows_path = False  # from the origin to each cell
     is_contrasted = False  # by default, where there are several groups
+    fewest_cells = 1  # in a group
 
     @abstractmethod
     def thin_rows(self, source: Source, rows: Tensor) -> Iterator[ThinRows]:
@@ -147,6 +147,7 @@ class _Covariation(_Jacobian):
     """
 
     is_contrasted = False
+    fewest_cells = 3
 
     def thin_rows(self, source: Source, rows: Tensor) -> Iterator[ThinRows]:
         csg2a = source.csg2a
@@ -283,13 +284,15 @@ def resolve_readout(
         raise InputError(msg)
     if method == "jacobian":
         return _Jacobian()
-    if n_cells is not None and n_cells < _FEWEST_CELLS:
+    readout = _Covariation()
+    if n_cells is not None and n_cells < readout.fewest_cells:
         msg = (
             f"method='covariation' compares cells, and a group of X has {n_cells}; "
-            f"expected at least {_FEWEST_CELLS} in every group. Use method='jacobian'."
+            f"expected at least {readout.fewest_cells} in every group. Use "
+            "method='jacobian'."
         )
         raise InputError(msg)
-    return _Covariation()
+    return readout
 
 
 def _predicts_expression(model: Any, network: CSG2A | ResponseNetwork) -> bool:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.estimators._group_maps import Contrast
+from sklearn_csg2a.estimators._inspection import grouping_column
 from sklearn_csg2a.estimators._map_reader import MapReader
 from sklearn_csg2a.estimators._readouts import Method
 from sklearn_csg2a.exceptions import InputError
@@ -136,7 +137,7 @@ def influence(
     """
     if not isinstance(n_null, Integral) or n_null < 1:
         raise InputError(f"n_null={n_null}; expected a number of draws, 1 or more.")
-    groups = Groups(X, by)
+    groups = Groups(X, grouping_column(model, X, by) if isinstance(by, str) else by)
     reader = MapReader.of(model, X, method, groups.rows, reference)
     check_null(reader, null)
     return Influence(

@@ -11,7 +11,12 @@ import torch
 
 from sklearn_csg2a._utils.offenders import quote_names
 from sklearn_csg2a.estimators._group_maps import Contrast, GroupMaps
-from sklearn_csg2a.estimators._inspection import check_k, pair_table, summarise
+from sklearn_csg2a.estimators._inspection import (
+    check_k,
+    grouping_column,
+    pair_table,
+    summarise,
+)
 from sklearn_csg2a.estimators._map_reader import MapReader
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.inspection._groups import Groups
@@ -293,6 +298,6 @@ class AttentionContrast(Influence):
     """
 
     def __init__(self, model: Any, X: Any, by: Any = "smiles") -> None:
-        groups = Groups(X, by)
+        groups = Groups(X, grouping_column(model, X, by) if isinstance(by, str) else by)
         reader = MapReader.of(model, X, "attention", groups.rows)
         super().__init__(reader, groups, contrast="standardised")

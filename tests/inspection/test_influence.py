@@ -168,21 +168,15 @@ def test_a_contrast_is_what_sets_a_group_apart(screen, perturbation):
     drugs = X["drug"].unique()
     is_first = (X["drug"] == drugs[1]).to_numpy()
     mean = np.mean([each[X["drug"] == drug].mean(axis=0) for drug in drugs], axis=0)
-    of_cells = [
-        each[is_first & (X["cell_line"] == cell)] for cell in _cells_of(X, is_first)
-    ]
     own = each[is_first].mean(axis=0)
-    weights = np.array([len(maps) for maps in of_cells]) / is_first.sum()
-    squares = [(maps.mean(axis=0) - own) ** 2 for maps in of_cells]
-    n = len(of_cells)
-    spread = np.sqrt(n / (n - 1) * np.tensordot(weights, squares, axes=1))
+    of_cells = [
+        each[is_first & (X["cell_line"] == cell)].mean(axis=0)
+        for cell in X["cell_line"][is_first].unique()
+    ]
+    spread = np.std(of_cells, axis=0, ddof=1)
     np.testing.assert_allclose(
         found.map(drugs[1]), (own - mean) / spread, rtol=1e-2, atol=1e-3
     )
-
-
-def _cells_of(X, rows):
-    return X["cell_line"][rows].unique()
 
 
 @pytest.mark.parametrize("method", ["jacobian", "integrated_gradients"])
@@ -335,6 +329,21 @@ def test_what_cannot_be_read_is_refused(screen, perturbation, response):
     assert influence(scratch, screen.X, method="integrated_gradients").genes is not None
 
 
+def test_compounds_are_found_in_a_renamed_column(screen):
+    X = screen.perturbation.X.rename(columns={"smiles": "SMILES"})
+    model = PerturbationRegressor(
+        expression=screen.expression, columns={"smiles": "SMILES"}, max_epochs=1
+    )
+    model.fit(X, screen.perturbation.Y)
+    assert top_interactions(model, X, 2).columns[0] == "SMILES"
+    plain = PerturbationRegressor(max_epochs=1)
+    basal = screen.expression.to_numpy()
+    plain.fit(basal, basal)
+    assert top_interactions(plain, basal, 2).columns[0] == "gene_i"
+    with pytest.raises(InputError, match="by='drug' is not a column"):
+        top_interactions(plain, basal, 2, by="drug")
+
+
 def test_groups_that_do_not_exist_are_named(screen, perturbation):
     X = screen.perturbation.X
     with pytest.raises(InputError, match="by='moa' is not a column"):
@@ -346,7 +355,7 @@ def test_groups_that_do_not_exist_are_named(screen, perturbation):
         found.map("aspirin")
     with pytest.raises(InputError, match="column='p' is not a column of genes"):
         found.wide("p")
-    with pytest.raises(InputError, match="single cell"):
+    with pytest.raises(InputError, match="a group of X has 1; expected at least 2"):
         influence(  # noqa: B018
             perturbation,
             X.drop_duplicates("drug"),
