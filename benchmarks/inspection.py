@@ -76,7 +76,9 @@ def judge(
     return areas(found.wide().abs(), pairs, screen)
 
 
-def judge_profiles(screen: Bunch, drugs: pd.Series) -> dict[str, float]:
+def judge_profiles(
+    screen: Bunch, drugs: pd.Series, contrast: str | None
+) -> dict[str, float]:
     """Return the same of the measured change, its covariance with basal expression."""
     X = screen.perturbation.X
     basal = screen.expression.loc[X["cell_line"]].to_numpy()
@@ -89,7 +91,8 @@ def judge_profiles(screen: Bunch, drugs: pd.Series) -> dict[str, float]:
     genes = screen.expression.columns
     first, second = np.triu_indices(len(genes), 1)
     tables, influences = [], []
-    for drug, own in zip(drugs, np.array(maps) - np.mean(maps, axis=0), strict=True):
+    shared = 0.0 if contrast is None else np.mean(maps, axis=0)
+    for drug, own in zip(drugs, np.array(maps) - shared, strict=True):
         np.fill_diagonal(own, 0)
         influences.append(np.linalg.norm(own, axis=0))
         score = np.maximum(np.abs(own), np.abs(own.T))[first, second]
@@ -157,14 +160,11 @@ def run(seed: int) -> list[dict[str, object]]:
             {"integrated_gradients": (None, "difference"), **BEST},
         ),
     ]
-    profiles = {
-        "model": "none",
-        "method": "measured profiles",
-        "contrast": "difference",
-    }
-    rows: list[dict[str, object]] = [
-        {"seed": seed, **profiles, **judge_profiles(screen, compounds["drug"])}
-    ]
+    rows: list[dict[str, object]] = []
+    for contrast in (None, "difference"):
+        row = {"model": "none", "method": "profiles", "contrast": contrast or "none"}
+        judged = judge_profiles(screen, compounds["drug"], contrast)
+        rows.append({"seed": seed, **row, **judged})
     for name, fitted, rows_of_case, readouts in cases:
         for method, contrasts in readouts.items():
             for contrast in contrasts:
