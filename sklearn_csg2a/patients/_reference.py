@@ -189,10 +189,11 @@ def scale_cohort(cells: CellTable, model: Any) -> CellTable:
     if not has_other_scale(scale, values, at < 0):
         return replace(cells, genes=own)
     name = type(transformer).__name__
+    here = own.to_numpy()
     found = (
         f"Expression in {cells.name} is on another scale than in the fit of "
-        f"{type(model).__name__} (fit: mean {scale['mean']:.3g}, sd {scale['spread']:.3g}; here: mean "
-        f"{own.to_numpy().mean():.3g}, sd {own.to_numpy().std():.3g})"
+        f"{type(model).__name__} (fit: mean {scale['mean']:.3g}, sd "
+        f"{scale['spread']:.3g}; here: mean {here.mean():.3g}, sd {here.std():.3g})"
     )
     if len(own) < _FEWEST:
         raise InputError(
