@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 STANDARD_OUTPUT = "-"
-CONTRACT = ("cell_line", "smiles", "dose", "time")
+NAMES = ("cell_line", "smiles", "dose", "time", "drug")
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 TABLE_SUFFIXES = (*TEXT_SUFFIXES, ".xlsx")
 
@@ -87,8 +87,8 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=COLUMN",
         dest="columns",
         help=(
-            "the column of the table that holds cell_line, smiles, dose [uM] or time "
-            "[h], where it has another name; may be repeated"
+            "the column of the table that holds cell_line, smiles, dose [uM], time "
+            "[h] or drug, where it has another name; may be repeated"
         ),
     )
 
@@ -165,8 +165,8 @@ def _resolve(path: str) -> Path | tuple[int, int]:
 def _parse_column(text: str) -> tuple[str, str]:
     """Read NAME=COLUMN."""
     name, equals, column = text.partition("=")
-    if not equals or not column or name not in CONTRACT:
-        msg = f"{text!r} is not NAME=COLUMN, with NAME one of {', '.join(CONTRACT)}"
+    if not equals or not column or name not in NAMES:
+        msg = f"{text!r} is not NAME=COLUMN, with NAME one of {', '.join(NAMES)}"
         raise argparse.ArgumentTypeError(msg)
     return name, column
 

@@ -13,14 +13,14 @@ from sklearn_csg2a.cli._arguments import (
     new_command,
     reporter,
 )
-from sklearn_csg2a.cli._fit import (
+from sklearn_csg2a.cli._models import MODELS, model_name
+from sklearn_csg2a.cli._tables import describe_output, write_table
+from sklearn_csg2a.cli._training import (
     add_training,
     build_model,
     input_files,
     read_training,
 )
-from sklearn_csg2a.cli._models import MODELS, model_name
-from sklearn_csg2a.cli._tables import describe_output, write_table
 
 if TYPE_CHECKING:
     import pandas as pd

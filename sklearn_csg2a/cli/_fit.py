@@ -10,33 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sklearn_csg2a.cli._arguments import (
-    add_columns,
-    add_expression,
     add_general,
     check_outputs,
     new_command,
-    parse_setting,
     reporter,
 )
 from sklearn_csg2a.cli._messages import say
-from sklearn_csg2a.cli._models import MODELS, make_model, model_name
-from sklearn_csg2a.cli._tables import (
-    load_expression,
-    load_treatments,
-    rename_columns,
+from sklearn_csg2a.cli._models import MODELS, model_name
+from sklearn_csg2a.cli._training import (
+    add_training,
+    build_model,
+    input_files,
+    read_training,
 )
-from sklearn_csg2a.exceptions import InputError, InterruptedFitWarning
+from sklearn_csg2a.exceptions import InterruptedFitWarning
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "add_parser",
-    "add_training",
-    "build_model",
-    "input_files",
-    "read_training",
-]
+__all__ = ["add_parser"]
 
 SCHEMES = ("mixed", "cell", "drug", "disjoint")
 _INTERRUPTED = 130
@@ -109,44 +101,6 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def add_training(parser: argparse.ArgumentParser) -> None:
-    """Add what fit and compare have in common: tables and parameters of models."""
-    parser.add_argument("table", metavar="TABLE", help="the treatments and responses")
-    add_expression(parser, "the cell lines of TABLE")
-    parser.add_argument(
-        "--response",
-        default="ln_ic50",
-        metavar="COLUMN",
-        help="the column of TABLE to predict, ln IC50 in ln uM (default: ln_ic50)",
-    )
-    add_columns(parser)
-    parser.add_argument(
-        "--interactome",
-        metavar="TABLE",
-        help="protein interactions, for csg2a and drpreter: source, target",
-    )
-    parser.add_argument(
-        "--gene-sets", metavar="GMT", help="gene sets, for pathdnn and precily"
-    )
-    parser.add_argument(
-        "--pretrained",
-        metavar="MODEL",
-        help="a saved perturbation model for csg2a to start from",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of all random numbers (default: 0)"
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        type=parse_setting,
-        metavar="NAME=VALUE",
-        dest="settings",
-        help="a parameter of the model, as in the documentation; may be repeated",
-    )
-
-
 def run(arguments: argparse.Namespace) -> int | None:
     """Fit and save."""
     check_outputs(arguments, [arguments.output], input_files(arguments))
@@ -177,69 +131,6 @@ def run(arguments: argparse.Namespace) -> int | None:
         "--expression patients.csv --smiles drugs.csv -o predictions.csv"
     )
     return None
-
-
-def input_files(arguments: argparse.Namespace) -> list[str | None]:
-    """Return the files that are read."""
-    names = ("table", "expression", "interactome", "gene_sets", "pretrained", "card")
-    return [getattr(arguments, name, None) for name in names]
-
-
-def read_training(
-    arguments: argparse.Namespace,
-) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame | None]:
-    """Return X, y and expression, None where genes are columns of X."""
-    X = rename_columns(arguments, load_treatments(arguments, arguments.table))
-    response = _find_response(arguments, X)
-    cells = set(X["cell_line"].dropna()) if "cell_line" in X else None
-    expression = load_expression(arguments, arguments.expression, cells=cells)
-    return X.drop(columns=response), X[response], expression
-
-
-def build_model(
-    arguments: argparse.Namespace,
-    name: str,
-    expression: pd.DataFrame | None,
-    settings: dict[str, Any],
-) -> Any:
-    """Return an unfitted model with the tables and settings of the command."""
-    from sklearn_csg2a.datasets import read_gmt, read_table
-
-    given: dict[str, Any] = {
-        "expression": expression,
-        "pretrained": arguments.pretrained,
-        "random_state": arguments.seed,
-        "verbose": 0 if arguments.quiet else 1,
-    }
-    if arguments.interactome is not None:
-        given["interactome"] = read_table(
-            arguments.interactome, text=("source", "target")
-        )
-    if arguments.gene_sets is not None:
-        given["gene_sets"] = read_gmt(arguments.gene_sets)
-    return make_model(name, settings, given)
-
-
-def _find_response(arguments: argparse.Namespace, table: pd.DataFrame) -> str:
-    """Return the column of the response, in any case and punctuation."""
-    wanted = arguments.response
-    if wanted in table.columns:
-        return str(wanted)
-    plain = "".join(filter(str.isalnum, wanted)).casefold()
-    near = [
-        name
-        for name in map(str, table.columns)
-        if "".join(filter(str.isalnum, name)).casefold() == plain
-    ]
-    if len(near) == 1:
-        reporter(arguments)(f"The response is column {near[0]!r}.")
-        return near[0]
-    listed = ", ".join(map(repr, list(table.columns)[:20]))
-    msg = (
-        f"{arguments.table} has no column {wanted!r} to predict; name it by "
-        f"--response. Columns: {listed}{' ...' if len(table.columns) > 20 else ''}."
-    )
-    raise InputError(msg)
 
 
 def _with_intervals(arguments: argparse.Namespace, model: Any) -> Any:

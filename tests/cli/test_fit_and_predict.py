@@ -214,6 +214,43 @@ def test_columns_may_have_other_names(run, expected):
     np.testing.assert_allclose(_grid(pd.read_csv("out.csv")), expected, rtol=1e-5)
 
 
+def test_structures_may_be_in_a_table_of_their_own(run, screen, expected):
+    table = pd.read_csv("screen.csv").drop(columns="smiles")
+    table = table.rename(columns={"drug": "DRUG_NAME"})
+    table.to_csv("named.csv", index=False)
+    drugs = screen.X[["drug", "smiles"]].drop_duplicates()
+    drugs.rename(columns={"drug": "name"}).to_csv("all.csv", index=False)
+    drugs.iloc[1:].to_csv("fewer.csv", index=False)
+    fit = ("fit", "named.csv", "--expression", "cells.csv", "--model", "kernel_ridge")
+    fit += ("--column", "drug=DRUG_NAME", "-o", "named.csg2a", "--smiles")
+    code, _, err = run(*fit, "all.csv")
+    assert code == 0, err
+    run(
+        *("predict", "named.csg2a", "--expression", "patients.csv"),
+        *("--smiles", "drugs.csv", "-o", "out.csv"),
+    )
+    np.testing.assert_allclose(_grid(pd.read_csv("out.csv")), expected, rtol=1e-5)
+    code, _, err = run(*fit, "fewer.csv")
+    assert code == 1
+    assert "1 drugs of named.csv have no SMILES in fewer.csv: 'CPD0001'" in err
+
+
+def test_rows_that_cannot_be_used_are_left_out_if_asked_for(run):
+    table = pd.read_csv("screen.csv")
+    table.loc[0, "ln_ic50"] = None
+    table.loc[[1, 2], "smiles"] = ["C1CC", None]
+    table.loc[3, "cell_line"] = "HELA"
+    table.to_csv("gaps.csv", index=False)
+    fit = ("fit", "gaps.csv", "--expression", "cells.csv", "--model", "kernel_ridge")
+    assert run(*fit, "-o", "gaps.csg2a")[0] == 1
+    code, _, err = run(*fit, "-o", "gaps.csg2a", "--drop")
+    assert code == 0, err
+    assert "1 rows are left out: no response." in err
+    assert "2 rows are left out: no valid SMILES." in err
+    assert "1 rows are left out: no expression." in err
+    assert f"to {len(table) - 4:,} rows" in err
+
+
 def test_genes_may_be_columns_of_the_table(run, screen):
     wide = pd.read_csv("screen.csv").merge(
         screen.expression, left_on="cell_line", right_index=True

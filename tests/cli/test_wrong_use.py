@@ -80,6 +80,8 @@ def test_an_output_that_links_to_an_input_is_refused(run, tmp_path):
         (("rank", *PREDICT[1:]), "give --reference"),
         (("rank", *PREDICT[1:], "--reference", "drugs.csv"), "no column of numbers"),
         ((*FIT, "--response", "auc", "-o", "m"), "name it by --response"),
+        ((*FIT, "--smiles", "drugs.csv", "-o", "m"), "has SMILES of its own"),
+        ((*FIT, "--smiles", "cells.csv", "-o", "m"), "needs the columns smiles, and"),
         ((*FIT, "--set", "alpa=1", "-o", "m"), "no parameter 'alpa'; it has alpha"),
         ((*FIT, "--set", "alpha=-1", "-o", "m"), "'alpha' parameter"),
         ((*FIT, "--gene-sets", "no.gmt", "-o", "m"), "no.gmt"),
