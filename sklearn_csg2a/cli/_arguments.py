@@ -70,6 +70,11 @@ def add_expression(
         help="what a row of a table of expression is (default: found out by its ids)",
     )
     parser.add_argument(
+        "--gene-names",
+        metavar="COLUMN",
+        help="the metadata of h5ad, GCT or GCTX that names genes, as pr_gene_symbol",
+    )
+    parser.add_argument(
         "--duplicates",
         choices=("error", "mean", "drop"),
         default="error",

@@ -108,6 +108,9 @@ def run(arguments: argparse.Namespace) -> int | None:
         arguments.parser.error("--coverage must be between 0 and 1")
     card = _read_card(arguments)
     X, y, expression = read_training(arguments)
+    compounds = _name_compounds(X)
+    if compounds:
+        card = {"compounds": compounds} | card
     settings = dict(arguments.settings)
     model = build_model(arguments, arguments.model, expression, settings)
     if arguments.interval is not None:
@@ -146,6 +149,14 @@ def _with_intervals(arguments: argparse.Namespace, model: Any) -> Any:
     }
     cv = kinds[arguments.interval](n_splits=5)
     return ConformalRegressor(model, cv=cv, coverage=arguments.coverage)
+
+
+def _name_compounds(X: pd.DataFrame) -> dict[str, str]:
+    """Return the SMILES of the drugs by name, where there are names."""
+    if "drug" not in X or "smiles" not in X:
+        return {}
+    named = X[["drug", "smiles"]].dropna().drop_duplicates("drug")
+    return dict(zip(named["drug"], named["smiles"], strict=True))
 
 
 def _fit(model: Any, X: pd.DataFrame, y: pd.Series) -> None:

@@ -26,6 +26,7 @@ _EXAMPLES = """\
   sklearn-csg2a inspect model.csg2a --genes > genes.txt
   sklearn-csg2a inspect model.csg2a --json"""
 _SHOWN = 8
+_MOST = 40  # entries of a card that are written one by one
 
 
 def add_parser(commands: Any) -> None:
@@ -97,7 +98,9 @@ def _describe_card(card: Any, indent: str = "") -> Iterator[str]:
     if not indent:
         yield "card:"
     for name, value in card.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and len(value) > _MOST:
+            yield f"{indent}  {name}: {_shorten(tuple(map(str, value)))}"
+        elif isinstance(value, dict):
             yield f"{indent}  {name}:"
             yield from _describe_card(value, f"{indent}  ")
         elif isinstance(value, str) and "\n" in value:

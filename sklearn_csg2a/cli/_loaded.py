@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sklearn_csg2a.cli._arguments import reporter
+from sklearn_csg2a.cli._tables import load_compounds
 from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Loaded",
     "add_model",
+    "choose_compounds",
     "has_own_scale",
     "read_model",
     "with_expression",
@@ -40,11 +42,12 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model, its genes, and the name of what it predicts."""
+    """A model, its genes, named compounds, and the name of what it predicts."""
 
     model: Any
     genes: tuple[str, ...] | None
     response: str
+    compounds: dict[str, str] | None
 
 
 def read_model(arguments: argparse.Namespace) -> Loaded:
@@ -59,9 +62,27 @@ def read_model(arguments: argparse.Namespace) -> Loaded:
     if arguments.missing_genes is not None:
         _set_everywhere(model, "missing_genes", arguments.missing_genes)
     content = inspect_model(arguments.model)
-    named = content.card.get("response") if isinstance(content.card, dict) else None
-    response = named if isinstance(named, str) and named else "ln_ic50"
-    return Loaded(model, content.genes, response)
+    card = content.card if isinstance(content.card, dict) else {}
+    named, compounds = card.get("response"), card.get("compounds")
+    return Loaded(
+        model,
+        content.genes,
+        named if isinstance(named, str) and named else "ln_ic50",
+        compounds if compounds and _is_of_text(compounds) else None,
+    )
+
+
+def choose_compounds(
+    arguments: argparse.Namespace, loaded: Loaded
+) -> pd.DataFrame | dict[str, str] | None:
+    """Return the compounds of the command, else those that the model's file names."""
+    given = load_compounds(arguments, arguments.smiles)
+    return loaded.compounds if given is None else given
+
+
+def _is_of_text(card: Any) -> bool:
+    """Tell whether an entry of a card is SMILES by name: a card can hold anything."""
+    return isinstance(card, dict) and all(isinstance(one, str) for one in card.values())
 
 
 def has_own_scale(model: Any) -> bool:

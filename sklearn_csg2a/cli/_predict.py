@@ -17,6 +17,7 @@ from sklearn_csg2a.cli._arguments import (
 from sklearn_csg2a.cli._loaded import (
     Loaded,
     add_model,
+    choose_compounds,
     has_own_scale,
     read_model,
     with_expression,
@@ -25,7 +26,6 @@ from sklearn_csg2a.cli._messages import in_words_of_the_command
 from sklearn_csg2a.cli._rank import add_page, rank, write_page
 from sklearn_csg2a.cli._tables import (
     describe_output,
-    load_compounds,
     load_expression,
     load_treatments,
     rename_columns,
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.treatments is not None:
         table = _predict_rows(arguments, model, expression, response)
     else:
-        compounds = load_compounds(arguments, arguments.smiles)
+        compounds = choose_compounds(arguments, loaded)
         table = _predict_grid(model, expression, compounds, response)
     write_table(table, arguments.output)
     report = reporter(arguments)
@@ -110,7 +110,7 @@ def _rank(
     arguments: argparse.Namespace,
     loaded: Loaded,
     expression: pd.DataFrame | None,
-    compounds: pd.DataFrame | None,
+    compounds: Any,
     table: pd.DataFrame,
 ) -> pd.DataFrame:
     """Rank drugs, by the response alone where there is nothing to compare with."""
@@ -139,7 +139,7 @@ def _order_by_response(table: pd.DataFrame, response: str) -> pd.DataFrame:
 def _predict_grid(
     model: Any,
     expression: pd.DataFrame | None,
-    compounds: pd.DataFrame | None,
+    compounds: Any,
     response: str,
 ) -> pd.DataFrame:
     """Predict every sample with every compound; one row for each."""

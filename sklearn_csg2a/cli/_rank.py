@@ -14,10 +14,9 @@ from sklearn_csg2a.cli._arguments import (
     new_command,
     reporter,
 )
-from sklearn_csg2a.cli._loaded import Loaded, add_model, read_model
+from sklearn_csg2a.cli._loaded import Loaded, add_model, choose_compounds, read_model
 from sklearn_csg2a.cli._tables import (
     describe_output,
-    load_compounds,
     load_expression,
     write_table,
 )
@@ -98,7 +97,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.parser.error("--top must be at least 1")
     loaded = read_model(arguments)
     samples = load_expression(arguments, arguments.expression, genes=loaded.genes)
-    compounds = load_compounds(arguments, arguments.smiles)
+    compounds = choose_compounds(arguments, loaded)
     ranking = rank(arguments, loaded, samples, compounds)
     written = ranking
     if arguments.top is not None:
@@ -115,7 +114,7 @@ def rank(
     arguments: argparse.Namespace,
     loaded: Loaded,
     samples: pd.DataFrame | None,
-    compounds: pd.DataFrame | None,
+    compounds: Any,
 ) -> pd.DataFrame:
     """Rank the drugs of each sample."""
     from sklearn_csg2a import rank_drugs

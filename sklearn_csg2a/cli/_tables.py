@@ -45,7 +45,12 @@ def load_expression(
 
     report = reporter(arguments)
     report(f"Reading {path} ...")
-    table = read_expression(path, rows=arguments.rows, duplicates=arguments.duplicates)
+    table = read_expression(
+        path,
+        rows=arguments.rows,
+        gene_names=arguments.gene_names,
+        duplicates=arguments.duplicates,
+    )
     if arguments.rows == "auto" and _is_transposed(table, genes, cells):
         report(f"{path} has genes in its rows.")
         table = table.T.rename_axis("cell_line")

@@ -162,7 +162,8 @@ def test_ranking_is_that_of_the_package(run, screen):
     assert code == 0
     model = load_model("model.csg2a")
     patients = (screen.expression.iloc[:3] + 0.1).set_axis(["P1", "P2", "P3"])
-    expected = rank_drugs(model, patients, reference=screen.expression)
+    drugs = screen.X[["drug", "smiles"]]
+    expected = rank_drugs(model, patients, drugs, reference=screen.expression)
     expected = expected[expected["rank"] <= 2].reset_index(drop=True)
     table = pd.read_csv("out.csv")
     assert table[["sample", "drug", "rank"]].equals(
@@ -249,6 +250,33 @@ def test_rows_that_cannot_be_used_are_left_out_if_asked_for(run):
     assert "2 rows are left out: no valid SMILES." in err
     assert "1 rows are left out: no expression." in err
     assert f"to {len(table) - 4:,} rows" in err
+
+
+def test_drugs_keep_the_names_that_they_had_in_the_fit(run, screen):
+    code, out, _ = run("predict", "model.csg2a", "--expression", "patients.csv")
+    assert code == 0
+    names = [line.split(",")[1] for line in out.splitlines()[1:]]
+    assert set(names) == set(screen.X["drug"])
+    assert "compounds" in run("inspect", "model.csg2a")[1]
+
+
+def test_metadata_may_name_the_genes(run, expected):
+    patients = pd.read_csv("patients.csv", index_col=0)
+    _write_gct("named.gct", patients)
+    text = Path("named.gct").read_text("utf-8").splitlines()
+    rows = [line.split("\t") for line in text[3:]]
+    rows = [[f"P{i}", row[0], *row[2:]] for i, row in enumerate(rows)]
+    lines = [*text[:3], *("\t".join(row) for row in rows)]
+    Path("named.gct").write_text("\n".join(lines) + "\n", "utf-8")
+    arguments = ("predict", "model.csg2a", "--expression", "named.gct")
+    arguments += ("--smiles", "drugs.csv", "-o", "out.csv")
+    assert run(*arguments)[0] == 1
+    code, _, err = run(*arguments, "--gene-names", "Description")
+    assert code == 0, err
+    np.testing.assert_allclose(_grid(pd.read_csv("out.csv")), expected, rtol=1e-4)
+    code, _, err = run(*arguments, "--gene-names", "symbol")
+    assert code == 1
+    assert "has no such column of gene metadata" in err
 
 
 def test_genes_may_be_columns_of_the_table(run, screen):

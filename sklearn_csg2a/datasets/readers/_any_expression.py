@@ -28,7 +28,7 @@ from sklearn_csg2a.datasets.readers._text_tables import (
     plain_column,
     read_text_table,
 )
-from sklearn_csg2a.exceptions import DataFileError
+from sklearn_csg2a.exceptions import DataFileError, InputError
 from sklearn_csg2a.treatments._columns import find_near_columns
 from sklearn_csg2a.treatments._gene_slips import find_genes_in_index
 
@@ -46,6 +46,7 @@ def read_expression(
     path: str | os.PathLike[str],
     *,
     rows: Rows = "auto",
+    gene_names: str | None = None,
     duplicates: Join = "error",
     replicates: Join = "error",
 ) -> pd.DataFrame:
@@ -60,6 +61,9 @@ def read_expression(
     rows : {"auto", "samples", "genes"}, default="auto"
         What a row of a CSV, TSV or workbook is. "auto": genes, if the ids of the rows
         are gene symbols or Ensembl ids and those of the columns are not.
+    gene_names : str or None, default=None
+        Column of the metadata of h5ad, GCT or GCTX that names the genes, such as
+        ``"pr_gene_symbol"``. None takes the ids of the file.
     duplicates : {"error", "mean", "drop"}, default="error"
         What to do with a gene that occurs more than once.
     replicates : {"error", "mean", "drop"}, default="error"
@@ -76,7 +80,8 @@ def read_expression(
     DataFileError
         If the file is empty, damaged or of another kind, or a value is no number.
     InputError
-        If a gene or a sample occurs more than once.
+        If a gene or a sample occurs more than once, or the file has no metadata
+        `gene_names`.
     MissingDependencyError
         If the file is a workbook without openpyxl, or h5ad or GCTX without h5py.
 
@@ -110,8 +115,13 @@ def read_expression(
     kind, left_out = kind_of_table(path), LeftOut(path)
     if kind in {"h5ad", "gct", "gctx"}:
         read = {"h5ad": read_h5ad, "gct": read_gct, "gctx": read_gctx}[kind]
-        values = read(path).expression
+        values = read(path, gene_names=gene_names).expression
     else:
+        if gene_names is not None:
+            raise InputError(
+                f"gene_names={gene_names!r} is for h5ad, GCT and GCTX; {path} is a "
+                "table with the names of its genes alone."
+            )
         values = (_read_workbook if kind == "workbook" else _read_text)(path, left_out)
         if rows == "genes" or (rows == "auto" and _has_genes_in_rows(values)):
             values = values.T
