@@ -172,7 +172,7 @@ def test_failed_variant_is_reported(benchmark, monkeypatch, capsys):
 def test_learning_curves_have_a_control_that_never_learned(data, tmp_path, monkeypatch):
     curves = pytest.importorskip("benchmarks.transfer_curves")
     monkeypatch.setattr(curves, "load_transfer", lambda *_: data)
-    monkeypatch.setattr(curves, "RESPONSE", {**SMALL, "batch_size": 64})
+    monkeypatch.setattr(curves, "RESPONSE", {**SMALL, "batch_size": 64, "dropout": 0.1})
     monkeypatch.setattr(curves, "PRETRAINING", {"hidden_dim": 4, "max_epochs": 2})
     monkeypatch.setattr(curves, "N_STEPS", 4)
     call = ["--schemes", "drug", "--folds", "1", "--shares", "0.5", "1"]
