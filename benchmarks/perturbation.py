@@ -23,6 +23,11 @@ from typing import Any
 if not __package__:  # run as a script, with its folder first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from benchmarks import interrupts
+
+if __name__ == "__main__":
+    interrupts.stop_at_once()
+
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
@@ -361,4 +366,4 @@ def read_scores(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    interrupts.run(main)

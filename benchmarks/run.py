@@ -18,6 +18,11 @@ from pathlib import Path
 if not __package__:  # run as a script, with its folder first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from benchmarks import interrupts
+
+if __name__ == "__main__":
+    interrupts.stop_at_once()
+
 from sklearn.utils import Bunch
 
 from benchmarks.data.load import LOADERS
@@ -163,4 +168,4 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    interrupts.run(main)

@@ -25,6 +25,11 @@ from typing import Any
 if not __package__:  # run as a script, with its folder first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from benchmarks import interrupts
+
+if __name__ == "__main__":
+    interrupts.stop_at_once()
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
@@ -377,4 +382,4 @@ def list_settings(task: TransferTask) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    interrupts.run(main)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -234,7 +238,7 @@ def test_pretrained_file_is_part_of_the_configuration(tmp_path):
 
 # The hash of each estimator as it is made without arguments.
 HASHES = {
-    "DrugResponseRegressor": "dc79b2e913cc",
+    "DrugResponseRegressor": "6b224bd93013",
     "PerturbationRegressor": "74a5d1647486",
     "RandomForestResponse": "c353381eebee",
     "SVMResponse": "347d321f5e89",
@@ -277,3 +281,22 @@ def test_time_left_is_what_each_model_took_so_far():
     assert line.time_left() == "about 0:02:00 left"
     line.jobs = 2
     assert line.time_left() == "about 0:01:00 left"
+
+
+@pytest.mark.parametrize("name", ["run", "transfer", "transfer_curves", "perturbation"])
+def test_P32_ctrl_c_while_a_program_is_being_loaded_ends_it(name, tmp_path):
+    interrupting = tmp_path / "sklearn"  # found first, when scikit-learn is imported
+    interrupting.mkdir()
+    (interrupting / "__init__.py").write_text(
+        "import signal, time\nsignal.raise_signal(signal.SIGINT)\ntime.sleep(60)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(Path(run.__file__).with_name(f"{name}.py"))],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert "start again to continue" in done.stderr
+    assert "Traceback" not in done.stderr
