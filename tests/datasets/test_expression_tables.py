@@ -355,3 +355,15 @@ def test_invalid_passports_tables_are_refused(write, text, error, message):
         read_passports_expression(write(text))
     with pytest.raises(InputError, match="genes='x' is unknown"):
         read_passports_expression(write(text), genes="x")
+
+
+@pytest.mark.parametrize("text", ["sep=,\n" + WIDE, "SIDM00001\n"])
+def test_passports_that_begin_otherwise_are_refused(tmp_path, text):
+    path = tmp_path / "rnaseq.csv"
+    path.write_bytes(text.encode())
+    with pytest.raises(InputError, match=r"rnaseq\.csv"):
+        read_passports_expression(path)
+    with zipfile.ZipFile(tmp_path / "rnaseq.csv.zip", "w") as archive:
+        archive.writestr("rnaseq.csv", text)
+    with pytest.raises(InputError, match=r"rnaseq\.csv"):
+        read_passports_expression(tmp_path / "rnaseq.csv.zip")

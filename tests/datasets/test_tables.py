@@ -215,3 +215,15 @@ def test_workbooks_are_read_as_sheets_are(write, tmp_path):
     with pytest.warns(UserWarning, match="1: no ln IC50"):
         data = read_gdsc_fitted(tmp_path / "fitted.xlsx")
     np.testing.assert_array_equal(data.y, [1.5, 3.5, -2.5])
+
+
+@pytest.mark.parametrize("n_lost", [2, 8, 12])
+def test_a_sheet_that_ends_within_a_row_is_refused(write, n_lost):
+    whole = SHEET.rstrip("\n")
+    header = SHEET.splitlines()[0]
+    row = whole.splitlines()[-1]
+    cut = row[: row.rindex(",", 0, len(row) - n_lost)]
+    assert cut.count(",") < header.count(",")
+    path = write("fitted.csv", whole.removesuffix(row) + cut)
+    with pytest.raises(DataFileError, match=r"last row .* \d+ of \d+ fields"):
+        read_gdsc_fitted(path)

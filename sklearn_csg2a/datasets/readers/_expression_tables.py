@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import warnings
 from collections.abc import Sequence
@@ -13,7 +12,11 @@ import numpy as np
 import pandas as pd
 
 from sklearn_csg2a._utils.offenders import list_offenders
-from sklearn_csg2a.datasets.readers._text_tables import open_table, read_header
+from sklearn_csg2a.datasets.readers._text_tables import (
+    last_fields,
+    open_table,
+    read_header,
+)
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = [
@@ -150,11 +153,7 @@ def _refuse_cut(
         raise DataFileError(msg)
     if not table[table.columns[-1]].isna().iloc[-1]:
         return
-    last = ""
-    with open_table(path, expected) as lines:
-        for line in lines:
-            last = line if line.strip() else last
-    if len(next(csv.reader([last], delimiter=separator))) < table.shape[1]:
+    if len(last_fields(path, expected, separator)[0]) < table.shape[1]:
         msg = (
             f"{path}, last row ({table.iloc[-1, 0]!r}): the values end early; the "
             "file is cut off. Download it again."

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import pandas as pd
@@ -159,27 +159,27 @@ class _Above:
 def _read_above(path: str | os.PathLike[str], separator: str) -> _Above:
     """Read the lines above the first gene."""
     with open_table(path, _EXPECTED) as lines:
-        reader = csv.reader(lines, delimiter=separator)
-        models = [field.strip() for field in next(reader)]
-        models[0] = models[0].lstrip("\N{ZERO WIDTH NO-BREAK SPACE}")
-        first = next(i for i, name in enumerate(models) if _MODEL.fullmatch(name))
-        names, rows = models[:first], {}
-        n_lines = 1
-        for fields in _up_to(reader, _MAX_ROWS_ABOVE):
-            label = plain_column(fields[0]) if fields else ""
-            if label in _ABOUT_MODELS:
-                rows[label] = [field.strip() for field in fields]
-            elif _names_genes(fields[:first]):
-                names = [field.strip() for field in fields[:first]]
-            else:
-                break
-            n_lines += 1
+        try:
+            models, *above = islice(
+                csv.reader(lines, delimiter=separator), 1 + _MAX_ROWS_ABOVE
+            )
+        except csv.Error as error:
+            msg = f"{path} cannot be read ({error}); {_EXPECTED} was expected."
+            raise DataFileError(msg) from error
+    models = [field.strip("\N{ZERO WIDTH NO-BREAK SPACE} \t") for field in models]
+    first = next((i for i, name in enumerate(models) if _MODEL.fullmatch(name)), 0)
+    names, rows = models[:first], {}
+    n_lines = 1
+    for fields in above:
+        label = plain_column(fields[0]) if fields else ""
+        if label in _ABOUT_MODELS:
+            rows[label] = [field.strip() for field in fields]
+        elif _names_genes(fields[:first]):
+            names = [field.strip() for field in fields[:first]]
+        else:
+            break
+        n_lines += 1
     return _Above(models, rows, names, n_lines)
-
-
-def _up_to(reader: Iterator[list[str]], n_rows: int) -> Iterator[list[str]]:
-    for _, fields in zip(range(n_rows), reader, strict=False):
-        yield fields
 
 
 def _names_genes(fields: list[str]) -> bool:

@@ -25,6 +25,7 @@ from sklearn_csg2a.exceptions import DataFileError, MissingDependencyError
 __all__ = [
     "find_column",
     "is_workbook",
+    "last_fields",
     "open_table",
     "plain_column",
     "read_header",
@@ -107,16 +108,34 @@ def read_header(
         msg = f"{path} begins with an empty line; {expected} was expected."
         raise DataFileError(msg)
     csv.field_size_limit(_MAX_FIELD)
-    try:
-        fields = {
-            separator: next(csv.reader([line], delimiter=separator))
-            for separator in ("\t", ",", ";")
-        }
-    except csv.Error as error:
-        msg = f"{path} begins with {line[:40]!r} ({error}); {expected} was expected."
-        raise DataFileError(msg) from error
+    fields = {
+        separator: _split(line, separator, path, expected)
+        for separator in ("\t", ",", ";")
+    }
     best = max(fields, key=lambda separator: len(fields[separator]))
     return [field.strip() for field in fields[best]], best
+
+
+def _split(
+    line: str, separator: str, path: str | os.PathLike[str], expected: str
+) -> list[str]:
+    """Split a line into fields."""
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error as error:
+        msg = f"{path}, line {line[:40]!r}: {error}; {expected} was expected."
+        raise DataFileError(msg) from error
+
+
+def last_fields(
+    path: str | os.PathLike[str], expected: str, separator: str
+) -> tuple[list[str], bool]:
+    """Return the fields of the last line, and whether the line ends."""
+    last = ""
+    with open_table(path, expected) as lines:
+        for line in lines:
+            last = line if line.strip() else last
+    return _split(last, separator, path, expected), last.endswith(("\n", "\r"))
 
 
 def read_text_table(path: str | os.PathLike[str], expected: str) -> pd.DataFrame:
@@ -129,6 +148,8 @@ def read_text_table(path: str | os.PathLike[str], expected: str) -> pd.DataFrame
             with open_table(path, expected) as lines:
                 header, separator = read_header(lines, path, expected)
                 table = _parse([*header, ""], lines, separator)
+            if len(table) and table.iloc[-1, len(header) - 1 :].isna().all():
+                _refuse_cut(path, expected, separator, len(header))
     except (DataFileError, MissingDependencyError):
         raise
     except _BAD_TABLE as error:
@@ -139,6 +160,19 @@ def read_text_table(path: str | os.PathLike[str], expected: str) -> pd.DataFrame
         msg = f"{path} has no rows; {expected} was expected."
         raise DataFileError(msg)
     return table.apply(lambda column: column.str.strip())
+
+
+def _refuse_cut(
+    path: str | os.PathLike[str], expected: str, separator: str, width: int
+) -> None:
+    """Reject a file whose last line neither ends nor has all fields."""
+    fields, ends = last_fields(path, expected, separator)
+    if not ends and len(fields) < width:
+        msg = (
+            f"{path}, last row ({', '.join(fields)[:40]!r}): it ends after "
+            f"{len(fields)} of {width} fields; the file is cut off. Download it again."
+        )
+        raise DataFileError(msg)
 
 
 def _parse(header: list[str], lines: IO[str], separator: str) -> pd.DataFrame:
