@@ -58,8 +58,8 @@ def mechanism_similarity(
     by : str, default="smiles"
         Column of X that names the compounds.
     contrast : bool, default=False
-        Correlate what sets each compound apart from the mean of all compounds, see
-        :func:`influence`.
+        Correlate what sets each compound apart from the mean of all compounds, in units
+        of its spread over cells: "standardised" of :func:`influence`.
     y : array-like of shape (n_treatments,), default=None
         Measured response, for the similarity of responses.
 
@@ -115,7 +115,7 @@ def mechanism_similarity(
             rows,
             method=method,
             by=by,
-            contrast="difference" if contrast else None,
+            contrast="standardised" if contrast else None,
         )
         similarity = found.similarity().loc[names, names].to_numpy()
     i, j = np.triu_indices(len(names), k=1)
