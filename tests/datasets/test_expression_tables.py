@@ -111,7 +111,8 @@ def test_tables_by_model_are_read_whatever_the_first_column_is_called(write, tab
 )
 @pytest.mark.parametrize("index", [True, False])
 def test_the_default_profile_of_each_model_is_kept(write, flags, index):
-    table = PROFILES.replace({"Yes": flags[0], "No": flags[1]})
+    told = dict(zip(("Yes", "No"), flags, strict=True))
+    table = PROFILES.map(lambda entry: told.get(entry, entry))
     with pytest.warns(UserWarning, match=r"1 profiles left out .*'CDS-2 of ACH-"):
         read = read_depmap_expression(write(table.to_csv(index=index)))
     _assert_expected(read)

@@ -37,6 +37,7 @@ __all__ = ["read_expression"]
 _EXPECTED = "a table of expression (one row per sample, one column per gene)"
 _SYMBOL_AND_ID = re.compile(r"(?P<symbol>[^()\s]+) \((?:\d+|ENS\w+(?:\.\d+)?)\)")
 _GENE_IDS = {"gene", "genes", "genesymbol", "symbol", "genename", "geneid", "hgnc"}
+_BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _SNIFFED = 50  # rows that tell which columns hold text
 
 Rows = Literal["auto", "samples", "genes"]
@@ -154,6 +155,43 @@ def _has_genes_in_rows(values: pd.DataFrame) -> bool:
 def _read_text(path: str | os.PathLike[str], left_out: LeftOut) -> pd.DataFrame:
     """Read text: (rows, columns) float32, and ids as index."""
     header, separator = read_first_line(path, _EXPECTED)
+    n_above = _count_above(path)
+    first = _read_first_rows(path, header, separator, n_above)
+    if first[len(header)].notna().any() and first[0].notna().all():
+        header = ["", *header]  # as R writes it: no name above the ids of the rows
+    first = first.iloc[:, : len(header)].set_axis(range(len(header)), axis=1)
+    texts = [i for i in range(len(header)) if _is_text(first[i], separator)]
+    at = _find_ids(header, first)
+    numbers = _find_numbers(header, at, texts, path)
+    about, values = read_numbers(
+        path,
+        _EXPECTED,
+        header=header,
+        separator=separator,
+        text=[at],
+        n_first=n_above,
+        left_out=sorted(set(range(len(header))) - {at, *numbers}),
+    )
+    return _finish_rows(
+        values.set_axis([header[i] for i in numbers], axis=1),
+        about.iloc[:, 0],
+        header[at],
+        [header[i] for i in texts if i != at],
+        left_out,
+    )
+
+
+def _count_above(path: str | os.PathLike[str]) -> int:
+    """Return the number of lines above the first row: the header, and Excel's note."""
+    with open_table(path, _EXPECTED) as lines:
+        line = lines.readline().lstrip(_BYTE_ORDER_MARK)
+    return 2 if line.lower().startswith("sep=") and len(line.strip()) <= 5 else 1
+
+
+def _read_first_rows(
+    path: str | os.PathLike[str], header: list[str], separator: str, n_above: int
+) -> pd.DataFrame:
+    """Read the first rows as text, with one more column than the header has."""
     with open_table(path, _EXPECTED) as lines:
         try:
             first = pd.read_csv(
@@ -162,7 +200,7 @@ def _read_text(path: str | os.PathLike[str], left_out: LeftOut) -> pd.DataFrame:
                 header=None,
                 names=range(len(header) + 1),
                 index_col=False,
-                skiprows=1,
+                skiprows=n_above,
                 nrows=_SNIFFED,
                 dtype=str,
             )
@@ -173,28 +211,7 @@ def _read_text(path: str | os.PathLike[str], left_out: LeftOut) -> pd.DataFrame:
         raise DataFileError(
             f"{path} has no rows below its header; {_EXPECTED} was expected."
         )
-    if first[len(header)].notna().any() and first[0].notna().all():
-        header = ["", *header]  # as R writes it: no name above the ids of the rows
-    first = first.iloc[:, : len(header)].set_axis(range(len(header)), axis=1)
-    at = _find_ids(header)
-    texts = [i for i in range(len(header)) if i != at and _is_text(first[i], separator)]
-    _check_width(len(header) - len(texts), path, header)
-    numbers = [i for i in range(len(header)) if i != at and i not in set(texts)]
-    about, values = read_numbers(
-        path,
-        _EXPECTED,
-        header=header,
-        separator=separator,
-        text=[at],
-        left_out=texts,
-    )
-    return _finish_rows(
-        values.set_axis([header[i] for i in numbers], axis=1),
-        about.iloc[:, 0],
-        header[at],
-        [header[i] for i in texts],
-        left_out,
-    )
+    return first
 
 
 def _read_workbook(path: str | os.PathLike[str], left_out: LeftOut) -> pd.DataFrame:
@@ -202,10 +219,9 @@ def _read_workbook(path: str | os.PathLike[str], left_out: LeftOut) -> pd.DataFr
     table = read_text_table(path, _EXPECTED)
     header = ["" if str(name).startswith("Unnamed:") else str(name) for name in table]
     table = table.set_axis(range(len(header)), axis=1)
-    at = _find_ids(header)
-    texts = [i for i in range(len(header)) if i != at and _is_text(table[i], "\t")]
-    _check_width(len(header) - len(texts), path, header)
-    numbers = [i for i in range(len(header)) if i != at and i not in texts]
+    texts = [i for i in range(len(header)) if _is_text(table[i], "\t")]
+    at = _find_ids(header, table)
+    numbers = _find_numbers(header, at, texts, path)
     values = table[numbers].apply(pd.to_numeric, errors="coerce")
     wrong = np.argwhere((values.isna() & table[numbers].notna()).to_numpy())
     if len(wrong):
@@ -223,34 +239,50 @@ def _read_workbook(path: str | os.PathLike[str], left_out: LeftOut) -> pd.DataFr
         values.astype(np.float32).set_axis([header[i] for i in numbers], axis=1),
         table[at],
         header[at],
-        [header[i] for i in texts],
+        [header[i] for i in texts if i != at],
         left_out,
     )
 
 
-def _find_ids(header: list[str]) -> int:
-    """Return the position of the ids of the rows."""
-    if not header[0] or plain_column(header[0]) in _GENE_IDS:
+def _find_ids(header: list[str], first: pd.DataFrame) -> int:
+    """Return the position of the ids of the rows.
+
+    Beside a first column without a name, which may count the rows, only text is taken.
+    """
+    if plain_column(header[0]) in _GENE_IDS:
         return 0
-    near = find_near_columns("cell_line", header)
-    return header.index(near[0]) if near else 0
+    near = [header.index(name) for name in find_near_columns("cell_line", header)]
+    if not header[0]:
+        near = [i for i in near if _as_numbers(first[i], "\t").isna().any()]
+    return near[0] if near and 0 not in near else 0
 
 
 def _is_text(column: pd.Series, separator: str) -> bool:
     """Tell whether no entry of a column is a number."""
+    numbers = _as_numbers(column, separator)
+    return len(numbers) > 0 and bool(numbers.isna().all())
+
+
+def _as_numbers(column: pd.Series, separator: str) -> pd.Series:
+    """Return the entries of a column as numbers, NaN where they are none."""
     known = column.dropna().str.strip()
     if separator != ",":
         known = known.str.replace(",", ".")
-    return len(known) > 0 and bool(pd.to_numeric(known, errors="coerce").isna().all())
+    return pd.to_numeric(known, errors="coerce")
 
 
-def _check_width(n_kept: int, path: str | os.PathLike[str], header: list[str]) -> None:
-    """Refuse a table without a column of numbers beside the ids."""
-    if n_kept < 2:
+def _find_numbers(
+    header: list[str], at: int, texts: list[int], path: str | os.PathLike[str]
+) -> list[int]:
+    """Return the positions of named columns of numbers beside the ids."""
+    others = {at, *texts}
+    numbers = [i for i, name in enumerate(header) if name and i not in others]
+    if not numbers:
         raise DataFileError(
             f"{path} has no column of numbers beside the ids of its rows; {_EXPECTED} "
             f"was expected. Columns: {quote_names(header)}."
         )
+    return numbers
 
 
 def _finish_rows(

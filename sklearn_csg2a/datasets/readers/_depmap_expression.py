@@ -219,7 +219,7 @@ def _models_of_rows(
     kept = _defaults(about, path)
     if ids.str.fullmatch(_PROFILE).all():
         known, is_default = _models_by_profile(profiles, ids, path)
-        kept &= ids.map(is_default).fillna(value=False).to_numpy(dtype=bool)
+        kept &= ids.map(is_default).isin([True]).to_numpy()
         rows, ids = ids, ids.map(known)
     else:
         rows = _row_names(about, ids)
