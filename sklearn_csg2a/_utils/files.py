@@ -21,7 +21,14 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["BAD_ARRAYS", "digest", "regular_size", "replacing", "write_atomically"]
+__all__ = [
+    "BAD_ARRAYS",
+    "digest",
+    "naming_folder",
+    "regular_size",
+    "replacing",
+    "write_atomically",
+]
 
 # Errors that numpy and zipfile raise for a damaged npz file. A damaged byte can look
 # like an unknown compression (NotImplementedError) or a password (RuntimeError).
@@ -76,7 +83,7 @@ def replacing(target: Path, *, durable: bool = True) -> Iterator[Path]:
         _delete_left_parts(target.parent)
     part = _new_part(target)
     try:
-        with _naming_folder(target):
+        with naming_folder(target):
             yield part
             if durable:
                 with part.open("rb+") as file:
@@ -128,13 +135,14 @@ def _write_unnamed(target: Path, content: bytes) -> bool:
 
 
 @contextmanager
-def _naming_folder(target: Path) -> Iterator[None]:
+def naming_folder(target: Path) -> Iterator[None]:
     """Say in an error of the disk which file and folder it is about."""
     try:
         yield
     except OSError as error:
         named = error.filename is None or Path(error.filename).parent == target.parent
-        if error.errno is None or not named:
+        says_more = error.strerror != os.strerror(error.errno or 0)
+        if error.errno is None or not named or says_more:
             raise
         reason = (
             f"{os.strerror(error.errno)}: {target.name} cannot be written, what was "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,6 +14,7 @@ import pandas as pd
 import pytest
 
 from sklearn_csg2a.datasets import DataNotFoundError, fetch_lincs
+from sklearn_csg2a.datasets.fetch import _download
 from sklearn_csg2a.datasets.fetch import _lincs as geo
 from sklearn_csg2a.datasets.fetch._download import download, unpack
 from sklearn_csg2a.exceptions import DataFileError, InputError
@@ -260,3 +263,17 @@ def test_lincs_is_not_fetched_unless_it_may_be(tmp_path, monkeypatch):
     monkeypatch.delenv("SKLEARN_CSG2A_DATA", raising=False)
     with pytest.raises(DataNotFoundError, match="No data folder is known"):
         fetch_lincs()
+
+
+def test_a_full_disk_is_named_at_once_and_not_asked_again(
+    fetch, server, tmp_path, monkeypatch
+):
+    def fill(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(_download, "_copy", fill)
+    with pytest.raises(OSError, match=r"No space left.*a\.bin\.part cannot be") as said:
+        fetch()
+    assert said.value.errno == errno.ENOSPC
+    assert said.value.filename == str(tmp_path / "new")
+    assert len(server.ranges) == 1

@@ -21,6 +21,7 @@ import zlib
 from pathlib import Path
 from typing import IO
 
+from sklearn_csg2a._utils.files import naming_folder
 from sklearn_csg2a._utils.progress import ProgressLine
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
@@ -72,7 +73,8 @@ def download(
             reason: Exception = error
         except _TEMPORARY as error:
             if isinstance(error, OSError) and _is_local(error):
-                raise
+                with naming_folder(part):
+                    raise
             reason = error
         failures = 0 if _size(part) > before else failures + 1
         if failures > n_retries:
@@ -117,6 +119,7 @@ def unpack(packed: Path, path: Path) -> Path:
     part = path.with_name(path.name + ".part")
     try:
         with (
+            naming_folder(path),
             packed.open("rb") as file,
             gzip.open(file, "rb") as source,
             part.open("wb") as target,
@@ -143,7 +146,8 @@ def _size(path: Path) -> int:
 
 def _is_local(error: OSError) -> bool:
     """Tell whether an error comes from the local disk, so that a retry is useless."""
-    return error.filename is not None or error.errno == errno.ENOSPC
+    of_disks = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+    return error.filename is not None or error.errno in of_disks
 
 
 def _fetch(url: str, part: Path, timeout: float) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from sklearn_csg2a._utils.files import replacing
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.datasets._home import (
     DataNotFoundError,
@@ -224,17 +225,20 @@ def _pair(files: dict[str, Path]) -> Bunch:
 
 def _save(data: Bunch, folder: Path) -> None:
     """Write the paired tables; the file that marks them as complete comes last."""
-    data.X.to_csv(folder / "treatments.csv.gz", index=False)
-    data.controls.to_csv(folder / "controls.csv.gz")
-    data.dropped.to_csv(folder / "dropped.csv.gz")
-    part = folder / "profiles.part.npz"
-    np.savez(
-        part,
-        perturbed=data.Y.to_numpy(),
-        control=data.expression.to_numpy(),
-        genes=data.Y.columns.to_numpy().astype("U"),
-    )
-    part.replace(folder / "profiles.npz")
+    for name, table, with_index in (
+        ("treatments.csv.gz", data.X, False),
+        ("controls.csv.gz", data.controls, True),
+        ("dropped.csv.gz", data.dropped, True),
+    ):
+        with replacing(folder / name) as part:
+            table.to_csv(part, index=with_index)
+    with replacing(folder / "profiles.npz") as part:
+        np.savez(
+            part,
+            perturbed=data.Y.to_numpy(),
+            control=data.expression.to_numpy(),
+            genes=data.Y.columns.to_numpy().astype("U"),
+        )
 
 
 def _load(folder: Path) -> Bunch:
