@@ -70,6 +70,14 @@ def add_parser(commands: Any) -> None:
         help=f"one of {', '.join(MODELS)} (default: csg2a)",
     )
     parser.add_argument(
+        "--novelty",
+        choices=("pair", "cell", "compound", "both"),
+        help=(
+            "what is new at prediction, for csg2a: chooses the settings that measured "
+            "best for it (default: those of the model)"
+        ),
+    )
+    parser.add_argument(
         "-o", "--output", metavar="MODEL", required=True, help="the file to write"
     )
     parser.add_argument(
@@ -112,6 +120,8 @@ def run(arguments: argparse.Namespace) -> int | None:
     if compounds:
         card = {"compounds": compounds} | card
     settings = dict(arguments.settings)
+    if arguments.novelty is not None:
+        settings["novelty"] = arguments.novelty
     model = build_model(arguments, arguments.model, expression, settings)
     if arguments.interval is not None:
         model = _with_intervals(arguments, model)

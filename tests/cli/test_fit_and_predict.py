@@ -308,11 +308,13 @@ def test_the_network_shows_its_progress_and_takes_settings(run):
     code, out, err = run(
         *("fit", "screen.csv", "--expression", "cells.csv", "-o", "net.csg2a"),
         *("--set", "max_epochs=2", "--set", "head_hidden=(8,)", "--seed", "3"),
+        *("--novelty", "compound"),
     )
     assert (code, out) == (0, "")
     model = load_model("net.csg2a")
     assert model.n_iter_ == 2
     assert (model.head_hidden, model.random_state) == ((8,), 3)
+    assert model.novelty == "compound"
     assert "Fitting csg2a to" in err
     assert "sklearn-csg2a predict net.csg2a" in err
 

@@ -84,6 +84,7 @@ def test_an_output_that_links_to_an_input_is_refused(run, tmp_path):
         ((*FIT, "--smiles", "cells.csv", "-o", "m"), "needs the columns smiles, and"),
         ((*FIT, "--set", "alpa=1", "-o", "m"), "no parameter 'alpa'; it has alpha"),
         ((*FIT, "--set", "alpha=-1", "-o", "m"), "'alpha' parameter"),
+        ((*FIT, "--novelty", "cell", "-o", "m"), "no parameter 'novelty'"),
         ((*FIT, "--gene-sets", "no.gmt", "-o", "m"), "no.gmt"),
         ((*FIT, "--card", "no.json", "-o", "m"), "no.json: No such file"),
         (("fit", "empty.csv", "--expression", "cells.csv", "-o", "m"), "empty"),
