@@ -64,8 +64,7 @@ class DrugResponseRegressor(
     novelty : {"pair", "cell", "compound", "both"} or None, default=None
         What will be new in the rows to predict: pairs of known cell lines and
         compounds, cell lines, compounds, or both. Parameters that are "auto" take the
-        values that predicted it best in GDSC2, which the notes list. None: those of
-        "pair", which did well on all of these.
+        values that predicted it best in GDSC2, which the notes list. None: as "pair".
     expression : DataFrame of shape (n_cells, n_genes), default=None
         Basal expression, with cell ids as index and gene symbols as columns. Rows of X
         are looked up in it by ``cell_line``. None: X has one column per gene. Clones
