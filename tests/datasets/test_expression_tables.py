@@ -368,3 +368,11 @@ def test_passports_that_begin_otherwise_are_refused(tmp_path, text):
         archive.writestr("rnaseq.csv", text)
     with pytest.raises(InputError, match=r"rnaseq\.csv"):
         read_passports_expression(tmp_path / "rnaseq.csv.zip")
+
+
+def test_the_first_of_columns_that_repeat_a_name_has_the_models(tmp_path):
+    path = tmp_path / "depmap.csv"
+    path.write_text(",,TP53 (7157),EGFR (1956)\nACH-000001,x,3.5,0.5\n")
+    read = read_depmap_expression(path)
+    assert read.index.tolist() == ["ACH-000001"]
+    assert read.columns.tolist() == ["TP53", "EGFR"]

@@ -227,3 +227,12 @@ def test_a_sheet_that_ends_within_a_row_is_refused(write, n_lost):
     path = write("fitted.csv", whole.removesuffix(row) + cut)
     with pytest.raises(DataFileError, match=r"last row .* \d+ of \d+ fields"):
         read_gdsc_fitted(path)
+
+
+def test_the_first_of_columns_that_repeat_a_name_is_read(write):
+    table = "smiles,name,smiles,name\nCCO,Ethanol,CCN,Camptothecin\n"
+    with pytest.warns(UserWarning, match="rows of .* were left out"):
+        data = read_gdsc_fitted(
+            write("fitted.csv", SHEET), compounds=write("compounds.csv", table)
+        )
+    assert set(data.X["smiles"]) == {"CCO"}

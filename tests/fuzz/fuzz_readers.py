@@ -39,7 +39,10 @@ LINKS = (
     "protein1 protein2 combined_score\n9.P1 9.P2 950\n9.P2 9.P1 950\n9.P1 9.P3 901\n"
 )
 INFO = "#string_protein_id\tpreferred_name\n9.P1\tTP53\n9.P2\tMDM2\n9.P3\tATM\n"
-ALIASES = "#string_protein_id\talias\tsource\n9.P1\tTP53\tEnsembl_HGNC\n9.P2\tMDM2\tBioMart_HUGO\n"
+ALIASES = (
+    "#string_protein_id\talias\tsource\n9.P1\tTP53\tEnsembl_HGNC\n"
+    "9.P2\tMDM2\tBioMart_HUGO\n"
+)
 FITTED = (
     "COSMIC_ID,CELL_LINE_NAME,SANGER_MODEL_ID,TCGA_DESC,DRUG_ID,DRUG_NAME,MIN_CONC,"
     "MAX_CONC,LN_IC50\n906826,A549,SIDM1,LUAD,1003,Camptothecin,0.0001,0.1,-1.46\n"

@@ -135,6 +135,7 @@ def read_depmap_expression(
         path, _EXPECTED, header=header, separator=separator, text=no_genes
     )
     about.columns = pd.Index([header[i] for i in no_genes])
+    about = about.loc[:, ~about.columns.duplicated()]
     symbols = pd.Index([_name_gene(header[i]) for i in genes], dtype=object)
     values = values.set_axis(symbols, axis="columns")
     left_out = LeftOut(path)

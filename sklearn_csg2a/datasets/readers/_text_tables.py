@@ -186,7 +186,17 @@ def _parse(header: list[str], lines: IO[str], separator: str) -> pd.DataFrame:
         dtype=str,
         skipinitialspace=True,
     )
-    return table.set_axis(header, axis=1)
+    return table.set_axis(_tell_apart(header), axis=1)
+
+
+def _tell_apart(names: list[str]) -> list[str]:
+    """Give a number to columns that repeat a name ("smiles.1"), as pandas does."""
+    counts: dict[str, int] = {}
+    apart = []
+    for name in names:
+        count = counts[name] = counts.get(name, -1) + 1
+        apart.append(f"{name}.{count}" if name and count else name)
+    return apart
 
 
 def _drop_empty(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFrame:
