@@ -12,7 +12,11 @@ from typing import Any
 
 from sklearn_csg2a._version import __version__
 from sklearn_csg2a.cli import _compare, _data, _fit, _inspect, _predict, _rank
-from sklearn_csg2a.cli._messages import in_words_of_the_command, say
+from sklearn_csg2a.cli._messages import (
+    in_words_of_the_command,
+    say,
+    without_names_of_tables,
+)
 from sklearn_csg2a.exceptions import Csg2aError
 
 __all__ = ["main"]
@@ -104,9 +108,13 @@ def _warnings_as_messages() -> Iterator[None]:
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", UserWarning)
         warnings.simplefilter("default", RuntimeWarning)
-        warnings.showwarning = _show
+        said: set[str] = set()
+
+        def show(message: Warning | str, *_: Any, **__: Any) -> None:
+            text = in_words_of_the_command(message)
+            if without_names_of_tables(text) not in said:
+                say(f"{PROGRAM}: warning: {text}")
+            said.add(without_names_of_tables(text))
+
+        warnings.showwarning = show
         yield
-
-
-def _show(message: Warning | str, *_: Any, **__: Any) -> None:
-    say(f"{PROGRAM}: warning: {in_words_of_the_command(message)}")

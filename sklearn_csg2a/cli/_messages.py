@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
-__all__ = ["in_words_of_the_command", "say"]
+__all__ = ["in_words_of_the_command", "say", "without_names_of_tables"]
 
 # What the package says about arguments, and how they are called here.
 _WORDS = [
@@ -45,4 +45,9 @@ def in_words_of_the_command(problem: object) -> str:
     text = str(problem) or type(problem).__name__
     for pattern, replacement in _WORDS:
         text = re.sub(pattern, replacement, text)
-    return text
+    return re.sub(r"(?<=\. )give --", "Give --", text)
+
+
+def without_names_of_tables(text: str) -> str:
+    """Return a message that is the same for all tables of a command."""
+    return re.sub(r"\b(?:cells|expression|reference|samples|X)\b", "", text)
