@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from sphinx.application import Sphinx
+    from sphinx.config import Config
 
 FOLDER = "api"
 FIRST = ["sklearn_csg2a", "estimators", "baselines", "model_selection", "metrics"]
@@ -63,7 +64,7 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, "utf-8")
 
 
-def write_pages(app: Sphinx) -> None:
+def write_pages(app: Sphinx, _config: Config) -> None:
     """Write the reference below the source folder, before it is read."""
     folder = Path(app.srcdir) / FOLDER
     placed = place_names()
@@ -88,6 +89,6 @@ def write_pages(app: Sphinx) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the writer before autosummary collects the pages."""
-    app.connect("builder-inited", write_pages, priority=100)
+    """Register the writer before Sphinx and autosummary look for pages."""
+    app.connect("config-inited", write_pages)
     return {"version": "1", "parallel_read_safe": True}
