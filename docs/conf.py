@@ -58,7 +58,7 @@ sphinx_gallery_conf = {
     "examples_dirs": str(HERE.parent / "examples"),
     "gallery_dirs": "gallery",
     "filename_pattern": r"[\\/]plot_",
-    "ignore_pattern": r"[\\/]demo\.py",  # longer than a minute: make demo
+    "ignore_pattern": r"(^|[\\/])demo\.py$",  # longer than a minute: make demo
     "download_all_examples": False,
     "abort_on_example_error": True,
     "remove_config_comments": True,

@@ -1,5 +1,5 @@
 """Find the target of a compound, and through which genes it acts
-==================================================================
+==============================================================
 
 A network is trained on simulated perturbation profiles without the interactome. Four
 readouts then rank genes and pairs of genes for each compound. In a simulated screen the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import runpy
@@ -37,6 +38,14 @@ def test_example_runs_and_draws(path, capsys):
     assert all(figure.axes for figure in drawn)
     assert capsys.readouterr().out
     plt.close("all")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_opens_with_the_title_of_its_page(path):
+    opening = ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    title, rule, empty, *_ = opening.splitlines()
+    assert rule == "=" * len(title)
+    assert empty == ""
 
 
 def _run_demo(folder, *arguments):
