@@ -52,8 +52,13 @@ def _run_python_blocks(folder):
 
 
 @pytest.fixture(scope="module")
-def two_runs(tmp_path_factory):
-    return [_run_python_blocks(tmp_path_factory.mktemp("readme")) for _ in range(2)]
+def one_run(tmp_path_factory):
+    return _run_python_blocks(tmp_path_factory.mktemp("readme"))
+
+
+@pytest.fixture(scope="module")
+def two_runs(one_run, tmp_path_factory):
+    return [one_run, _run_python_blocks(tmp_path_factory.mktemp("again"))]
 
 
 def _predictions(names):
@@ -78,17 +83,19 @@ def _is_fitted(model):
     return True
 
 
-def test_python_blocks_run_one_after_the_other(two_runs):
-    names, _ = two_runs[0]
+def test_python_blocks_run_one_after_the_other(one_run):
+    names, _ = one_run
     assert len(names["scores"]["test_score"]) == 3
 
 
+@pytest.mark.slow
 def test_two_runs_of_the_python_blocks_print_the_same_numbers(two_runs):
     (_, first), (_, second) = two_runs
     assert re.search(r"\d\.\d+", first)
     assert first == second
 
 
+@pytest.mark.slow
 def test_two_runs_of_the_python_blocks_fit_the_same_models(two_runs):
     first, second = (_predictions(names) for names, _ in two_runs)
     fitted = {"perturbation", "restored", "gaps", "novelty", "deep"}

@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 STEPS_PER_EPOCH = 37  # with which settings were chosen, on 75,000 rows
-_MOST_EPOCHS = 5  # times the usual number, with few rows
+_MOST_EPOCHS = 2  # times the usual number, with few rows
 _USUAL_SHARE = 0.1  # held out, if `validation` is not given
 _SEEDS = ("network", "batches", "dropout", "validation")
 

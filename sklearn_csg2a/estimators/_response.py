@@ -121,7 +121,7 @@ class DrugResponseRegressor(
         network from memorising cell lines, which helps with new ones.
     max_epochs : int or "auto", default="auto"
         Maximum number of epochs; the learning rate falls along half a cosine. "auto"
-        makes more of them, up to five times, with fewer than about 1,000 rows.
+        makes more of them, up to twice as many, with fewer than about 1,000 rows.
     batch_size : int or "auto", default="auto"
         Number of rows per training step. "auto" makes about 37 steps per epoch, with
         32 to 2048 rows each.
