@@ -264,6 +264,7 @@ def test_P01_the_suite_is_as_large_as_it_was(regressor):
     assert len(checks) >= N_CHECKS[regressor]
 
 
+@pytest.mark.slow
 @pytest.mark.changes_global_random_state
 @pytest.mark.parametrize("regressor", REGRESSORS)
 def test_P03_every_check_passes_on_tables_of_treatments(regressor):

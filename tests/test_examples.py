@@ -17,7 +17,13 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
-EXAMPLES = sorted(FOLDER.glob("plot_*.py"))
+LONG = {"plot_zero_shot", "plot_own_table", "plot_enrichment", "plot_influence"}
+EXAMPLES = [
+    pytest.param(
+        path, id=path.stem, marks=pytest.mark.slow if path.stem in LONG else []
+    )
+    for path in sorted(FOLDER.glob("plot_*.py"))
+]
 
 # The demonstration on a screen that takes seconds.
 SMALL_DEMO = """
@@ -29,7 +35,7 @@ demo.main(screen, epochs=(1, 1))
 """
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EXAMPLES)
 def test_example_runs_and_draws(path, capsys):
     plt.close("all")
     runpy.run_path(str(path), run_name="__main__")
@@ -75,6 +81,7 @@ def _is_a_whole_demo(printed, folder):
     return True
 
 
+@pytest.mark.slow
 def test_demo_runs_to_its_end_on_a_small_screen(tmp_path):
     assert _is_a_whole_demo(_run_demo(tmp_path, "-c", SMALL_DEMO), tmp_path)
 

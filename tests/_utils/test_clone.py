@@ -114,6 +114,7 @@ def test_all_folds_share_one_table(screen):
     pd.testing.assert_frame_equal(expression, before)
 
 
+@pytest.mark.slow
 def test_a_search_in_two_processes_chooses_as_in_one(screen):
     X, y, expression = screen
     search = GridSearchCV(

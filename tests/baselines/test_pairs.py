@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,6 +56,7 @@ def test_which_rows_meet_in_a_block_changes_from_epoch_to_epoch():
     assert len(both) < 50
 
 
+@pytest.mark.slow
 def test_blocks_learn_a_screen_as_rows_do():
     screen = make_screen(n_cells=20, n_compounds=20, n_genes=24, random_state=0)
     X, y = screen.X, screen.y

@@ -115,6 +115,7 @@ def test_data_check_says_what_is_missing(run, tmp_path, loader):
     assert "to get it: " in out
 
 
+@pytest.mark.slow
 def test_data_check_finds_the_real_data_complete(run, data_home):
     code, out, _ = run("data", "check", data_home)
     assert code == 0, out

@@ -91,8 +91,8 @@ def test_small_screens_take_as_many_steps_of_smaller_batches():
     model = DrugResponseRegressor(novelty="cell")
     assert choose_length(model, 20_000) == (512, 20)
     assert choose_length(model, 2_000) == (64, 20)
-    assert choose_length(model, 300) == (32, 79)
-    assert choose_length(model, 10) == (32, 100)
+    assert choose_length(model, 300) == (32, 40)
+    assert choose_length(model, 10) == (32, 40)
 
 
 def test_parameters_that_are_left_to_the_model_can_be_searched(screen):

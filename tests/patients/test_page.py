@@ -114,6 +114,7 @@ def test_drugs_without_a_prediction_come_last(write):
     assert text.index("drug 1<") < text.index("drug 2<") < text.index("drug 0<")
 
 
+@pytest.mark.slow
 def test_a_large_ranking_is_cut_to_the_size_of_a_page(write):
     text = write(make_ranking(100, 300))
     assert len(text.encode()) <= 2_000_000

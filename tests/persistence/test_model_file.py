@@ -274,6 +274,7 @@ np.testing.assert_array_equal(model.predict(X), np.load(folder + "/predicted.npy
 """
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_table_by_set_params(response, path, tmp_path):
     save_model(response, path)
     LIGHT.to_pickle(tmp_path / "X")
