@@ -86,6 +86,7 @@ def test_demo_runs_to_its_end_on_a_small_screen(tmp_path):
     assert _is_a_whole_demo(_run_demo(tmp_path, "-c", SMALL_DEMO), tmp_path)
 
 
+@pytest.mark.slow
 def test_demo_runs_without_matplotlib_and_says_what_is_missing(tmp_path):
     """As after a plain installation."""
     hidden = "import sys\nsys.modules['matplotlib'] = None\n"

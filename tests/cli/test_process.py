@@ -64,6 +64,7 @@ def test_help_and_version_import_nothing_large(tmp_path):
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_the_model_of_a_fit_and_leaves_with_130(files, tmp_path):
     process = _start(
         *("fit", files / "screen.csv", "--expression", files / "cells.csv"),
@@ -80,6 +81,7 @@ def test_ctrl_c_saves_the_model_of_a_fit_and_leaves_with_130(files, tmp_path):
     assert load_model(tmp_path / "net.csg2a").interrupted_
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     process = _start("data", "check", ".", cwd=tmp_path)
     process.stdout.close()

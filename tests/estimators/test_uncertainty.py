@@ -80,6 +80,7 @@ def test_dropout_of_a_pretrained_part_adds_to_the_spread_unless_frozen(
     assert (std == 0).all() if freeze else (std > 0).all()
 
 
+@pytest.mark.slow
 def test_the_spread_is_near_that_of_dropout_drawn_anew_for_each_row(fitted, screen):
     model = clone(fitted).fit(screen.light, screen.y)
     _, found = model.predict(screen.light, return_spread=True)

@@ -192,6 +192,7 @@ def benchmark(tmp_path, monkeypatch):
     return call
 
 
+@pytest.mark.slow
 def test_all_models_are_judged_and_compared(benchmark, capsys):
     assert benchmark() == 0
     with (benchmark.folder / "perturbation.csv").open(newline="") as lines:

@@ -327,6 +327,7 @@ def test_page_needs_nothing_from_elsewhere(drawn_store):
     assert anchors <= set(re.findall(r'id="([^"]*)"', page))
 
 
+@pytest.mark.slow
 def test_same_results_give_the_same_bytes(drawn_store):
     rows = drawn_store.add({"csg2a": [0.5, 0.6], "MeanEffects": [1.0, 1.1]})
     drawn_store.add_predictions(rows)
