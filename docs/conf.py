@@ -85,7 +85,7 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "start": [], "questions": []}  # nothing is below them
 
 # Examples show what a user sees, but for what depends on the machine.
 warnings.filterwarnings("ignore", message="Matplotlib is currently using agg")

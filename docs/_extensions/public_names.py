@@ -52,8 +52,13 @@ def place_names() -> dict[str, list[str]]:
     return placed
 
 
+def _shorten(name: str) -> str:
+    """Return the name of a module without that of the package before it."""
+    return name.removeprefix("sklearn_csg2a.")
+
+
 def _rank(name: str) -> tuple[int, str]:
-    part = name.rpartition("sklearn_csg2a.")[2] if "." in name else name
+    part = _shorten(name)
     return (FIRST.index(part) if part in FIRST else len(FIRST), name)
 
 
@@ -68,9 +73,11 @@ def write_pages(app: Sphinx, _config: Config) -> None:
     """Write the reference below the source folder, before it is read."""
     folder = Path(app.srcdir) / FOLDER
     placed = place_names()
+    summary = ""
     for module, names in placed.items():
         doc = (inspect.getdoc(importlib.import_module(module)) or "").strip()
         opening = doc.partition("\n\n")[0].replace("\n", " ")
+        summary += f":doc:`{module}`\n   {opening}\n\n"
         items = "\n".join(f"   {name}" for name in names)
         _write(
             folder / f"{module}.rst",
@@ -78,13 +85,13 @@ def write_pages(app: Sphinx, _config: Config) -> None:
             f".. currentmodule:: {module}\n\n"
             f".. autosummary::\n   :toctree: generated\n   :nosignatures:\n\n{items}\n",
         )
-    pages = "\n".join(f"   {module}" for module in placed)
+    pages = "\n".join(f"   {_shorten(module)} <{module}>" for module in placed)
     _write(
         folder / "index.rst",
         "API reference\n=============\n\n"
         "Every public name, by the module it is imported from. What the names of\n"
         "parameters have in common is in :doc:`/parameters`.\n\n"
-        f".. toctree::\n   :maxdepth: 1\n\n{pages}\n",
+        f"{summary}.. toctree::\n   :hidden:\n\n{pages}\n",
     )
 
 

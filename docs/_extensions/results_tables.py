@@ -142,11 +142,15 @@ def _table(
             shown = (
                 nodes.strong("", text) if value == best[column] else nodes.Text(text)
             )
-            parts = [shown, nodes.Text(f" ({note})")] if note else [shown]
-            entries.append(_entry(*parts))
+            entries.append(_entry(shown, *_small(note)))
         body += nodes.row("", *entries)
     group += body
     return nodes.table("", group, classes=["results"])
+
+
+def _small(note: str) -> list[nodes.Node]:
+    """Return the nodes of a remark behind a value, none where it says nothing."""
+    return [nodes.inline("", f" ({note})", classes=["note"])] if note else []
 
 
 def _entry(*parts: nodes.Node) -> nodes.entry:
