@@ -109,6 +109,11 @@ def _link_within(app, docname, source):
     source[0] = OF_RESULTS.sub(r"](reports/\1.md", text)
 
 
+def _keep_together(app, path, docname, content):
+    """Keep a mean and its deviation on one line in the tables of reports."""
+    content[0] = content[0].replace(" ± ", "\u00a0±\u00a0")
+
+
 def _escape_trailing_underscores(app, what, name, obj, options, lines):
     """Keep names such as n_iter_ from being read as links, before numpydoc."""
     for at, line in enumerate(lines):
@@ -122,4 +127,5 @@ def _escape_trailing_underscores(app, what, name, obj, options, lines):
 
 def setup(app):
     app.connect("source-read", _link_within)
+    app.connect("include-read", _keep_together)
     app.connect("autodoc-process-docstring", _escape_trailing_underscores, priority=10)
