@@ -267,6 +267,7 @@ def test_both_libraries_predict_new_rows_of_a_screen_equally_well():
     np.testing.assert_allclose(errors[1], errors[0], rtol=0.05)
 
 
+@pytest.mark.slow
 @needs_lightgbm
 def test_the_seed_decides_the_trees_of_lightgbm(screen):
     X, y, expression = screen

@@ -72,5 +72,6 @@ def test_a_folder_and_loaders_must_be_known(tmp_path, monkeypatch):
     assert set(check_data_home()["problem"]) == {"missing"}
 
 
+@pytest.mark.slow
 def test_the_real_data_are_complete(data_home):
     assert check_data_home(data_home)["problem"].isna().all()

@@ -275,6 +275,7 @@ def test_gdsc2_has_its_published_size(gdsc2):
     assert gdsc2.X["cell_line"].isin(gdsc2.expression.index).all()
 
 
+@pytest.mark.slow
 def test_two_names_of_a_compound_are_never_split(data_home):
     data = load_gdsc_full(data_home=data_home, screen="both", genes=["TP53"])
     assert (data.X["drug"].nunique(), data.X["smiles"].nunique()) == (361, 356)

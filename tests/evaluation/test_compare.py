@@ -391,6 +391,7 @@ def test_comparison_prints_its_main_columns(judged):
     assert "skill" in text
 
 
+@pytest.mark.slow
 def test_plot_and_page_are_made(judged, tmp_path):
     import matplotlib as mpl
 

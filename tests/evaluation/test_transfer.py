@@ -169,6 +169,7 @@ def test_failed_variant_is_reported(benchmark, monkeypatch, capsys):
     assert "scratch" in _rows(benchmark.folder)
 
 
+@pytest.mark.slow
 def test_learning_curves_have_a_control_that_never_learned(data, tmp_path, monkeypatch):
     curves = pytest.importorskip("benchmarks.transfer_curves")
     monkeypatch.setattr(curves, "load_transfer", lambda *_: data)

@@ -356,6 +356,7 @@ def _kill_and_resume(folder, n_kills, epochs):
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked fits")
 
 
+@pytest.mark.slow
 @needs_fork
 def test_P33_a_fit_killed_a_few_times_ends_as_if_never_killed(tmp_path):
     seen = _kill_and_resume(tmp_path, n_kills=3, epochs=15)
