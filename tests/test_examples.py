@@ -17,7 +17,15 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
-LONG = {"plot_zero_shot", "plot_own_table", "plot_enrichment", "plot_influence"}
+LONG = {
+    "plot_compare",
+    "plot_enrichment",
+    "plot_influence",
+    "plot_learning_curve",
+    "plot_own_table",
+    "plot_public_tables",
+    "plot_zero_shot",
+}
 EXAMPLES = [
     pytest.param(
         path, id=path.stem, marks=pytest.mark.slow if path.stem in LONG else []

@@ -70,6 +70,7 @@ def fitted(name, screen):
     return pickle.dumps(_make(name, expression=expression).fit(X, y))
 
 
+@pytest.mark.slow
 def test_a_screen_is_learned_better_than_by_its_mean(name):
     screen = make_screen(n_cells=12, n_compounds=12, n_genes=24, random_state=0)
     X, y = screen.X, screen.y
