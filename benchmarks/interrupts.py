@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-STOPPED = "Stopped. Finished results are stored: start again to continue."
+from sklearn_csg2a._utils.interrupts import STOPPED
 
 
 def _leave(*_: object) -> None:

@@ -28,6 +28,7 @@ from sklearn.utils import Bunch
 from benchmarks.data.load import LOADERS
 from benchmarks.models import registry as models
 from benchmarks.models.spaces import draw_candidates
+from sklearn_csg2a._utils.interrupts import STOPPED
 from sklearn_csg2a.evaluation.evaluate import FoldTask
 from sklearn_csg2a.evaluation.folds import SCHEMES, list_schemes, make_folds
 from sklearn_csg2a.evaluation.plan import Plan
@@ -38,7 +39,6 @@ from sklearn_csg2a.evaluation.results import (
     save_predictions,
 )
 from sklearn_csg2a.evaluation.runs import Run
-from sklearn_csg2a.evaluation.study import STOPPED
 from sklearn_csg2a.evaluation.tuning import Search, is_tunable, scores_table
 from sklearn_csg2a.evaluation.workers import Workers, open_workers
 

@@ -42,6 +42,7 @@ from benchmarks.run import RESULTS, cache_folder
 from benchmarks.studies.transfer_summary import summarize
 from sklearn_csg2a import DrugResponseRegressor
 from sklearn_csg2a._utils.files import replacing
+from sklearn_csg2a._utils.interrupts import check_uninterrupted
 from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.evaluation.evaluate import describe_fit, measure
 from sklearn_csg2a.evaluation.folds import (
@@ -310,8 +311,7 @@ def evaluate(task: TransferTask) -> Result:
     start = perf_counter()
     model.fit(data.X.iloc[fold.train], data.y.iloc[fold.train])
     fitted = perf_counter()
-    if getattr(model, "interrupted_", False):
-        raise KeyboardInterrupt
+    check_uninterrupted(model)
     predicted = np.asarray(model.predict(data.X.iloc[fold.test]), dtype=float)
     end = perf_counter()
     row = {

@@ -42,6 +42,7 @@ from benchmarks.studies.transfer_curves_summary import summarize
 from benchmarks.transfer import OF_SCHEME, PRETRAINING, RESPONSE, TIME
 from sklearn_csg2a import DrugResponseRegressor
 from sklearn_csg2a._utils.files import replacing
+from sklearn_csg2a._utils.interrupts import check_uninterrupted
 from sklearn_csg2a.baselines import PairwiseKernelRidge
 from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.evaluation.evaluate import measure
@@ -116,8 +117,7 @@ class CurveTask:
         start = perf_counter()
         model.fit(data.X.iloc[self.rows], data.y.iloc[self.rows])
         seconds = perf_counter() - start
-        if getattr(model, "interrupted_", False):
-            raise KeyboardInterrupt
+        check_uninterrupted(model)
         predicted = np.asarray(model.predict(data.X.iloc[fold.test]), dtype=float)
         row = {
             **self.as_row(),

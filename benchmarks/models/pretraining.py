@@ -16,6 +16,7 @@ from sklearn.utils import Bunch
 from benchmarks.models import registry as models
 from sklearn_csg2a import PerturbationRegressor, save_model
 from sklearn_csg2a._utils.files import replacing
+from sklearn_csg2a._utils.interrupts import check_uninterrupted
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.evaluation.configuration import hash_parts
 
@@ -63,8 +64,7 @@ def pretrain(plan: Pretraining, folder: Path) -> tuple[Path, dict[str, Any]]:
     if not (path.is_file() and notes.is_file()):
         start = perf_counter()
         model = plan.estimator.fit(plan.X, plan.Y)
-        if model.interrupted_:
-            raise KeyboardInterrupt
+        check_uninterrupted(model)
         facts = {
             "pretraining_seconds": perf_counter() - start,
             "pretraining_best_epoch": model.best_epoch_,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import FrameType
 
 __all__ = [
-    "check_uninterrupted",
     "find_stacklevel",
     "is_one_of_several",
     "library_calls",
     "library_of",
-    "was_interrupted",
 ]
 
 _LIBRARIES = {"sklearn", "sklearn_csg2a"}
@@ -75,16 +73,3 @@ def is_one_of_several() -> bool:
             return True
         frame = frame.f_back
     return False
-
-
-def was_interrupted(model: Any) -> bool:
-    """Whether Ctrl-C ended the fit of a model, or of the last step of a pipeline."""
-    steps = getattr(model, "steps", None)
-    last = steps[-1][-1] if steps else model
-    return bool(getattr(last, "interrupted_", False))
-
-
-def check_uninterrupted(model: Any) -> None:
-    """Raise KeyboardInterrupt if Ctrl-C ended the fit of a model: it ends the rest."""
-    if was_interrupted(model):
-        raise KeyboardInterrupt

@@ -11,8 +11,8 @@ from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_csg2a._utils.caller import was_interrupted
 from sklearn_csg2a._utils.choices import OnInvalidSmiles, options
+from sklearn_csg2a._utils.interrupts import was_interrupted
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind
 from sklearn_csg2a._utils.sklearn_compat import (
     HasMethods,

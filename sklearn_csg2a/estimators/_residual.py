@@ -25,7 +25,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklearn_csg2a._utils.caller import check_uninterrupted, was_interrupted
+from sklearn_csg2a._utils.interrupts import check_uninterrupted, was_interrupted
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind
 from sklearn_csg2a._utils.sklearn_compat import (

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from sklearn_csg2a._utils.interrupts import STOPPED
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind, warn_of_input
 from sklearn_csg2a.evaluation._comparison import Comparison, say_failures
@@ -26,7 +27,7 @@ from sklearn_csg2a.evaluation.plan import Plan
 from sklearn_csg2a.evaluation.results import COLUMNS, KEY
 from sklearn_csg2a.evaluation.runs import Run
 from sklearn_csg2a.evaluation.store import MemoryTable, Table
-from sklearn_csg2a.evaluation.study import STOPPED, is_stored
+from sklearn_csg2a.evaluation.study import is_stored
 from sklearn_csg2a.evaluation.tasks import Failure
 from sklearn_csg2a.evaluation.workers import Backend
 from sklearn_csg2a.exceptions import InputError

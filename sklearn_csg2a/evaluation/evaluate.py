@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
+from sklearn_csg2a._utils.interrupts import check_uninterrupted
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.evaluation.folds import Fold, LastRows, naive_of, rows_of
 from sklearn_csg2a.evaluation.naive import NAIVE_MODELS
@@ -152,8 +153,7 @@ def evaluate(task: FoldTask) -> Result:
     model.fit(X.iloc[train], data.y.iloc[train])
     fitted = perf_counter()
     network = getattr(model, "regressor_", model)  # inside a ResidualRegressor
-    if getattr(network, "interrupted_", False):
-        raise KeyboardInterrupt
+    check_uninterrupted(model)
     predicted = np.asarray(model.predict(X.iloc[test]), dtype=float)
     end = perf_counter()
     row = {

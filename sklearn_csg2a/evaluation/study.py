@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TextIO
 
+from sklearn_csg2a._utils.interrupts import STOPPED
 from sklearn_csg2a.evaluation.progress import Progress
 from sklearn_csg2a.evaluation.store import Key, Table
 from sklearn_csg2a.evaluation.tasks import Failure, Outcome, Result, Task
 from sklearn_csg2a.evaluation.workers import Workers
-
-STOPPED = "Stopped. Finished results are stored: start again to continue."
 
 
 def is_valid(row: Mapping[str, str], hashes: Mapping[str, str]) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_csg2a._utils.interrupts import check_uninterrupted
 from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.evaluation.evaluate import (
     TUNED,
@@ -153,8 +154,7 @@ def _score(candidate: Candidate) -> dict[str, Any]:
     start = perf_counter()
     model.fit(data.X.iloc[train], data.y.iloc[train])
     seconds = perf_counter() - start
-    if getattr(model, "interrupted_", False):
-        raise KeyboardInterrupt
+    check_uninterrupted(model)
     predicted = np.asarray(model.predict(data.X.iloc[valid]), dtype=float)
     error = rmse(data.y.iloc[valid].to_numpy(dtype=float), predicted)
     return {**_row(candidate), "rmse": error, "fit_seconds": seconds}

@@ -12,7 +12,7 @@ from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from sklearn_csg2a._utils.caller import check_uninterrupted, was_interrupted
+from sklearn_csg2a._utils.interrupts import check_uninterrupted, was_interrupted
 from sklearn_csg2a._utils.offenders import list_offenders, name_row
 from sklearn_csg2a._utils.one_warning import one_warning_of_a_kind, warn_of_input
 from sklearn_csg2a._utils.sklearn_compat import (

@@ -15,7 +15,7 @@ from sklearn.ensemble import (
 )
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_csg2a._utils.caller import check_uninterrupted
+from sklearn_csg2a._utils.interrupts import check_uninterrupted
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments import read_treatments
 from sklearn_csg2a.uncertainty._novelty import (

@@ -14,6 +14,7 @@ from sklearn.utils import Bunch
 
 from benchmarks.models.profiles.baselines import predict_plate_mean
 from sklearn_csg2a import PerturbationRegressor
+from sklearn_csg2a._utils.interrupts import check_uninterrupted
 from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.evaluation.folds import Fold
 from sklearn_csg2a.model_selection import DrugBlindKFold
@@ -96,8 +97,7 @@ def predict_by_network(
             random_state=number,
             **settings,
         ).fit(X.iloc[train], learned.astype(np.float32))
-        if model.interrupted_:
-            raise KeyboardInterrupt
+        check_uninterrupted(model)
         members.append(model.predict(X.iloc[test]))
     reported = {name: value for name, value in settings.items() if name in NETWORK}
     return np.mean(members, axis=0) + base, {
