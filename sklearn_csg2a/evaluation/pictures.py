@@ -44,7 +44,7 @@ STYLE = {
     "axes.spines.right": False,
     "figure.constrained_layout.use": True,
     "savefig.transparent": True,
-    "savefig.dpi": 150,
+    "savefig.dpi": 110,  # of what is drawn as pixels: a page stays below 2 MB
 }
 
 
