@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rdkit import Chem, rdBase
+from rdkit.Chem import rdqueries
 
 from sklearn_csg2a.chem._cxsmiles import add_radicals, has_extension, split_extension
 from sklearn_csg2a.chem._identify import Compound, identify, list_relations
 from sklearn_csg2a.chem._unreadable import (
     describe_other_identifier,
     describe_parse_failure,
+    describe_type,
+    shorten,
 )
 from sklearn_csg2a.exceptions import InvalidSmilesError
 
@@ -35,11 +37,13 @@ __all__ = [
     "smiles_problem",
 ]
 
-_SHOWN_LENGTH = 80
 _MISSING_TEXTS = frozenset({"nan", "none", "null", "na", "n/a", "<na>"})
 _REACTION_ARROW = re.compile(r"(?<!-)>")
 _ROUND_TRIPS = 3
 _COMMA = re.compile(r", ?")
+_KEPT = 2**18  # strings whose reading is remembered: those of 100,000 compounds
+_DUMMY = rdqueries.AtomNumEqualsQueryAtom(0)
+_WITH_MAP = rdqueries.HasPropQueryAtom("molAtomMapNumber")
 
 
 def parse_smiles(smiles: object) -> Chem.Mol:
@@ -113,7 +117,7 @@ def canonical_smiles(smiles: object) -> str:
     """
     if isinstance(smiles, str):
         return _canonical_text(str(smiles))
-    raise InvalidSmilesError(_problem_of_type(smiles))
+    raise InvalidSmilesError(describe_type(smiles))
 
 
 def smiles_problem(smiles: object) -> str | None:
@@ -140,33 +144,39 @@ def smiles_problem(smiles: object) -> str | None:
     """
     if isinstance(smiles, str):
         return _problem_of_text(str(smiles))
-    return _problem_of_type(smiles)
+    return describe_type(smiles)
 
 
-@lru_cache(maxsize=65536)
 def _problem_of_text(text: str) -> str | None:
     """Return the problem of a string, None if it is valid."""
-    return _read(text)[0] or None
+    return _rewrite(text)[0] or None
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=_KEPT)
 def _canonical_text(text: str) -> str:
     """Return the canonical form of a string, unchanged when read again."""
-    canonical = Chem.MolToSmiles(parse_smiles(text))
-    with rdBase.BlockLogs():
-        for _ in range(_ROUND_TRIPS):
-            mol = Chem.MolFromSmiles(canonical)
-            again = canonical if mol is None else Chem.MolToSmiles(mol)
-            if again == canonical:
-                break
-            canonical = again
+    problem, canonical = _rewrite(text)
+    if problem:
+        raise InvalidSmilesError(problem)
+    for _ in range(_ROUND_TRIPS):
+        _, again = _rewrite(canonical)
+        if again in ("", canonical):
+            break
+        canonical = again
     return canonical
+
+
+@lru_cache(maxsize=_KEPT)
+def _rewrite(text: str) -> tuple[str, str]:
+    """Return ("", what RDKit writes for a string) or (problem, "")."""
+    problem, mol = _read(text)
+    return ("", Chem.MolToSmiles(mol)) if mol is not None else (problem, "")
 
 
 def _read(smiles: object) -> tuple[str, Chem.Mol | None]:
     """Return ("", molecule) or (problem, None)."""
     if not isinstance(smiles, str):
-        return _problem_of_type(smiles), None
+        return describe_type(smiles), None
     text = str(smiles)
     if "|" in text:
         text, radicals = split_extension(text)
@@ -177,7 +187,7 @@ def _read(smiles: object) -> tuple[str, Chem.Mol | None]:
                 "the part between bars (CXSMILES) changes the structure; give a SMILES "
                 "string that contains it"
             )
-            return f"{_shorten(text)}: {problem}", None
+            return f"{shorten(text)}: {problem}", None
     return _read_list(text) if "," in text else _read_one(text)
 
 
@@ -188,7 +198,7 @@ def _read_with_radicals(text: str, radicals: str) -> tuple[str, Chem.Mol | None]
         return problem, None
     mol = add_radicals(text, radicals)
     if mol is None:
-        return f"{_shorten(text)}: no atom can have the radicals |{radicals}|", None
+        return f"{shorten(text)}: no atom can have the radicals |{radicals}|", None
     return "", _without_atom_maps(mol)
 
 
@@ -199,14 +209,14 @@ def _read_list(text: str) -> tuple[str, Chem.Mol | None]:
     if len(failed) == len(read) or (failed and ", " not in text):
         return _read_one(text)  # a name or an InChI
     if failed:
-        return f"{_shorten(text)}: in this list, {failed[0]}", None
+        return f"{shorten(text)}: in this list, {failed[0]}", None
     compounds = {identify(mol).identity for _, mol in read}
     if len(compounds) > 1:
         problem = (
             f"a list of {len(compounds)} different compounds; give each of them "
             "a separate row"
         )
-        return f"{_shorten(text)}: {problem}", None
+        return f"{shorten(text)}: {problem}", None
     return read[0]
 
 
@@ -214,40 +224,17 @@ def _read_one(text: str) -> tuple[str, Chem.Mol | None]:
     """Read a string without extension or list: ("", molecule) or (problem, None)."""
     problem = _problem_of_spelling(text)
     if problem:
-        return f"{_shorten(text)}: {_identifier_or(problem, text)}", None
+        return f"{shorten(text)}: {_identifier_or(problem, text)}", None
     with rdBase.BlockLogs():
         mol = Chem.MolFromSmiles(text)
         if mol is None:
             failure = _identifier_or(describe_parse_failure(text), text)
-            return f"{_shorten(text)}: {failure}", None
+            return f"{shorten(text)}: {failure}", None
         mol = _without_atom_maps(mol)
-    problem = _problem_of_molecule(mol)
+    problem = _problem_of_molecule(mol, text)
     if problem:
-        return f"{_shorten(text)}: {problem}", None
+        return f"{shorten(text)}: {problem}", None
     return "", mol
-
-
-def _shorten(text: str) -> str:
-    """Return the text quoted, shortened in the middle when it is long."""
-    if len(text) > _SHOWN_LENGTH:
-        half = _SHOWN_LENGTH // 2
-        text = f"{text[:half]}...{text[-half:]}"
-    return repr(text)
-
-
-def _problem_of_type(value: object) -> str:
-    """Return what is wrong with a value that is not text."""
-    is_nan = isinstance(value, (float, np.floating)) and bool(np.isnan(value))
-    if value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}:
-        return f"{value!r}: missing value; every row needs a SMILES string"
-    if isinstance(value, (bytes, bytearray)):
-        return f"{value!r}: bytes, not text; decode it to str first"
-    text = repr(value)
-    text = text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
-    of_type = f"{text}: not text but of type {type(value).__name__}"
-    if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
-        of_type += ", perhaps a PubChem CID or an NSC number"
-    return f"{of_type}; give a SMILES string"
 
 
 def _identifier_or(problem: str, text: str) -> str:
@@ -263,13 +250,13 @@ def _problem_of_spelling(text: str) -> str:
         return "empty string; every row needs a SMILES string"
     if text.lower() in _MISSING_TEXTS:
         return "text of a missing value; every row needs a SMILES string"
-    if any(character.isspace() for character in text):
+    if len(text.split()) != 1 or text != text.strip():
         return (
             "white space is not part of a SMILES string; strip it and drop the "
             "text behind it"
         )
-    foreign = sorted({c for c in text if not (c.isascii() and c.isprintable())})
-    if foreign:
+    if not (text.isascii() and text.isprintable()):
+        foreign = sorted({c for c in text if not (c.isascii() and c.isprintable())})
         listed = ", ".join(f"{c!r} (U+{ord(c):04X})" for c in foreign[:5])
         return f"characters outside printable ASCII: {listed}; retype them"
     if _REACTION_ARROW.search(text):
@@ -277,12 +264,14 @@ def _problem_of_spelling(text: str) -> str:
     return ""
 
 
-def _problem_of_molecule(mol: Chem.Mol) -> str:
-    """Return why a readable molecule cannot be used, "" if it can."""
-    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+def _problem_of_molecule(mol: Chem.Mol, text: str) -> str:
+    """Return why the molecule of a text cannot be used, "" if it can."""
+    if len(mol.GetAtomsMatchingQuery(_DUMMY)):
         return "it has a dummy atom '*'; give the whole compound"
     undefined = (Chem.BondType.UNSPECIFIED, Chem.BondType.ZERO)
-    if any(b.HasQuery() or b.GetBondType() in undefined for b in mol.GetBonds()):
+    if "~" in text and any(
+        bond.HasQuery() or bond.GetBondType() in undefined for bond in mol.GetBonds()
+    ):
         return "it has an undefined bond '~'; give the bond order"
     if mol.GetNumHeavyAtoms() == 0:
         return "it has no atom other than hydrogen"
@@ -291,7 +280,8 @@ def _problem_of_molecule(mol: Chem.Mol) -> str:
 
 def _without_atom_maps(mol: Chem.Mol) -> Chem.Mol:
     """Drop atom map numbers, and stereo that exists only because of them."""
-    mapped = [atom for atom in mol.GetAtoms() if atom.GetAtomMapNum()]
+    marked = mol.GetAtomsMatchingQuery(_WITH_MAP)
+    mapped = [atom for atom in marked if atom.GetAtomMapNum()]
     if not mapped:
         return mol
     for atom in mapped:
@@ -437,13 +427,13 @@ def compound_relations(smiles: object) -> frozenset[str]:
     return _read_relations(canonical_smiles(smiles))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=_KEPT)
 def _read_relations(canonical: str) -> frozenset[str]:
     """List the relations of a canonical SMILES."""
     return list_relations(parse_smiles(canonical))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=_KEPT)
 def _read_compound(canonical: str) -> Compound:
     """Identify the compound of a canonical SMILES."""
     return identify(parse_smiles(canonical))

@@ -1,13 +1,21 @@
-"""Texts that are not SMILES strings: wrong syntax, or another identifier."""
+"""What is not a SMILES string: other types, wrong syntax, other identifiers."""
 
 from __future__ import annotations
 
 import re
+from numbers import Real
 
+import numpy as np
 from rdkit import Chem
 
-__all__ = ["describe_other_identifier", "describe_parse_failure"]
+__all__ = [
+    "describe_other_identifier",
+    "describe_parse_failure",
+    "describe_type",
+    "shorten",
+]
 
+_SHOWN_LENGTH = 80
 _LOOK_UP = "give the SMILES string of that compound"
 _NUMBER = "a number, such as a PubChem CID or an NSC number"
 _ACCESSIONS = {
@@ -33,6 +41,29 @@ _ATOM = re.compile(r"Cl|Br|[BCNOPSFI]|[bcnops]")
 _NEVER_FIRST = re.compile(r"[(\d]")  # of a SMILES string
 _NEVER_IN_NAMES = re.compile(r"[=#@/\\$%*~<>|]")
 _CODE = re.compile(r"[A-Za-z]+-\d+[A-Za-z]?|[A-Za-z]{2,}\d{4,}")  # SN-38, PD0325901
+
+
+def shorten(text: str) -> str:
+    """Return the text quoted, shortened in the middle when it is long."""
+    if len(text) > _SHOWN_LENGTH:
+        half = _SHOWN_LENGTH // 2
+        text = f"{text[:half]}...{text[-half:]}"
+    return repr(text)
+
+
+def describe_type(value: object) -> str:
+    """Return what is wrong with a value that is not text."""
+    is_nan = isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+    if value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}:
+        return f"{value!r}: missing value; every row needs a SMILES string"
+    if isinstance(value, (bytes, bytearray)):
+        return f"{value!r}: bytes, not text; decode it to str first"
+    text = repr(value)
+    text = text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
+    of_type = f"{text}: not text but of type {type(value).__name__}"
+    if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
+        of_type += ", perhaps a PubChem CID or an NSC number"
+    return f"{of_type}; give a SMILES string"
 
 
 def describe_other_identifier(text: str) -> str:

