@@ -230,14 +230,9 @@ def make_svm(data: Bunch, scheme: str, seed: int) -> SVMResponse:
 def make_gradient_boosting(
     data: Bunch, scheme: str, seed: int
 ) -> GradientBoostingResponse:
-    """Make gradient boosting by LightGBM, with all threads of the process."""
+    """Make gradient boosting with the default parameters."""
     del scheme
-    return GradientBoostingResponse(
-        expression=data.expression,
-        random_state=seed,
-        library="lightgbm",
-        n_jobs=torch.get_num_threads(),
-    )
+    return GradientBoostingResponse(expression=data.expression, random_state=seed)
 
 
 def make_random_forest(data: Bunch, scheme: str, seed: int) -> RandomForestResponse:
@@ -420,7 +415,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "novelty": None,
         "train_encoder": False,
     },
-    "GradientBoostingResponse": {"library": "scikit-learn"},
+    "GradientBoostingResponse": {"library": None},
     "PairwiseKernelRidge": {"compound_kernel": "tanimoto", "identity_weight": 0.0},
     "PerturbationRegressor": {
         "compile": False,

@@ -20,10 +20,8 @@ from sklearn_csg2a.baselines.naive.means import (
 )
 from sklearn_csg2a.baselines.pathdnn import PathDNN
 from sklearn_csg2a.baselines.precily import Precily
-from sklearn_csg2a.baselines.trees import (
-    GradientBoostingResponse,
-    RandomForestResponse,
-)
+from sklearn_csg2a.baselines.trees.boosting import GradientBoostingResponse
+from sklearn_csg2a.baselines.trees.forest import RandomForestResponse
 
 __all__ = [
     "CellMean",

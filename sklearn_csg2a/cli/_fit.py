@@ -32,7 +32,7 @@ __all__ = ["add_parser"]
 
 SCHEMES = ("mixed", "cell", "drug", "disjoint")
 _INTERRUPTED = 130
-_CANNOT_BE_SAVED = ("random_forest", "gradient_boosting")
+_CANNOT_BE_SAVED = ("random_forest",)
 
 _DESCRIPTION = """\
 Fit a model of drug response to TABLE and save it. TABLE has one row per treatment:

@@ -37,6 +37,7 @@ _ESTIMATORS = {
         "DrugMean",
         "EnsembleMF",
         "GlobalMean",
+        "GradientBoostingResponse",
         "GraphDRP",
         "LatentFactors",
         "MeanEffects",
@@ -119,6 +120,7 @@ _PARTS = {
     "sklearn_csg2a.baselines.kernels._pairs": ("PairSide",),
     "sklearn_csg2a.baselines.kernels._training_cells": ("TrainingCells",),
     "sklearn_csg2a.baselines.precily.scores": ("WordVectors",),
+    "sklearn_csg2a.baselines.trees._trees": ("Trees",),
     "sklearn_csg2a.encoders._pair_layout": ("AmountScaler", "PairLayout"),
     "sklearn_csg2a.estimators._levels": ("CompoundLevels",),
     "sklearn_csg2a.uncertainty._calibration": ("Calibration",),
@@ -134,8 +136,12 @@ _TREES = (
     "its trees are compiled objects of another library; skops.io.dump writes them "
     "as data that can be checked before it is loaded"
 )
-# Public estimators that cannot be stored in a model file, with the reason.
-NOT_STORED = {"GradientBoostingResponse": _TREES, "RandomForestResponse": _TREES}
+# Models and parts of models that cannot be stored in a model file, with the reason.
+NOT_STORED = {
+    "HistGradientBoostingRegressor": _TREES,
+    "LGBMRegressor": _TREES,
+    "RandomForestResponse": _TREES,
+}
 
 
 def _home_of(*tables: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

@@ -93,7 +93,7 @@ def save_model(
 
     The SMILES of the training compounds (`compounds_`) are part of every model.
 
-    Tree-based estimators are not supported: `skops.io.dump` writes them as data.
+    Trees of other libraries are not supported: `skops.io.dump` writes them as data.
 
     Examples
     --------

@@ -44,7 +44,11 @@ MODELS = {
     "ResponseGaussianProcess": {"noise": [0.1, 0.3], "random_state": 0},
     "SVMResponse": {},
     "RandomForestResponse": {"n_estimators": 5, "random_state": 0},
-    "GradientBoostingResponse": {"max_iter": 5, "library": "scikit-learn"},
+    "GradientBoostingResponse": {
+        "max_iter": 5,
+        "max_features": 0.5,
+        "random_state": 0,
+    },
     "LatentFactors": {"random_state": 0},
 }
 

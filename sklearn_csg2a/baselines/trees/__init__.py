@@ -1,0 +1,1 @@
+"""Random forest and gradient boosting, grown on unique cell lines and compounds."""
