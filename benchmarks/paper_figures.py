@@ -26,13 +26,17 @@ import torch
 from benchmarks.data.transfer import load_transfer
 from benchmarks.run import RESULTS, cache_folder
 from benchmarks.studies.paper import PARTS, Setting, stored
+from benchmarks.studies.paper.maps import ABOVE, WITH
+from benchmarks.studies.paper.setting import ALPHA, is_there
 from sklearn_csg2a._utils.files import replacing
+from sklearn_csg2a._utils.p_values import adjust_holm
 
 NAME = "paper_figures.csv"
 COLUMNS = (
     *("part", "figure", "quantity", "variant", "paper", "ours", "null", "p", "n"),
-    "effect",
+    *("effect", "low", "high", "p_adjusted"),
 )
+ADJUSTED = (ABOVE, WITH)  # quantities with one test for each similarity
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,8 +83,20 @@ def add_rows(path: Path, part: str, rows: pd.DataFrame) -> None:
     order = ["stored", *PARTS]
     table = pd.concat([*kept, new], ignore_index=True)
     table = table.sort_values("part", key=lambda of: of.map(order.index), kind="stable")
+    adjust(table)
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.4g")
+
+
+def adjust(table: pd.DataFrame) -> None:
+    """Adjust the tests of each quantity by Holm's method, and say which effects are."""
+    for quantity in ADJUSTED:
+        rows = table["quantity"] == quantity
+        adjusted = adjust_holm(table.loc[rows, "p"].to_numpy())
+        table.loc[rows, "p_adjusted"] = adjusted
+        higher = (table.loc[rows, "ours"] > table.loc[rows, "null"]).to_numpy()
+        effects = [is_there(bool(one)) for one in higher & (adjusted <= ALPHA)]
+        table.loc[rows, "effect"] = effects
 
 
 if __name__ == "__main__":

@@ -179,7 +179,75 @@ def test_what_structure_explains_is_told_apart():
     assert by_itself.loc["similarity", "p_beyond"] == 0.001
     above = by_structure.loc["similarity", "auroc"]
     assert by_structure.loc["similarity", "beyond_tanimoto"] < above
-    assert by_structure.loc["tanimoto"].isna().sum() == 2
+    assert by_structure.loc["tanimoto", "beyond_tanimoto":].isna().all()
+
+
+def beside_structure(similarity, tanimoto, label):
+    i, j = np.triu_indices(len(label), k=1)
+    pairs = pairs_of(similarity, label).assign(tanimoto=tanimoto[i, j])
+    return compare_mechanisms(pairs, n_permutations=199)
+
+
+def test_a_similarity_is_above_structure_only_if_it_differs_from_it():
+    rng = np.random.default_rng(4)
+    label = np.repeat(np.arange(30), 3)
+    same = label[:, None] == label
+    weak, alike, strong = (symmetric(rng, 90) + size * same for size in (1.5, 1.5, 4.0))
+    equal = beside_structure(alike, weak, label)
+    row = equal.loc["similarity"]
+    assert row["p"] == 0.005  # both are above chance
+    assert row["above_tanimoto"] == pytest.approx(
+        row["auroc"] - equal.loc["tanimoto", "auroc"]
+    )
+    assert row["above_low"] < 0 < row["above_high"]
+    assert row["p_above"] > 0.05
+    better = beside_structure(strong, weak, label).loc["similarity"]
+    assert better["above_low"] > 0
+    assert better["p_above"] == 0.01
+    worse = beside_structure(weak, strong, label).loc["similarity"]
+    assert worse["above_high"] < 0  # two-sided
+    assert worse["p_above"] == 0.01
+
+
+def test_one_mechanism_of_many_compounds_is_one_draw():
+    """All pairs within are of two mechanisms: no evidence about other mechanisms."""
+    rng = np.random.default_rng(5)
+    label = np.concatenate([np.repeat([0, 1], 10), np.arange(2, 22)])
+    own = np.array([4.0, -1.0] + [0.0] * 20)[label]
+    same = label[:, None] == label
+    table = beside_structure(
+        symmetric(rng, 40) + own * same, symmetric(rng, 40) + same, label
+    )
+    assert table.loc["similarity", "p_above"] > 0.05
+
+
+def test_what_a_similarity_adds_to_structure():
+    rng = np.random.default_rng(6)
+    label = np.repeat(np.arange(15), 3)
+    same = label[:, None] == label
+    tanimoto = symmetric(rng, 45) + 1.5 * same
+    independent = beside_structure(symmetric(rng, 45) + 1.5 * same, tanimoto, label)
+    row = independent.loc["similarity"]
+    assert row["with_tanimoto"] > independent["auroc"].max()
+    assert row["p_with"] == 0.005
+    copied = beside_structure(tanimoto + 2.0 * symmetric(rng, 45), tanimoto, label)
+    row = copied.loc["similarity"]
+    assert row["p"] <= 0.05
+    assert row["with_tanimoto"] < copied.loc["tanimoto", "auroc"]
+    assert row["p_with"] > 0.05
+
+
+def test_responses_are_compared_with_the_structures_of_the_same_pairs():
+    rng = np.random.default_rng(7)
+    label = np.repeat(np.arange(6), 3)
+    i, j = np.triu_indices(18, k=1)
+    tanimoto = (symmetric(rng, 18) + (label[:, None] == label))[i, j]
+    pairs = pairs_of(symmetric(rng, 18), label).assign(tanimoto=tanimoto)
+    known = rng.random(len(pairs)) < 0.7
+    response = np.where(known, tanimoto, np.nan)
+    row = compare_mechanisms(pairs.assign(response=response)).loc["response"]
+    assert row["above_tanimoto"] == 0.0
+    assert row["p_above"] == 1.0
 
 
 def test_pairs_without_a_value_do_not_count():

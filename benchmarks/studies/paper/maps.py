@@ -26,15 +26,18 @@ from sklearn_csg2a.inspection import (
     zero_shot_response,
 )
 
-# What is read from the response model, and whether as contrast to all compounds, which
-# is the same for attention with and without the interactome.
+# What is read from the response model, and whether as contrast to all compounds.
 READOUTS = (
     ("attention", False),
     ("attention", True),
     ("learned_attention", False),
+    ("learned_attention", True),
     ("jacobian", False),
     ("jacobian", True),
+    ("covariation", False),
+    ("covariation", True),
     ("integrated_gradients", False),
+    ("integrated_gradients", True),
 )
 
 
@@ -85,6 +88,7 @@ def _distance_rows(found: pd.Series, variant: str) -> Iterator[Row]:
     )
 
 
+ABOVE, WITH = "AUROC above that of Tanimoto", "AUROC of both ranks, with Tanimoto"
 FIGURE_3 = (
     ("Fulvestrant", "Tamoxifen"),
     ("Fulvestrant", "5-Fluorouracil"),
@@ -119,7 +123,11 @@ def mechanisms_of(setting: Setting, kind: str) -> Iterator[Row]:
     drugs = setting.drugs().dropna(subset=["mechanism"])
     model = load_perturbation(setting.data, setting.folder, kind)
     name = "pretrained only" if kind == "csg2a" else f"pretrained only, {kind}"
-    for method, contrast in (("attention", False), ("jacobian", True)):
+    for method, contrast in (
+        ("attention", False),
+        ("learned_attention", False),
+        ("jacobian", True),
+    ):
         pairs = _pairs(setting, model, drugs, method, contrast=contrast, n_cells=4)
         variant = f"{name}, {method}{', contrast' if contrast else ''}"
         found = compare_mechanisms(pairs).loc["similarity"]
@@ -175,12 +183,21 @@ def _similarity_rows(found: pd.Series, variant: str) -> Iterator[Row]:
         "Figure 6b", "AUROC of pairs within", variant, found["auroc"], null=0.5,
         p=found["p"], effect=effect, **n,
     )  # fmt: skip
-    if not np.isnan(found["p_beyond"]):
-        yield row(
-            "Figure 6b", "AUROC beyond Tanimoto", variant, found["beyond_tanimoto"],
-            null=0.5, p=found["p_beyond"], effect=is_there(found["p_beyond"] <= ALPHA),
-            **n,
-        )  # fmt: skip
+    if np.isnan(found["p_beyond"]):
+        return
+    yield row(
+        "Figure 6b", "AUROC beyond Tanimoto", variant, found["beyond_tanimoto"],
+        null=0.5, p=found["p_beyond"], effect=is_there(found["p_beyond"] <= ALPHA), **n,
+    )  # fmt: skip
+    yield row(
+        "Figure 6b", ABOVE, variant, found["above_tanimoto"], null=0.0,
+        p=found["p_above"], low=found["above_low"], high=found["above_high"], **n,
+    )  # fmt: skip
+    structure = found["auroc"] - found["above_tanimoto"]
+    yield row(
+        "Figure 6b", WITH, variant, found["with_tanimoto"], null=structure,
+        p=found["p_with"], **n,
+    )  # fmt: skip
 
 
 def _figure_3(pairs: pd.DataFrame, variant: str) -> Iterator[Row]:
