@@ -43,6 +43,7 @@ from benchmarks.models.profiles.baselines import (
 )
 from benchmarks.models.profiles.network import (
     Prediction,
+    find_unseen,
     make_splitter,
     predict_by_network,
     predict_by_tuned_network,
@@ -352,13 +353,18 @@ def list_finished(
 def read_scores(
     tasks: Sequence[ChangeTask], profiles: Bunch, cache: Path
 ) -> pd.DataFrame:
-    """Read the scores of each profile, with split, fold, model, compound and plate."""
+    """Read the scores of each profile, with split, fold, model, compound and plate.
+
+    `unseen` tells whether settings were chosen without the compound.
+    """
     parts = []
+    unseen = find_unseen(profiles.X["smiles"])
     for task in tasks:
         with np.load(task.scores_path(cache)) as arrays:
             part = pd.DataFrame({name: arrays[name] for name in ("pearson", "rmse")})
             part["compound"] = profiles.compound[arrays["row"]]
             part["plate"] = profiles.X["plate"].to_numpy()[arrays["row"]]
+            part["unseen"] = unseen[arrays["row"]]
         parts.append(
             part.assign(split=task.fold.scheme, fold=task.fold.index, model=task.model)
         )

@@ -150,17 +150,45 @@ def test_tests_are_paired_over_compounds():
 
 def test_profiles_of_a_compound_are_averaged_before_the_test():
     rows = [
-        {"split": "compound", "fold": fold, "compound": compound, "rmse": 1.0}
+        {"split": "compound", "unseen": unseen, "compound": compound, "rmse": 1.0}
         | {"model": model, "pearson": value if model == "csg2a" else 0.0}
-        for fold, compound, value in [(0, "a", 0.0), (0, "a", 0.4), (1, "b", 0.4)]
+        for unseen, compound, value in [
+            (True, "a", 0.0),
+            (True, "a", 0.4),
+            (False, "b", 0.4),
+        ]
         for model in ("mean_change", "csg2a")
     ]
     tests = change_summary.compare_models(pd.DataFrame(rows))
-    of_all = tests[(tests["part"] == "all folds") & (tests["measure"] == "pearson")]
+    of_all = tests[(tests["part"] == "all") & (tests["measure"] == "pearson")]
     assert list(of_all["difference"]) == pytest.approx([0.3])
     assert list(of_all["n_compounds"]) == [2]
-    first = tests[(tests["part"] == "fold 0") & (tests["measure"] == "pearson")]
-    assert list(first["difference"]) == pytest.approx([0.2])
+    unseen = tests[(tests["part"] == "unseen") & (tests["measure"] == "pearson")]
+    assert list(unseen["difference"]) == pytest.approx([0.2])
+
+
+def test_tests_are_adjusted_for_the_number_of_models():
+    rng = np.random.default_rng(0)
+    rows = [
+        {"split": "compound", "unseen": True, "compound": compound, "rmse": 1.0}
+        | {"model": model, "pearson": gain + rng.normal()}
+        for compound in "abcdefgh"
+        for model, gain in [("plate_mean", 0.0), ("weak", 0.3), ("strong", 3.0)]
+    ]
+    tests = change_summary.compare_models(pd.DataFrame(rows))
+    unseen = tests[(tests["part"] == "unseen") & (tests["measure"] == "pearson")]
+    table = unseen.set_index("model")
+    assert table.loc["strong", "p_adjusted"] == 2 * table.loc["strong", "p_t"]
+    assert table.loc["weak", "p_adjusted"] == table.loc["weak", "p_t"]
+
+
+def test_a_fifth_of_the_compounds_was_not_used_to_choose_settings():
+    chains = ["C" * n + "O" for n in range(1, 11)]
+    smiles = pd.Series([*chains, *(f"{chain}.Cl" for chain in chains)])
+    unseen = network.find_unseen(smiles)
+    assert unseen[:10].sum() == 2
+    np.testing.assert_array_equal(unseen[:10], unseen[10:])  # salts with their parent
+    np.testing.assert_array_equal(network.find_unseen(smiles[::-1])[::-1], unseen)
 
 
 @pytest.fixture
@@ -224,7 +252,7 @@ def test_summary_is_of_models_that_have_finished_all_folds(benchmark, capsys):
     assert "| csg2a |" in capsys.readouterr().out
     benchmark(*arguments, "mean_change")
     text = capsys.readouterr().out
-    assert "| csg2a | all folds |" in text
+    assert "| csg2a | all |" in text
     assert "plate_mean, paired" not in text
 
 

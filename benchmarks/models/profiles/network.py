@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from rdkit import Chem
 from sklearn.decomposition import PCA
 from sklearn.model_selection import BaseCrossValidator, GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -16,12 +17,12 @@ from benchmarks.models.profiles.baselines import predict_plate_mean
 from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a._utils.interrupts import check_uninterrupted
 from sklearn_csg2a.encoders import MorganEncoder
-from sklearn_csg2a.evaluation.folds import Fold
+from sklearn_csg2a.evaluation.folds import TEST_SEED, Fold
 from sklearn_csg2a.model_selection import DrugBlindKFold
 
-# Chosen on splits by compound of the training rows of the first fold of "compound"; see
-# the README for the candidates. Few features per compound and large batches keep the
-# network from memorising the profiles.
+# Chosen on splits by compound of the profiles of all compounds but those of
+# `find_unseen`; see the README for the candidates. Few features per compound and large
+# batches keep the network from memorising the profiles.
 N_COMPONENTS = 32
 NETWORK: dict[str, Any] = {
     "max_epochs": 30,
@@ -35,6 +36,26 @@ N_MEMBERS = 5
 
 # The predicted change of the test rows, (n_test, genes), and the settings.
 Prediction = tuple[np.ndarray, dict[str, Any]]
+
+
+def find_unseen(smiles: pd.Series) -> np.ndarray:
+    """Return whether settings were chosen without the compound, (n_profiles,).
+
+    They were chosen without a fifth of the compounds, the first in a random order. The
+    order is that of the InChIKeys of the largest part of each structure, which is how
+    compounds were told apart then.
+    """
+    key_of = {text: _key_of_largest_part(text) for text in smiles.unique()}
+    keys, codes = np.unique([key_of[text] for text in smiles], return_inverse=True)
+    order = np.random.RandomState(TEST_SEED).permutation(len(keys))
+    first = order[: -(-len(keys) // 5)]
+    return np.isin(codes, first)
+
+
+def _key_of_largest_part(smiles: str) -> str:
+    parts = Chem.GetMolFrags(Chem.MolFromSmiles(smiles), asMols=True)
+    largest = max(parts, key=Chem.Mol.GetNumHeavyAtoms)
+    return Chem.MolToInchiKey(largest).partition("-")[0]
 
 
 class PlateKFold(BaseCrossValidator):
