@@ -20,7 +20,9 @@ FOLDER = Path(__file__).resolve().parents[1] / "examples"
 LONG = {
     "plot_compare",
     "plot_enrichment",
+    "plot_harmonise",
     "plot_influence",
+    "plot_judge_changes",
     "plot_learning_curve",
     "plot_own_table",
     "plot_public_tables",
