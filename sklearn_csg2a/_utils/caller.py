@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 __all__ = [
     "find_stacklevel",
     "is_one_of_several",
+    "is_part_of_more",
     "library_calls",
     "library_of",
 ]
@@ -26,6 +27,7 @@ _FIT_ONCE = {
     "sklearn.utils._metadata_requests",
     "sklearn.utils.validation",
 }
+_ROOMS, _STUDIES = "sklearn_csg2a.", "sklearn_csg2a.evaluation."
 _DECORATORS = {"contextlib"}  # around methods of this package
 
 
@@ -70,6 +72,25 @@ def is_one_of_several() -> bool:
         if module == "joblib.parallel":
             return True
         if module.startswith("sklearn.") and module not in _FIT_ONCE:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def is_part_of_more() -> bool:
+    """Whether the fit is one of several, or one step of another estimator or a study.
+
+    The user who calls those names one `checkpoint` for all of their fits.
+    """
+    if is_one_of_several():
+        return True
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        is_fit = module.startswith(_ROOMS) and frame.f_code.co_name == "fit"
+        if is_fit and not hasattr(frame.f_locals.get("self"), "checkpoint"):
+            return True
+        if module.startswith(_STUDIES):
             return True
         frame = frame.f_back
     return False

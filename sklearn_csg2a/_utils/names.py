@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sklearn_csg2a._utils.offenders import list_offenders
 
-__all__ = ["NameMatches", "describe_unmatched", "match_names", "plain_spelling"]
+__all__ = [
+    "TWIN_LINES",
+    "NameMatches",
+    "describe_unmatched",
+    "line_spelling",
+    "match_names",
+    "plain_spelling",
+]
+
+# Spellings shared by two different cell lines: TT and T-T, KMH-2 and KM-H2.
+TWIN_LINES = frozenset({"tt", "kmh2"})
 
 # Characters ignored when spellings are compared, besides case: blanks, dashes and ...
 _LOOSE = frozenset("_./\\\N{MINUS SIGN}\N{MIDDLE DOT}\N{BULLET}\N{KATAKANA MIDDLE DOT}")
 # ... categories of Unicode: separators, dashes and non-printing characters.
 _LOOSE_CATEGORIES = ("Zs", "Zl", "Zp", "Pd", "Cc", "Cf")
+
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\W_]+(?=\d)")
 
 # Searching for similar names is slow, so suggestions are limited.
 _MAX_SUGGESTED = 20
@@ -45,6 +58,16 @@ def plain_spelling(name: str) -> str:
         if character not in _LOOSE
         and unicodedata.category(character) not in _LOOSE_CATEGORIES
     )
+
+
+def line_spelling(name: str) -> str:
+    """Return what spellings of one cell line have in common, and other lines have not.
+
+    Case, blanks, dashes and the like are ignored, except between two digits (patients
+    P1-1 and P11) and in the names of two lines that differ by them alone.
+    """
+    plain = plain_spelling(_BETWEEN_DIGITS.sub("|", name))
+    return "".join(name.split()).casefold() if plain in TWIN_LINES else plain
 
 
 def match_names(wanted: Sequence[str], known: Sequence[str]) -> NameMatches:

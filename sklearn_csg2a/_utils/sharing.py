@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from sklearn_csg2a._utils.sklearn_compat import print_nested_as
+from sklearn_csg2a._utils.stored_tables import StoresTables
 
 if TYPE_CHECKING:
     from typing import Any, Self
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["SharesTables"]
 
 
-class SharesTables:
+class SharesTables(StoresTables):
     """Let clones share tables, arrays, sparse matrices and dicts of these.
 
     scikit-learn's clone copies every parameter that is not an estimator. A search or a

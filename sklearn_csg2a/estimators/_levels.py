@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_csg2a._utils.interrupts import check_uninterrupted
+from sklearn_csg2a._utils.stored_tables import StoresTables
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import fit_mean_effects
@@ -25,7 +26,7 @@ __all__ = ["CompoundLevels", "PredictsLevels"]
 SHRINKAGE = 1.0
 
 
-class CompoundLevels:
+class CompoundLevels(StoresTables):
     """Level of each training compound, and a model for all others.
 
     Levels of training compounds are their effects, adjusted for the cell lines that
@@ -109,7 +110,8 @@ class CompoundLevels:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the levels of the training rows."""
-        return {k: v for k, v in self.__dict__.items() if k != "of_rows"}
+        state = super().__getstate__()
+        return {k: v for k, v in state.items() if k != "of_rows"}
 
 
 class PredictsLevels:

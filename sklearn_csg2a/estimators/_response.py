@@ -175,8 +175,8 @@ class DrugResponseRegressor(
         Called during training.
     checkpoint : path, default=None
         File written after each epoch; a fit with the same data and parameters resumes
-        from it. Needs an integer `random_state`. Each of several members writes its
-        own file beside it, such as ``fit-member0.ckpt``.
+        from it. Needs an integer `random_state`. Each of several members, and each fit
+        of a cross-validation or search, has its own file beside it.
     random_state : int, RandomState instance or None, default=None
         Controls the initial weights, batches, dropout and validation rows. Global
         random states are never changed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_csg2a._utils.names import plain_spelling
+from sklearn_csg2a._utils.names import line_spelling, plain_spelling
 from sklearn_csg2a.chem import nearest_tanimoto
 from sklearn_csg2a.chem._compounds import compound_relations
 from sklearn_csg2a.exceptions import InputError
@@ -122,7 +123,9 @@ def audit_split(
         shared_cells=_named(cells, _shared(cells.codes, *parts)),
         repeated_test_rows=_repeated(test_rows),
         alike_cells=alike,
-        respelled_cells=tuple(pair for pair in alike if len(set(map(_fold, pair))) < 2),
+        respelled_cells=tuple(
+            pair for pair in alike if len(set(map(line_spelling, pair))) == 1
+        ),
         shared_compounds=_named(drugs, _shared(drugs.codes, *parts)),
         shared_tissues=(
             _shared_tissues(X, tissue, *parts) if scheme == "tissue" else ()
@@ -204,13 +207,8 @@ def _alike(
         (known, tested)
         for tested in _named(cells, np.unique(cells.codes[test]))
         for known in plain.get(plain_spelling(tested), [])
-        if known != tested
+        if known != tested and plain_spelling(tested)
     )
-
-
-def _fold(name: str) -> str:
-    """Return a name without its case and blanks."""
-    return "".join(name.split()).casefold()
 
 
 def _shared_tissues(
@@ -295,7 +293,7 @@ def _pretraining_overlap(
         seen_drugs = _seen(drugs, known, test)
     if cell_column is not None:
         seen_cells = _seen(
-            cells, _distinct(pretraining, cell_column, "cell line"), test
+            cells, _distinct(pretraining, cell_column, "cell line"), test, line_spelling
         )
     return seen_drugs, seen_cells
 
@@ -307,7 +305,14 @@ def _distinct(pretraining: Any, column: str, what: str) -> Ids:
     return read_ids(frame, None, column=column, what=what, owner=f"{OWNER} pretraining")
 
 
-def _seen(ids: Ids, known: Ids, test: NDArray[np.int64]) -> tuple[str, ...]:
-    """Return the ids of the test set that are known."""
+def _seen(
+    ids: Ids,
+    known: Ids,
+    test: NDArray[np.int64],
+    spelling: Callable[[str], str] = str,
+) -> tuple[str, ...]:
+    """Return the ids of the test set that are known, by a spelling of both."""
     tested = np.unique(ids.codes[test])
-    return _named(ids, tested[np.isin(ids.names[tested], known.names)])
+    seen = set(map(spelling, known.names))
+    is_known = [spelling(name) in seen for name in ids.names[tested]]
+    return _named(ids, tested[np.array(is_known, dtype=bool)])

@@ -196,7 +196,7 @@ class DisjointKFold(BaseIdKFold):
         if empty:
             msg = (
                 f"{self._owner}(n_splits={self.n_splits}, design={self.design!r}) "
-                f"gives empty sets: {list_offenders(empty)}. The screen has too few "
+                f"leaves a set empty: {list_offenders(empty)}. The screen has too few "
                 "pairs for so many folds: use fewer splits or another random_state."
             )
             raise InputError(msg)

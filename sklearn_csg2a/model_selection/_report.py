@@ -49,11 +49,10 @@ class SplitAudit:
         Cell lines in both sets.
     alike_cells : tuple of (str, str)
         Cell lines of training and test that differ only in case or punctuation
-        ("MCF-7", "MCF7"): possibly the same line. Never counted as a violation,
-        because some lines do (TT and T-T).
+        ("MCF-7", "MCF7"), be they one line or two (TT and T-T).
     respelled_cells : tuple of (str, str)
-        Those of them that differ only in case or blanks ("A549", "a549 "); forbidden
-        where shared cell lines are.
+        Those of them that are the same line; forbidden where shared cell lines are.
+        Not those that differ between digits, such as patients P1-1 and P11.
     shared_compounds : tuple of str
         Compounds in both sets, compared by identity, each in one spelling.
     related_compounds : tuple of (str, str)
@@ -137,7 +136,7 @@ class SplitAudit:
             "cells": ("cell lines in both sets", self.shared_cells),
             "alike cells": ("cell lines with nearly the same name", self.alike_cells),
             "respelled cells": (
-                "cell lines in both sets by another case or blank",
+                "cell lines in both sets by another spelling",
                 self.respelled_cells,
             ),
             "compounds": ("compounds in both sets", self.shared_compounds),

@@ -188,7 +188,7 @@ class ValueReader:
             msg = f"it contains a {stored['class']} without its parameters."
             raise ModelFileError(msg)
         part = cls.__new__(cls)
-        vars(part).update(self._read_attributes(stored))
+        _set_state(part, self._read_attributes(stored))
         self._instances[stored["place"]] = part
         return part
 
@@ -211,10 +211,7 @@ class ValueReader:
         instance = cls(**parameters)
         state = self._read_attributes(stored)
         _check_network(state)
-        if hasattr(instance, "__setstate__"):
-            instance.__setstate__({**vars(instance), **state})
-        else:
-            vars(instance).update(state)
+        _set_state(instance, {**vars(instance), **state})
         if "place" in stored:  # since format version 2
             self._instances[stored["place"]] = instance
         return instance
@@ -236,6 +233,14 @@ class ValueReader:
         values = self._read_dict(stored[part])
         self._parts.pop()
         return values
+
+
+def _set_state(value: Any, state: dict[str, Any]) -> None:
+    """Set the attributes of an object."""
+    if hasattr(value, "__setstate__"):
+        value.__setstate__(state)
+    else:
+        vars(value).update(state)
 
 
 def _check_network(state: dict[str, Any]) -> None:

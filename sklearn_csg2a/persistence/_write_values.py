@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch
 
+from sklearn_csg2a._utils.stored_tables import restore_tables
 from sklearn_csg2a.encoders._mat_weights import MATWeights, file_digest
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.persistence._classes import (
@@ -227,7 +228,7 @@ class ValueWriter:
             return {"type": "same", "as": self._seen[id(value)][1]}
         self._seen[id(value)] = value, where
         if is_part(name):
-            state = self._write_dict(value.__getstate__(), where)
+            state = self._write_dict(restore_tables(value.__getstate__()), where)
             return {"type": "part", "class": name, "place": where, "state": state}
         return {
             "type": "instance",
@@ -238,7 +239,7 @@ class ValueWriter:
 
     def _write_estimator(self, value: Any, name: str, where: str) -> dict[str, Any]:
         """Store parameters, then the other attributes of an object."""
-        state = dict(value.__getstate__() or {})
+        state = dict(restore_tables(value.__getstate__() or {}))
         parameters = {
             key: state.pop(key) for key in parameter_names(type(value)) if key in state
         }

@@ -11,6 +11,7 @@ import torch
 from skorch.callbacks import Callback
 
 from sklearn_csg2a._utils.archive import read_archive, write_archive
+from sklearn_csg2a._utils.caller import is_part_of_more
 from sklearn_csg2a._utils.files import digest
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a._version import __version__
@@ -29,6 +30,7 @@ _FORMAT = 1
 # Parameters that do not affect the result, or whose content is compared otherwise.
 _LEFT_OUT = {"expression", "interactome", "checkpoint", "verbose", "callbacks"}
 _MAX_LENGTH = 40  # characters of a value in a message
+_NAME_LENGTH = 12  # characters of a digest in the name of a file
 
 
 class Checkpoint:
@@ -37,7 +39,9 @@ class Checkpoint:
     Parameters
     ----------
     path : str or path
-        The file; replaced atomically at the end of each epoch.
+        The file; replaced atomically at the end of each epoch. A fit that is part of a
+        cross-validation, a search or another estimator has a file of its own beside
+        it, whose name ends with a digest of the fingerprint.
     fingerprint : dict of str to str
         Digests of data, genes, parameters and versions; the initial network is added by
         `resume`. A file with another fingerprint is rejected, and the error names the
@@ -55,6 +59,7 @@ class Checkpoint:
         self.path = Path(path)
         self.fingerprint = fingerprint
         self.generators = generators
+        self.is_part = is_part_of_more()
 
     def callback(self, best: BestWeights) -> Callback:
         """Return the callback that writes the file after each epoch."""
@@ -90,6 +95,8 @@ class Checkpoint:
         self.fingerprint |= _starting_point(net)
         if n_processes > 1:
             self.fingerprint["processes"] = str(n_processes)
+        if self.is_part:
+            self.path = _path_of_part(self.path, self.fingerprint)
         if not self.path.exists():
             return
         try:
@@ -157,6 +164,12 @@ def _starting_point(net: TrainingNet) -> dict[str, str]:
     prior = [array for name, array in arrays if "attention.edge_" in name]
     rest = [array for name, array in arrays if "attention.edge_" not in name]
     return {"interactome": digest(*prior), "first weights": digest(*rest)}
+
+
+def _path_of_part(path: Path, fingerprint: dict[str, str]) -> Path:
+    """Return the file of one of several fits that are given the same path."""
+    own = digest(np.asarray(sorted(fingerprint.items())))
+    return path.with_name(f"{path.name}.{own[:_NAME_LENGTH]}")
 
 
 def _shorten(value: str | None) -> str | None:

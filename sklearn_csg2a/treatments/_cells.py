@@ -29,6 +29,7 @@ from sklearn_csg2a.treatments._columns import (
     factorize_objects,
     near_amounts,
     refuse_duplicates,
+    refuse_levels,
 )
 from sklearn_csg2a.treatments._gene_slips import describe_slip, refuse_transposed
 from sklearn_csg2a.treatments._genes import check_gene_names
@@ -159,6 +160,8 @@ def _check_expression(expression: pd.DataFrame) -> None:
             "expression must be a pandas DataFrame (index cell ids, columns genes), "
             f"got {type(expression).__name__}."
         )
+    refuse_levels(expression.index, "cell ids in the index of expression", "index")
+    refuse_levels(expression.columns, "genes in the columns of expression", "columns")
     refuse_duplicates(expression.index, "cell ids in the index of expression")
     if expression.shape[1] == 0:
         raise InputError("expression has no columns; give one per gene.")

@@ -31,6 +31,7 @@ __all__ = [
     "read_column",
     "read_contract_table",
     "refuse_duplicates",
+    "refuse_levels",
     "suggest_renaming",
     "unit_of_name",
 ]
@@ -222,6 +223,17 @@ def refuse_duplicates(names: pd.Index, what: str) -> None:
         raise InputError(
             f"Duplicate {what}: {quote_names(twice, 5)}. Each may occur once; rename "
             "or drop the repeats."
+        )
+
+
+def refuse_levels(names: pd.Index, what: str, attribute: str) -> None:
+    """Raise InputError for names of several levels, of which none is the name."""
+    if isinstance(names, pd.MultiIndex):
+        example = f", such as {names[0]!r}" if len(names) else ""
+        raise InputError(
+            f"The {what} have {names.nlevels} levels (a MultiIndex){example}. Give one "
+            f"name for each: table.{attribute} = "
+            f"table.{attribute}.get_level_values(-1)."
         )
 
 

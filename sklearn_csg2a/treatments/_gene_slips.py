@@ -9,6 +9,7 @@ import pandas as pd
 
 from sklearn_csg2a._utils.offenders import quote_names
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
+from sklearn_csg2a.treatments._columns import refuse_levels
 from sklearn_csg2a.treatments._genes import check_gene_names
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def check_expression_table(
     GeneMismatchError
         Fewer than half of `genes` are there, and it is clear why.
     """
+    refuse_levels(expression.columns, f"columns of {source}", "columns")
     if genes is None:
         _refuse_genes_in_index(expression, source)
     else:
@@ -168,6 +170,7 @@ def check_outputs(Y: pd.DataFrame, genes: Sequence[str]) -> None:
     GeneMismatchError
         The outputs are genes under other names, or Y is transposed.
     """
+    refuse_levels(Y.columns, "columns of Y", "columns")
     names = [str(name) for name in Y.columns]
     counted = names == [str(i) for i in range(len(names))]
     unnamed = counted and not {str(label) for label in Y.index} & set(genes)

@@ -94,7 +94,10 @@ def read_id_column(
 
 def factorize(column: IdColumn, owner: str) -> Ids:
     """Turn ids into codes over their sorted distinct keys."""
-    codes, uniques = pd.factorize(column.content)
+    try:
+        codes, uniques = pd.factorize(column.content)
+    except TypeError as error:  # a list or dict among them
+        raise _refusal_of_containers(column, owner) from error
     texts = [_text(value) for value in uniques]
     blank = np.array([text.strip() in NO_ID for text in texts], dtype=bool)
     missing = codes < 0
@@ -128,6 +131,27 @@ def factorize(column: IdColumn, owner: str) -> Ids:
         spellings=tuple(tuple(sorted(set(group))) for group in merged),
         is_smiles=is_smiles,
     )
+
+
+def _refusal_of_containers(column: IdColumn, owner: str) -> InputError:
+    """Return the error for ids that are lists, dicts and the like."""
+    rows = [i for i, value in enumerate(column.content) if not _is_hashable(value)]
+    shown = list_offenders(
+        rows, lambda i: f"{column.row(i)}: {column.content.iloc[i]!r}"
+    )
+    msg = (
+        f"{owner}: {column.source} has values that are no {column.what}, {shown}. "
+        "Expected text or a number in each row."
+    )
+    return InputError(msg)
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def read_ids(

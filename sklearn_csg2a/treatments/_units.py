@@ -125,6 +125,7 @@ def read_response(
     if isinstance(treatments, Treatments):
         n_rows = treatments.n_rows
         labels = treatments.row_labels if row_labels is None else row_labels
+    _require_a_row(n_rows, estimator_name)
     row_names = None if labels is None else np.asarray(labels, dtype=object)
     frame = as_frame(y)
     y = y if frame is None else frame
@@ -160,6 +161,15 @@ def read_response(
     if ln_ic50 and table.shape[1] == 1:
         warn_about_units(table[:, 0], estimator_name)
     return table.reshape(values.shape)
+
+
+def _require_a_row(n_rows: Treatments | int, estimator_name: str) -> None:
+    """Raise InputError, in scikit-learn's words, if X has no row."""
+    if n_rows == 0:
+        raise InputError(
+            "Found array with 0 sample(s) as X while a minimum of 1 is required by "
+            f"{estimator_name}."
+        )
 
 
 def _keep_kinds(y: Any) -> Any:

@@ -16,6 +16,7 @@ from sklearn.ensemble import (
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_csg2a._utils.interrupts import check_uninterrupted
+from sklearn_csg2a._utils.stored_tables import StoresTables
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments import read_treatments
 from sklearn_csg2a.uncertainty._novelty import (
@@ -43,7 +44,7 @@ _SMALLEST = 0.2  # of the mean error, of what a regressor expects
 _PENALTY = 5.0  # units that the ridge penalty of slopes is worth
 
 
-class RowNovelty:
+class RowNovelty(StoresTables):
     """What an expected error is predicted from, for one named way to adapt.
 
     Parameters

@@ -93,10 +93,26 @@ def test_rows_used_twice_are_listed(screen):
     assert not audit.is_clean
 
 
-def test_cells_of_nearly_one_name_are_shown_but_allowed():
-    X = pd.DataFrame({"cell_line": ["MCF-7", "mcf7"], "smiles": ["CCO", "CCN"]})
+@pytest.mark.parametrize("names", [("T-T", "TT"), ("KM-H2", "KMH2"), ("P1-1", "P11")])
+def test_two_cells_of_nearly_one_name_are_shown_but_allowed(names):
+    X = pd.DataFrame({"cell_line": names, "smiles": ["CCO", "CCN"]})
     audit = audit_split(X, [0], [1], scheme="cell", strict=True)
-    assert audit.alike_cells == (("MCF-7", "mcf7"),)
+    assert audit.alike_cells == (names,)
+
+
+@pytest.mark.parametrize("other", ["mcf7", "MCF7", "MCF 7", "MCF_7", "MCF\u20137"])
+def test_a_cell_by_another_spelling_is_a_violation(other):
+    X = pd.DataFrame({"cell_line": ["MCF-7", other], "smiles": ["CCO", "CCN"]})
+    with pytest.raises(InputError, match="1 cell lines in both sets by another spel"):
+        audit_split(X, [0], [1], scheme="cell", strict=True)
+    assert audit_split(X, [0], [1], scheme="drug", strict=True).is_clean
+
+
+def test_pretraining_on_a_test_cell_by_another_spelling_is_a_violation():
+    X = pd.DataFrame({"cell_line": ["A549", "MCF-7"], "smiles": ["CCO", "CCN"]})
+    pretraining = pd.DataFrame({"cell_line": ["mcf7", "PC-3"]})
+    with pytest.raises(InputError, match="1 test cell lines seen in pretraining"):
+        audit_split(X, [0], [1], scheme="cell", pretraining=pretraining, strict=True)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +258,7 @@ def test_a_cell_by_another_case_or_blank_is_a_violation(scheme, other):
     assert not audit.is_clean
     with (
         pytest.warns(UserWarning, match="case or blanks alone"),
-        pytest.raises(InputError, match="by another case or blank"),
+        pytest.raises(InputError, match="by another spelling"),
     ):
         audit_split(X, [0], [1], scheme=scheme, strict=True)
 

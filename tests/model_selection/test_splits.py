@@ -301,6 +301,22 @@ def test_P40_row_without_an_id_is_named(cls, missing, screen):
         list(cls(2).split(screen))
 
 
+@pytest.mark.parametrize(
+    "value", [["CCO"], {"s": 1}, bytearray(b"CCO"), np.array(["a"])]
+)
+@pytest.mark.parametrize("cls", [CellBlindKFold, DrugBlindKFold, MixedKFold])
+def test_ids_that_are_lists_and_the_like_are_named(cls, value, screen):
+    column = "cell_line" if cls is CellBlindKFold else "smiles"
+    ids = list(screen[column])
+    ids[4] = value
+    ids = pd.Series(ids, index=screen.index, dtype=object)
+    with pytest.raises(InputError, match=r"row 4.*Expected text or a number"):
+        next(cls(2).split(screen.assign(**{column: ids})))
+    if cls is not MixedKFold:
+        with pytest.raises(InputError, match="row 4"):
+            next(cls(2).split(screen, groups=list(ids)))
+
+
 def test_missing_groups_are_named_and_counted():
     groups = np.array(["a", "b"] + [None] * 8, dtype=object)
     with pytest.raises(InputError, match=r"in groups, row 2: None;.*row 6.*and 3 more"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 
 import numpy as np
@@ -29,6 +30,7 @@ from sklearn_csg2a import (
 )
 from sklearn_csg2a.baselines import (
     GlobalMean,
+    GradientBoostingResponse,
     LatentFactors,
     MeanEffects,
     PairwiseKernelRidge,
@@ -36,12 +38,14 @@ from sklearn_csg2a.baselines import (
     RandomForestResponse,
 )
 from sklearn_csg2a.baselines._features import Standardizer
+from sklearn_csg2a.baselines.trees._stored import _ForestTree
 from sklearn_csg2a.encoders import PairFeatures
-from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.exceptions import InputError, ModelFileError
 from sklearn_csg2a.model_selection import MixedKFold
 from sklearn_csg2a.persistence._classes import NOT_STORED
 from sklearn_csg2a.persistence._read_values import ValueReader
 from sklearn_csg2a.persistence._write_values import ValueWriter
+from sklearn_csg2a.uncertainty import ConformalRegressor
 
 GENES = [f"G{i}" for i in range(6)]
 CELLS = ["A549", "HeLa", "K562", "MCF7"]
@@ -109,6 +113,7 @@ FITTED_WITH = {
 }
 
 
+@functools.cache
 def _fit_any(cls):
     """Fit an estimator of the package on small data; return it and its output."""
     accepted = inspect.signature(cls).parameters
@@ -140,6 +145,56 @@ def test_every_public_estimator_is_stored_or_says_why_not(name, path):
     loaded = _round_trip(model, path)
     assert type(loaded) is type(model)
     _same(apply(loaded), apply(model))
+
+
+@pytest.fixture
+def skops():
+    return pytest.importorskip("skops.io", reason="skops is not installed")
+
+
+@pytest.mark.parametrize("name", sorted(_public_estimators()))
+def test_P37_skops_writes_every_estimator_and_names_types_of_ours_alone(name, skops):
+    model, apply = _fit_any(_public_estimators()[name])
+    _same_after_skops(skops, model, apply)
+
+
+def _same_after_skops(skops, model, apply):
+    content = skops.dumps(model)
+    types = skops.get_untrusted_types(data=content)
+    assert [name for name in types if not name.startswith("sklearn_csg2a.")] == []
+    _same(apply(skops.loads(content, trusted=types)), apply(model))
+
+
+@pytest.mark.parametrize("library", ["scikit-learn", "lightgbm"])
+def test_P37_skops_writes_boosted_trees_of_other_libraries(library, skops):
+    pytest.importorskip(library.replace("scikit-", "sk"), reason="it is not installed")
+    model = GradientBoostingResponse(
+        expression=EXPRESSION, library=library, min_samples_leaf=2, max_iter=3
+    )
+    _same_after_skops(skops, model.fit(LIGHT, RESPONSE), lambda one: one.predict(LIGHT))
+
+
+def test_P37_skops_writes_intervals_of_adapted_widths(skops):
+    model = ConformalRegressor(
+        PairwiseKernelRidge(expression=EXPRESSION),
+        cv=MixedKFold(2),
+        adapt="cell_distance",
+    )
+    model.fit(LIGHT, RESPONSE)
+    _same_after_skops(skops, model, lambda one: one.predict_interval(LIGHT))
+
+
+@pytest.mark.parametrize(
+    "broken", [("left_child", 99), ("left_child", 0), ("feature", 10_000)]
+)
+def test_P37_trees_that_point_outside_of_themselves_are_refused(broken):
+    field, value = broken
+    tree = _fit_any(RandomForestResponse)[0].trees_.estimators_[0].tree_
+    make, (_, parts) = _ForestTree(tree).__reduce__()
+    nodes = parts["nodes"].copy()
+    nodes[field][0] = value
+    with pytest.raises(ModelFileError, match="It has a tree"):
+        make(None, {**parts, "nodes": nodes})
 
 
 def _containers():

@@ -13,12 +13,22 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import PredefinedSplit
+from sklearn.model_selection import (
+    GridSearchCV,
+    PredefinedSplit,
+    ShuffleSplit,
+    cross_validate,
+)
 
-from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
+from sklearn_csg2a import (
+    DrugResponseRegressor,
+    PerturbationRegressor,
+    ResidualRegressor,
+)
 from sklearn_csg2a._utils.archive import read_archive, write_archive
 from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.exceptions import CheckpointError
+from sklearn_csg2a.model_selection import DrugBlindKFold
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 N_ROWS = 40
@@ -252,6 +262,106 @@ def test_P35_a_full_disk_is_an_error_and_keeps_the_last_epoch(tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == [path]
     assert len(read_archive(path)[0]["history"]) == 2
     assert _weights(_model(path).fit(X, Y)) == _weights(_model().fit(X, Y))
+
+
+@pytest.mark.parametrize(
+    "validation", [ShuffleSplit(1, test_size=0.2), DrugBlindKFold(3, random_state=None)]
+)
+def test_P34_a_splitter_without_a_seed_gives_the_same_rows_when_resumed(
+    cut_off, tmp_path, validation
+):
+    model = _model(tmp_path / "fit.checkpoint", validation=validation)
+    cut_off(model, X, Y)
+    straight = _model(validation=validation).fit(X, Y)
+    assert _weights(model.fit(X, Y)) == _weights(straight)
+
+
+class _OtherRows:
+    """A splitter that draws anew, and takes no seed."""
+
+    drawn = 0
+
+    def split(self, X, y=None, groups=None):
+        rows = np.roll(np.arange(len(X)), type(self).drawn)
+        type(self).drawn += 1
+        yield rows[4:], rows[:4]
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return 1
+
+
+class _OtherScale(TransformerMixin, BaseEstimator):
+    """A scaler that learns something else in each fit."""
+
+    fits = 0
+
+    def fit(self, X, y=None):
+        type(self).fits += 1
+        self.scale_ = type(self).fits
+        return self
+
+    def transform(self, X):
+        return np.asarray(X) * self.scale_
+
+
+def test_P35_a_splitter_or_scaler_that_cannot_be_repeated_is_refused(cut_off, tmp_path):
+    model = _model(tmp_path / "rows", validation=_OtherRows())
+    cut_off(model, X, Y)
+    with pytest.raises(CheckpointError, match="training and validation rows"):
+        model.fit(X, Y)
+    settings = {
+        k: v for k, v in model.get_params(deep=False).items() if k != "validation"
+    }
+    scaled = DrugResponseRegressor(**settings, expression_scaler=_OtherScale())
+    scaled.set_params(head_hidden=(4,), checkpoint=tmp_path / "scale")
+    cut_off(scaled, X, Y[:, 0])
+    with pytest.raises(CheckpointError, match="belongs to another fit"):
+        scaled.fit(X, Y[:, 0])
+
+
+# --- several fits with one path -------------------------------------------------------
+
+
+def _files(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
+def test_every_fit_of_a_cross_validation_has_a_checkpoint_of_its_own(tmp_path):
+    model = _model(tmp_path / "fit.checkpoint", max_epochs=2)
+    plain = cross_validate(_model(max_epochs=2), X, Y, cv=3)["test_score"]
+    scores = cross_validate(model, X, Y, cv=3)["test_score"]
+    np.testing.assert_array_equal(scores, plain)
+    written = _files(tmp_path)
+    assert len(written) == 3
+    assert all(name.startswith("fit.checkpoint.") for name in written)
+    again = cross_validate(model, X, Y, cv=3)["test_score"]
+    np.testing.assert_array_equal(again, plain)
+    assert _files(tmp_path) == written  # finished fits are read, not repeated
+
+
+def test_a_search_and_an_estimator_around_a_model_may_name_one_checkpoint(tmp_path):
+    model = _model(tmp_path / "a" / "fit.checkpoint", max_epochs=1)
+    model.checkpoint.parent.mkdir()
+    search = GridSearchCV(model, {"dropout": [0.0, 0.2]}, cv=2, error_score="raise")
+    search.fit(X, Y)
+    assert len(_files(tmp_path / "a")) == 5  # and one of the last fit on all rows
+
+    inner = DrugResponseRegressor(
+        **{**model.get_params(deep=False), "checkpoint": tmp_path / "b"}
+    )
+    around = ResidualRegressor(inner, inner, cv=2, random_state=0)
+    rows = X.assign(cell_line=[f"C{i % 8}" for i in range(N_ROWS)])
+    around.fit(rows, Y[:, 0])
+    names = [path.name for path in tmp_path.glob("b*")]
+    assert "b" not in names
+    assert len(names) >= 3
+
+
+def test_members_in_a_cross_validation_have_checkpoints_of_their_own(tmp_path):
+    model = _model(tmp_path / "fit.ckpt", max_epochs=1, n_members=2)
+    scores = cross_validate(model, X, Y, cv=2, error_score="raise")["test_score"]
+    assert np.isfinite(scores).all()
+    assert len(_files(tmp_path)) == 4
 
 
 # --- killed at any moment ------------------------------------------------------------

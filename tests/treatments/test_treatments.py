@@ -144,6 +144,16 @@ def test_duplicated_ids_and_genes_of_expression_are_named(light, expression):
         read_treatments(light, expression=expression)
 
 
+@pytest.mark.parametrize("axis", ["index", "columns"])
+def test_labels_of_expression_with_several_levels_are_refused(light, expression, axis):
+    labels = getattr(expression, axis)
+    leveled = expression.set_axis(
+        pd.MultiIndex.from_product([["RNA"], labels]), axis=axis
+    )
+    with pytest.raises(InputError, match=rf"2 levels.*'RNA'.*table\.{axis} = "):
+        read_treatments(light, expression=leveled)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
 def test_bad_expression_is_named_by_cell_and_gene_if_in_use(light, expression, value):
     expression.loc["T47D", "MYC"] = value

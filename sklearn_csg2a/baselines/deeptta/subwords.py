@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,14 @@ class Subwords:
         self.tokens = list(tokens)
         self._rank = {pair: rank for rank, pair in enumerate(self.merges)}
         self._number = {token: number for number, token in enumerate(self.tokens)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return merges and tokens, from which the rest follows."""
+        return {"merges": self.merges, "tokens": self.tokens}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take merges and tokens."""
+        self.__init__(state["merges"], state["tokens"])  # type: ignore[misc]
 
     @classmethod
     def learn(cls, corpus: Iterable[str], min_frequency: int) -> Subwords:

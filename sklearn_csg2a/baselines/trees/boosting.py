@@ -15,6 +15,7 @@ from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.baselines._features import FeatureRegressor
 from sklearn_csg2a.baselines.trees._base import TreeResponse
 from sklearn_csg2a.baselines.trees._boost import BoostingSettings, boost
+from sklearn_csg2a.baselines.trees._stored import StoresTrees
 from sklearn_csg2a.baselines.trees._trees import Trees
 from sklearn_csg2a.encoders._pair_layout import PairLayout
 
@@ -34,7 +35,7 @@ _MIN_ROWS_FOR_THREADS = 2000  # with fewer, a single thread is faster
 _HISTOGRAM_MEGABYTES = 1024  # that LightGBM may keep
 
 
-class GradientBoostingResponse(TreeResponse):
+class GradientBoostingResponse(StoresTrees, TreeResponse):
     """Gradient-boosted histogram trees on Morgan fingerprints and basal expression.
 
     Parameters

@@ -13,6 +13,7 @@ from sklearn_csg2a._utils.choices import CompoundEncoder, MissingGenes, OnInvali
 from sklearn_csg2a._utils.sklearn_compat import Interval, RealNotInt, StrOptions
 from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.baselines._features import FeatureRegressor
+from sklearn_csg2a.baselines.trees._stored import StoresTrees
 from sklearn_csg2a.encoders._pair_layout import PairLayout
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ __all__ = ["RandomForestResponse"]
 _BLOCK_ROWS = 8192
 
 
-class _TreeResponse(FeatureRegressor):
+class _TreeResponse(StoresTrees, FeatureRegressor):
     """Trees on rows with the features of a cell and a condition."""
 
     @abstractmethod

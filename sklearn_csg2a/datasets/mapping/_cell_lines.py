@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_csg2a._utils.names import (
+    TWIN_LINES,
     NameMatches,
     describe_unmatched,
     match_names,
@@ -21,10 +22,6 @@ from sklearn_csg2a.datasets.mapping._model_tables import Lookup, ModelTable, spe
 from sklearn_csg2a.exceptions import InputError, UnknownCellLineError
 
 __all__ = ["map_cell_lines"]
-
-# Spellings shared by two different cell lines: TT and T-T, KMH-2 and KM-H2. They only
-# match exactly, even if the list contains only one of the two.
-_TWINS = frozenset({"tt", "kmh2"})
 
 Tier = tuple[Lookup, Callable[[str], str]]
 
@@ -168,7 +165,7 @@ def _find(name: str, tiers: list[Tier]) -> tuple[list[int], bool]:
     for lookup, spell in tiers:
         rows = lookup.get(spell(name), [])
         if rows:
-            is_twin = spell is plain_spelling and plain_spelling(name) in _TWINS
+            is_twin = spell is plain_spelling and plain_spelling(name) in TWIN_LINES
             return rows, is_twin
     return [], False
 
