@@ -58,7 +58,7 @@ class CheckpointError(Csg2aError, ValueError):
 
 
 class DeviceMemoryError(Csg2aError, RuntimeError):
-    """The memory of the device is too small for a batch or a block of rows."""
+    """The memory of the device is too small for a batch, a block or a kernel."""
 
 
 class DivergedError(Csg2aError, RuntimeError):

@@ -63,10 +63,14 @@ class AmountScaler:
             )
         logs = np.log10(np.maximum(_amounts(treatments)[:, self.used], self.floor))
         scaled = (logs - self.mean) / self.spread  # (n_rows, n_used)
-        keys = np.column_stack([treatments.compound_index, scaled])
-        unique, index = np.unique(keys, axis=0, return_inverse=True)
-        compound = unique[:, 0].astype(np.int64)
-        return Conditions(compound, unique[:, 1:], index.reshape(n_rows))
+        code = treatments.compound_index
+        for column in scaled.T:  # much faster than unique rows
+            values, at = np.unique(column, return_inverse=True)
+            code = code * len(values) + at
+        _, first, index = np.unique(code, return_index=True, return_inverse=True)
+        return Conditions(
+            treatments.compound_index[first], scaled[first], index.reshape(n_rows)
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_csg2a._utils.caller import find_stacklevel
+from sklearn_csg2a._utils.memory import refuse_without_memory
 from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.baselines._features import FeatureRegressor, Standardizer
 from sklearn_csg2a.baselines.kernels._compounds import (
@@ -47,6 +48,10 @@ __all__ = [
     "split_to_choose",
     "warn_not_converged",
 ]
+
+_NUMBER_BYTES = 8
+_KERNEL_COPIES = 4  # of the kernel of conditions, and of that of cells, at the peak
+_GRID_COPIES = 8  # of the grid of both
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,16 +89,35 @@ class PairKernelRegressor(FeatureRegressor):
 
     def _learn_sides(self, treatments: Treatments) -> Conditions:
         """Store training conditions and cells; return the conditions of the rows."""
-        encodings = self._fit_encoder(treatments)
-        self._scale_compounds(encodings)
         self._amount_scaler = AmountScaler(treatments)
         conditions = self._amount_scaler.conditions(treatments)
+        self._refuse_too_many(conditions.n_conditions, treatments)
+        encodings = self._fit_encoder(treatments)
+        self._scale_compounds(encodings)
         self._known_conditions = PairSide(
             encodings[conditions.compound], conditions.amounts
         )
         scaler = Standardizer(treatments.basal_expression)
         self._known_cells = TrainingCells(treatments, scaler)
         return conditions
+
+    def _refuse_too_many(self, n_conditions: int, treatments: Treatments) -> None:
+        """Refuse a fit whose kernels the memory of the machine cannot hold."""
+        n_cells, n_compounds = treatments.n_cells, max(treatments.n_compounds, 1)
+        amounts = (
+            "" if n_conditions == n_compounds else ", each with its doses and times"
+        )
+        refuse_without_memory(
+            _NUMBER_BYTES
+            * (
+                _KERNEL_COPIES * (n_conditions**2 + n_cells**2)
+                + _GRID_COPIES * n_conditions * n_cells
+            ),
+            f"{type(self).__name__} on {n_compounds:,} compounds{amounts} and "
+            f"{n_cells:,} cell lines, whose kernels grow with the square of both,",
+            "Fit fewer of them, or a model whose memory grows with the rows alone: "
+            "RandomForestResponse, GradientBoostingResponse or DrugResponseRegressor.",
+        )
 
     def _learn_kernels(self, treatments: Treatments) -> tuple[SpectralGrid, Conditions]:
         """Store training conditions and cells; return the spectrum of their kernel."""

@@ -15,6 +15,7 @@ from sklearn_csg2a._utils.choices import (
     CompoundKernel,
     OnInvalidSmiles,
 )
+from sklearn_csg2a._utils.memory import refuse_without_memory
 from sklearn_csg2a._utils.offenders import quote_names
 from sklearn_csg2a._utils.sklearn_compat import Interval
 from sklearn_csg2a.baselines.kernels._compounds import (
@@ -41,6 +42,7 @@ __all__ = ["PotencyRegressor"]
 
 _EXPECTED = 0.8  # prior correlation of a screen with y
 _COMPOUNDS = 10.0  # weight of the prior, in compounds
+_BYTES_A_PAIR = 32  # of values: four matrices at once
 _HIGHEST = 0.99
 _ONE = "screen"  # name of a single screen
 
@@ -329,6 +331,13 @@ class PotencyRegressor(NaiveRegressor):
 
     def _factorize(self) -> np.ndarray:
         """Return the lower Cholesky factor of the covariance of all values."""
+        n_values = len(self._encodings)
+        refuse_without_memory(
+            _BYTES_A_PAIR * n_values**2,
+            f"{type(self).__name__} on {n_values:,} potencies, whose covariance grows "
+            "with the square of their number,",
+            "Give fewer compounds, such as those of the screens most like yours.",
+        )
         covariance = compare_all(self._encodings, self.compound_kernel, self._blocks)
         same = self._screen[:, None] == self._screen
         covariance *= np.where(same, 1, np.outer(self._loadings, self._loadings))
