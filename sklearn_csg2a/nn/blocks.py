@@ -225,8 +225,9 @@ def apply_by_rows(
     if n_blocks < 2 or not may_cut(rows[0]):
         return function(*rows)
     size = -(-len(rows[0]) // n_blocks)
-    columns = [tensor.split(size) for tensor in rows]
-    return torch.cat(apply_in_blocks(function, *columns, shared=shared))
+    blocks = [slice(k, k + size) for k in range(0, len(rows[0]), size)]
+    apply: Callable[..., Tensor] = _Rows.apply
+    return apply(function, len(rows), blocks, *rows, *shared)
 
 
 def apply_in_blocks(
@@ -272,17 +273,9 @@ class _Blocks(torch.autograd.Function):
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
         n_parts = n_columns * n_blocks
-        parts = [
-            part.detach().requires_grad_(part.requires_grad)
-            for part in tensors[:n_parts]
-        ]
-        blocks = [parts[i : i + n_columns] for i in range(0, n_parts, n_columns)]
-
-        def run(k: int) -> Tensor:
-            with torch.enable_grad():
-                return function(*blocks[k])
-
-        outputs = map_blocks(run, n_blocks)
+        starts = range(0, n_parts, n_columns)
+        blocks = [_cut_off(tensors[i : i + n_columns]) for i in starts]
+        outputs = map_blocks(lambda k: _compute(function, blocks[k]), n_blocks)
         ctx.blocks, ctx.shared, ctx.outputs = blocks, tensors[n_parts:], outputs
         return tuple(output.detach() for output in outputs)
 
@@ -298,10 +291,81 @@ class _Blocks(torch.autograd.Function):
         gradients_of_blocks = map_blocks(run, len(blocks))
         n_columns = len(blocks[0])
         of_parts = [part for block in gradients_of_blocks for part in block[:n_columns]]
-        of_shared = zip(
-            *(block[n_columns:] for block in gradients_of_blocks), strict=True
-        )
-        return None, None, None, *of_parts, *(_add(parts) for parts in of_shared)
+        return None, None, None, *of_parts, *_add(gradients_of_blocks, n_columns)
+
+
+class _Rows(torch.autograd.Function):
+    """A function of blocks of rows, which writes them where they are joined."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        function: Callable[..., Tensor],
+        n_columns: int,
+        rows: list[slice],
+        *tensors: Tensor,
+    ) -> Tensor:
+        columns, ctx.shared = tensors[:n_columns], tensors[n_columns:]
+        ctx.columns, ctx.rows = columns, rows
+        ctx.blocks = [_cut_off([column[block] for column in columns]) for block in rows]
+        joined = _Joined(len(columns[0]))
+
+        def run(k: int) -> Tensor:
+            output = _compute(function, ctx.blocks[k])
+            joined.put(rows[k], output.detach())
+            return output
+
+        ctx.outputs = map_blocks(run, len(rows))
+        return joined.tensor
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        rows, blocks, shared, outputs = ctx.rows, ctx.blocks, ctx.shared, ctx.outputs
+        of_columns = [
+            torch.empty_like(column) if column.requires_grad else None
+            for column in ctx.columns
+        ]
+        del ctx.columns, ctx.blocks, ctx.shared, ctx.outputs
+
+        def run(k: int) -> list[Tensor | None]:
+            block = rows[k]
+            found = _differentiate(outputs[k], [*blocks[k], *shared], gradient[block])
+            for of_column, part in zip(of_columns, found, strict=False):
+                if of_column is not None:
+                    of_column[block] = 0 if part is None else part
+            return found[len(of_columns) :]
+
+        of_shared = _add(map_blocks(run, len(blocks)))
+        return None, None, None, *of_columns, *of_shared
+
+
+class _Joined:
+    """The rows of several blocks in one tensor, whose shape the first one tells."""
+
+    tensor: Tensor
+
+    def __init__(self, n_rows: int) -> None:
+        self.n_rows = n_rows
+        self._lock = threading.Lock()
+
+    def put(self, rows: slice, part: Tensor) -> None:
+        """Write the rows of a block."""
+        with self._lock:
+            if not hasattr(self, "tensor"):
+                self.tensor = part.new_empty(self.n_rows, *part.shape[1:])
+        self.tensor[rows] = part
+
+
+def _cut_off(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """Return tensors at which the graph of a block begins."""
+    return [one.detach().requires_grad_(one.requires_grad) for one in tensors]
+
+
+def _compute(function: Callable[..., Tensor], block: list[Tensor]) -> Tensor:
+    """Return the function of a block, with its graph."""
+    with torch.enable_grad():
+        return function(*block)
 
 
 def _differentiate(
@@ -315,12 +379,20 @@ def _differentiate(
     return [next(gradients) if tensor.requires_grad else None for tensor in inputs]
 
 
-def _add(parts: Iterable[Tensor | None]) -> Tensor | None:
-    """Add the tensors that are not None, in order and into the first one."""
-    total = None
-    for part in parts:
-        total = part if total is None else total if part is None else total.add_(part)
-    return total
+def _add(blocks: list[list[Tensor | None]], start: int = 0) -> list[Tensor | None]:
+    """Add the gradients of each shared tensor, which begin at `start` in every block.
+
+    They are added in order, into the first one that is not None.
+    """
+    totals = blocks[0][start:]
+    for block in blocks[1:]:
+        for place, part in enumerate(block[start:]):
+            total = totals[place]
+            if total is None:
+                totals[place] = part
+            elif part is not None:
+                total.add_(part)
+    return totals
 
 
 def in_blocks(like: Tensor, size: int, function: Callable[[Tensor], Tensor]) -> Tensor:

@@ -85,7 +85,7 @@ def _train(training: Training, watch: _Watch) -> tuple[TrainingNet, BestWeights]
         raise
     if net.was_interrupted:
         watch.stop()
-    net.optimizer_.state.clear()  # twice as large as the weights
+    net.optimizer_.release()
     net.module_.zero_grad()
     watch.count(settings.max_epochs - len(net.history))
     return net, best

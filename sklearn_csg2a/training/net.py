@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import inspect
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from skorch import NeuralNetRegressor
 from skorch.callbacks import Callback
-from torch.optim.adamw import adamw
 
 from sklearn_csg2a._utils.progress import ProgressLine
 from sklearn_csg2a.exceptions import DivergedError
@@ -22,7 +22,7 @@ from sklearn_csg2a.training.data import Batches
 from sklearn_csg2a.training.device import Processes, explain_compilation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor, nn
 
@@ -55,6 +55,8 @@ class AdamW(torch.optim.AdamW):
     state_dict = inspect.unwrap(torch.optim.AdamW.state_dict)
     zero_grad = inspect.unwrap(torch.optim.AdamW.zero_grad)
 
+    _updates: Mapping[int, _Update] = {}  # by id of the group
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take a step with the gradients that `closure`, if given, computes."""
@@ -68,58 +70,105 @@ class AdamW(torch.optim.AdamW):
 
     def _update(self, group: dict[str, Any]) -> None:
         """Update the parameters of a group and their averages."""
-        # parameters, gradients, first and second moments, largest ones, steps
-        tensors: list[list[Tensor]] = [[] for _ in range(6)]
-        self._init_group(group, *tensors)  # type: ignore[no-untyped-call]
-        on_cpu = all(tensor.device.type == "cpu" for tensor in tensors[0])
-        n_parameters = sum(tensor.numel() for tensor in tensors[0])
-        n_blocks = count_blocks(_COST_OF_UPDATE * n_parameters) if on_cpu else 1
-        blocks = _cut(tensors, n_blocks)
+        parameters = [one for one in group["params"] if one.grad is not None]
+        if not parameters:
+            return
+        update = self._updates.get(id(group))
+        if update is None or not update.is_of(parameters, self.state):
+            # parameters, gradients, first and second moments, largest ones, steps
+            tensors: list[list[Tensor]] = [[] for _ in range(6)]
+            self._init_group(group, *tensors)  # type: ignore[no-untyped-call]
+            update = _Update.plan(tensors, self.state)
+            self._updates = {**self._updates, id(group): update}
+        blocks, gradients = update.blocks, update.cut([p.grad for p in parameters])
+        torch._foreach_add_(update.steps, 1)
 
-        def update(k: int) -> None:
-            with torch.no_grad():
-                values, gradients, first, second, largest, steps = blocks[k]
-                adamw(
-                    values,
-                    gradients,
-                    first,
-                    second,
-                    largest,
-                    steps,
-                    fused=group["fused"],
-                    amsgrad=group["amsgrad"],
-                    beta1=group["betas"][0],
-                    beta2=group["betas"][1],
-                    lr=group["lr"],
-                    weight_decay=group["weight_decay"],
-                    eps=group["eps"],
-                    maximize=group["maximize"],
-                )
+        def run(k: int) -> None:
+            values, first, second, largest, steps = blocks[k]
+            torch._fused_adamw_(
+                values,
+                gradients[k],
+                first,
+                second,
+                largest,
+                steps,
+                amsgrad=group["amsgrad"],
+                beta1=group["betas"][0],
+                beta2=group["betas"][1],
+                lr=group["lr"],
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                maximize=group["maximize"],
+            )
 
-        map_blocks(update, n_blocks)
+        map_blocks(run, len(blocks))
+
+    def release(self) -> None:
+        """Free the averages, which are twice as large as the parameters."""
+        self._updates = {}
+        self.state.clear()
 
 
-def _cut(tensors: list[list[Tensor]], n_blocks: int) -> list[list[list[Tensor]]]:
-    """Distribute the rows of large parameters among blocks; the first has small ones.
+@dataclass
+class _Update:
+    """The tensors of an update in blocks, cut once; each step has new gradients."""
 
-    The last of the lists are the numbers of steps, which every block advances: all but
-    the first block have copies.
+    parameters: list[Tensor]
+    places: list[int]  # of their values in memory
+    states: list[dict[str, Any]]
+    steps: list[Tensor]
+    is_large: list[bool]
+    blocks: list[list[list[Tensor]]]  # values, moments (first, second, largest), steps
+
+    @classmethod
+    def plan(cls, tensors: list[list[Tensor]], state: dict[Any, Any]) -> _Update:
+        """Distribute the rows of large parameters among blocks; see :func:`_cut`."""
+        parameters = tensors[0]
+        on_cpu = all(one.device.type == "cpu" for one in parameters)
+        n_parameters = sum(one.numel() for one in parameters)
+        n = count_blocks(_COST_OF_UPDATE * n_parameters) if on_cpu else 1
+        is_large = [
+            one.ndim > 0 and len(one) >= n and one.numel() >= _LARGE
+            for one in parameters
+        ]
+        n = n if any(is_large) else 1
+        values, _, *moments, steps = tensors
+        parts = [_cut(listed, is_large, n) for listed in (values, *moments)]
+        large = [step for step, cut in zip(steps, is_large, strict=True) if cut]
+        parts.append([steps, *((n - 1) * [large])])
+        return cls(
+            parameters,
+            [one.data_ptr() for one in parameters],
+            [state[one] for one in parameters],
+            steps,
+            is_large,
+            [list(block) for block in zip(*parts, strict=True)],
+        )
+
+    def is_of(self, parameters: list[Tensor], state: dict[Any, Any]) -> bool:
+        """Whether these are the parameters and their averages, in the same memory."""
+        return len(parameters) == len(self.parameters) and all(
+            one is known and one.data_ptr() == place and state.get(one) is averages
+            for one, known, place, averages in zip(
+                parameters, self.parameters, self.places, self.states, strict=True
+            )
+        )
+
+    def cut(self, gradients: list[Tensor]) -> list[list[Tensor]]:
+        """Distribute gradients like their parameters."""
+        return _cut(gradients, self.is_large, len(self.blocks))
+
+
+def _cut(tensors: list[Tensor], is_large: list[bool], n: int) -> list[list[Tensor]]:
+    """Distribute the rows of large tensors among `n` blocks; the first has the others.
+
+    There may be no tensors at all: without amsgrad, no largest moments.
     """
-    blocks: list[list[list[Tensor]]] = [[[] for _ in tensors] for _ in range(n_blocks)]
-    is_large = [
-        len(tensor) >= n_blocks and tensor.numel() >= _LARGE if tensor.ndim else False
-        for tensor in tensors[0]
-    ]
-    for place, listed in enumerate(tensors):
-        # without amsgrad, there are no largest moments
-        for tensor, large in zip(listed, is_large, strict=bool(listed)):
-            parts: Sequence[Tensor] = [tensor]
-            if large and place < len(tensors) - 1:
-                parts = tensor.tensor_split(n_blocks)
-            elif large:
-                parts = [tensor, *(tensor.clone() for _ in range(n_blocks - 1))]
-            for block, part in zip(blocks, parts, strict=False):
-                block[place].append(part)
+    blocks: list[list[Tensor]] = [[] for _ in range(n)]
+    for tensor, large in zip(tensors, is_large, strict=bool(tensors)):
+        parts: Sequence[Tensor] = tensor.tensor_split(n) if large else [tensor]
+        for block, part in zip(blocks, parts, strict=False):
+            block.append(part)
     return blocks
 
 
