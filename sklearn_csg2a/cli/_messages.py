@@ -21,11 +21,18 @@ _WORDS = [
     (r"pass (?:expression|samples|cells|reference|X)\.T\b", "use --rows genes"),
     (r"\b(?:expression|samples|cells|reference|X)\.T\b", "--rows genes"),
     (r"(?:set_params\()?expression=\.\.\.\)?", "--expression"),
+    (
+        r" and expression=None\. Pass expression= \(a DataFrame[^)]*\)",
+        ". Give --expression (a table: a row per cell line, a column per gene)",
+    ),
+    (r"duplicates='(mean|drop)'", r"--duplicates \1"),
+    (r"replicates='mean' takes .*? leaves all of them out", "Keep one row of each"),
     (r"missing_genes='zero'", "--missing-genes zero"),
     (r"on_invalid_smiles='nan'", "--set on_invalid_smiles=nan"),
     (r"\b[Pp]ass (samples|cells)=(, a DataFrame[^.:;]*)?", "give --expression"),
     (r"\b[Pp]ass reference=(, a DataFrame[^.:;]*)?", "give --reference"),
     (r"\b[Pp]ass compounds=(, such as a dict of names and SMILES)?", "give --smiles"),
+    (r"another n_splits, or leave this scheme out of schemes=", "another --splits"),
     (r"\bdata_home=", "--folder "),
 ]
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,11 +20,11 @@ from sklearn_csg2a.evaluation._comparison import Comparison, say_failures
 from sklearn_csg2a.evaluation.candidates import Candidates, name_models
 from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.evaluation.evaluate import FoldTask
-from sklearn_csg2a.evaluation.folds import OTHER_SPLITTERS, SPLITTERS, Fold, split_by
 from sklearn_csg2a.evaluation.naive import NAIVE_MODELS
 from sklearn_csg2a.evaluation.plan import Plan
 from sklearn_csg2a.evaluation.results import COLUMNS, KEY
 from sklearn_csg2a.evaluation.runs import Run
+from sklearn_csg2a.evaluation.schemes import make_scheme_folds
 from sklearn_csg2a.evaluation.store import MemoryTable, Table
 from sklearn_csg2a.evaluation.study import is_stored
 from sklearn_csg2a.evaluation.tasks import Failure
@@ -49,7 +48,12 @@ def compare(
     X: Any,
     y: Any,
     *,
-    schemes: Sequence[str] | Mapping[str, Any] = ("mixed", "cell", "drug", "disjoint"),
+    schemes: str | Sequence[Any] | Mapping[str, Any] = (
+        "mixed",
+        "cell",
+        "drug",
+        "disjoint",
+    ),
     n_splits: int = 10,
     n_folds: int | None = None,
     seeds: Sequence[int] = (0,),
@@ -69,17 +73,19 @@ def compare(
     ----------
     models : regressor, list of regressors, or dict of str to regressor
         Any regressors of scikit-learn that take rows of `X`; they are cloned. Those
-        of a list are named by their classes. Before a regressor of numbers, put
+        of a list are named by their classes, unless it holds (name, regressor).
+        Before a regressor of numbers, put
         :class:`~sklearn_csg2a.encoders.PairFeatures` in a pipeline.
     X : DataFrame of shape (n_rows, n_columns)
         One row per treatment, with the columns ``cell_line`` and ``smiles``. Further
         columns are passed to the models; ``tissue`` adds naive models.
     y : array-like of shape (n_rows,)
         Response, such as ln IC50.
-    schemes : sequence of str or dict, default=("mixed", "cell", "drug", "disjoint")
+    schemes : str, sequence or dict, default=("mixed", "cell", "drug", "disjoint")
         What the test rows hold that is new: pairs, cell lines, compounds, or both.
         "tissue" and "cluster" (of similar compounds) are known, too. A dict gives
-        splitters of your own by name.
+        splitters of your own by name, or lists of their splits; for groups of a
+        column, such as plates, ``{"plate": ClusterBlindKFold(5, by="plate")}``.
     n_splits : int, default=10
         Number of folds of each scheme.
     n_folds : int, default=None
@@ -163,7 +169,7 @@ def compare(
         source = Candidates(data, named)
         plan = Plan(
             source,
-            list(_make_folds(data, schemes, n_splits, n_folds)),
+            make_scheme_folds(data, schemes, n_splits, n_folds),
             [*_naive_ladder(data), *named],
             partial(source.seeds_of, seeds=seeds),
         )
@@ -244,53 +250,12 @@ def _read_noise(ceiling: float | NoiseCeiling | None, data: Bunch) -> float | No
 
 def _read_seeds(seeds: Any) -> list[int]:
     """Return distinct seeds as integers."""
-    listed = [seeds] if isinstance(seeds, int | np.integer) else list(seeds)
+    listed = list(seeds) if isinstance(seeds, Iterable) else [seeds]
     wrong = [one for one in listed if not isinstance(one, int | np.integer)]
     if wrong or not listed:
         msg = f"seeds must be integers, such as (0, 1, 2); got {seeds!r}."
         raise InputError(msg)
     return list(dict.fromkeys(int(one) for one in listed))
-
-
-def _make_folds(
-    data: Bunch,
-    schemes: Sequence[str] | Mapping[str, Any],
-    n_splits: int,
-    n_folds: int | None,
-) -> Iterator[Fold]:
-    """Yield the first folds of each scheme."""
-    if n_folds is not None and n_folds < 1:
-        msg = f"n_folds must be at least 1, or None for all folds; got {n_folds!r}."
-        raise InputError(msg)
-    for scheme, splitter in _read_schemes(schemes, n_splits).items():
-        yield from islice(split_by(data, scheme, splitter), n_folds)
-
-
-def _read_schemes(
-    schemes: Sequence[str] | Mapping[str, Any], n_splits: int
-) -> dict[str, Any]:
-    """Return a splitter for each scheme."""
-    if len(schemes) == 0:
-        msg = "schemes is empty: name at least one, such as schemes=('drug',)."
-        raise InputError(msg)
-    if isinstance(schemes, Mapping):
-        return {str(name): _splitter(one, n_splits) for name, one in schemes.items()}
-    names = [schemes] if isinstance(schemes, str) else list(schemes)
-    return {name: _splitter(name, n_splits) for name in names}
-
-
-def _splitter(scheme: Any, n_splits: int) -> Any:
-    """Return a splitter, or that of a scheme that is known by name."""
-    if hasattr(scheme, "split") and not isinstance(scheme, str | type):
-        return scheme
-    known = SPLITTERS | OTHER_SPLITTERS
-    if not isinstance(scheme, str) or scheme not in known:
-        msg = (
-            f"Unknown scheme {scheme!r}; known are {', '.join(known)}. Give a splitter "
-            "of your own by name: schemes={'mine': splitter}."
-        )
-        raise InputError(msg)
-    return known[scheme](n_splits)
 
 
 def _naive_ladder(data: Bunch) -> list[str]:
@@ -353,6 +318,16 @@ def _warn_of_failures(failures: pd.DataFrame) -> None:
         shown = list_offenders(say_failures(failures))
         msg = (
             f"Some fits failed and are missing from the comparison: {shown}. "
-            "Comparison.failures lists them all."
+            f"{_hint(failures)}Comparison.failures lists them all."
         )
         warn_of_input("failed fits", msg)
+
+
+def _hint(failures: pd.DataFrame) -> str:
+    """Say what a regressor of numbers needs, if one was given ids and SMILES."""
+    if not failures["error"].str.contains("could not convert string to float").any():
+        return ""
+    return (
+        "Put PairFeatures before a regressor of numbers: "
+        "make_pipeline(PairFeatures(expression), regressor). "
+    )

@@ -248,6 +248,6 @@ def say_failures(failures: pd.DataFrame) -> list[str]:
     count = Counter(failures["model"])
     return [
         f"{row.model} failed in {count[row.model]} fits, first in {row.scheme}, fold "
-        f"{row.fold}: {row.error}"
+        f"{row.fold}: {str(row.error).rstrip('.')}"
         for row in failures.drop_duplicates("model").itertuples()
     ]

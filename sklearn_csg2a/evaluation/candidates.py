@@ -9,7 +9,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, clone
 from sklearn.neural_network import MLPRegressor
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, get_tags
 
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.evaluation.configuration import config_hash, list_settings
@@ -67,39 +67,81 @@ def name_models(models: Any) -> dict[str, BaseEstimator]:
     InputError
         If one is no regressor of scikit-learn, or two have one name.
     """
-    if isinstance(models, Mapping):
-        named = {str(name): model for name, model in models.items()}
-        _check_models(named)
-        return _without_naive(named)
-    listed = list(models) if isinstance(models, list | tuple) else [models]
-    _check_models({f"model {k}": model for k, model in enumerate(listed)})
-    names = [_short_name(model) for model in listed]
-    count, seen = Counter(names), Counter[str]()
-    named = {}
-    for name, model in zip(names, listed, strict=True):
+    named = _named_pairs(models)
+    count, seen = Counter(name for name, _ in named), Counter[str]()
+    if isinstance(models, Mapping) or _are_pairs(models):
+        twice = [name for name, number in count.items() if number > 1]
+        if twice:
+            msg = f"Two models have the same name: {list_offenders(twice, repr)}."
+            raise InputError(msg)
+    numbered = {}
+    for name, model in named:
         seen[name] += 1
-        named[f"{name} {seen[name]}" if count[name] > 1 else name] = model
-    return _without_naive(named)
+        numbered[f"{name} {seen[name]}" if count[name] > 1 else name] = model
+    return _without_naive(numbered)
 
 
-def _check_models(named: Mapping[str, Any]) -> None:
+def _named_pairs(models: Any) -> list[tuple[str, BaseEstimator]]:
+    """Return names and models, of what may be one, several, or named ones."""
+    if isinstance(models, Mapping):
+        models = [(str(name), model) for name, model in models.items()]
+    if _are_pairs(models):
+        _check_models(models)
+        return list(models)
+    several = isinstance(models, Iterable) and not isinstance(models, str)
+    listed = list(models) if several and not hasattr(models, "fit") else [models]
+    _check_models([(f"model {k}", model) for k, model in enumerate(listed)])
+    return [(_short_name(model), model) for model in listed]
+
+
+def _are_pairs(models: Any) -> bool:
+    """Tell whether models are given as a list of (name, model)."""
+    return isinstance(models, list | tuple) and all(
+        isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], str)
+        for one in models
+    )
+
+
+def _check_models(named: Sequence[tuple[str, Any]]) -> None:
     """Refuse what is no estimator with fit, predict and parameters."""
     if not named:
         msg = "compare needs at least one model: a regressor, a list or a dict of them."
         raise InputError(msg)
-    methods = ("fit", "predict", "get_params", "set_params")
-    wrong = [
-        name
-        for name, model in named.items()
-        if isinstance(model, type) or not all(hasattr(model, one) for one in methods)
-    ]
+    wrong = [f"{name}: {_say(model)}" for name, model in named if not _fits(model)]
     if wrong:
-        shown = list_offenders(wrong, lambda name: f"{name}: {named[name]!r}")
         msg = (
-            f"Not a regressor of scikit-learn: {shown}. A model has fit, predict, "
-            "get_params and set_params; pass an instance, not a class."
+            f"Not a regressor of scikit-learn: {list_offenders(wrong)}. A model has "
+            "fit, predict, get_params and set_params, and predicts numbers; pass an "
+            "instance, not a class."
         )
         raise InputError(msg)
+
+
+def _fits(model: Any) -> bool:
+    """Tell whether a model can be cloned, fitted, and may predict a response.
+
+    Meta-estimators, such as a stack, get `predict` in their fit.
+    """
+    methods = ("fit", "get_params", "set_params")
+    if isinstance(model, type) or not all(hasattr(model, one) for one in methods):
+        return False
+    kind = _type_of(model)
+    return kind == "regressor" or (kind is None and hasattr(model, "predict"))
+
+
+def _type_of(model: Any) -> str | None:
+    """Return what scikit-learn calls a model; None if it does not say."""
+    return (
+        get_tags(model).estimator_type if hasattr(model, "__sklearn_tags__") else None
+    )
+
+
+def _say(model: Any) -> str:
+    """Name what was passed for a model, and its type."""
+    if isinstance(model, type) or not hasattr(model, "get_params"):
+        return repr(model)
+    kind = _type_of(model)
+    return f"{describe_model(model)}, a {kind}" if kind else describe_model(model)
 
 
 def _without_naive(named: dict[str, BaseEstimator]) -> dict[str, BaseEstimator]:
@@ -134,6 +176,8 @@ def describe_model(model: BaseEstimator) -> str:
     steps = getattr(model, "steps", None)
     if steps:
         return " → ".join(describe_model(step) for _, step in steps)
+    if not hasattr(model, "get_params"):  # "passthrough"
+        return str(model)
     name = type(model).__name__
     inner = [
         describe_model(value)

@@ -10,8 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import BaggingRegressor, RandomForestRegressor, VotingRegressor
+from sklearn.cluster import KMeans
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import (
+    BaggingRegressor,
+    RandomForestRegressor,
+    StackingRegressor,
+    VotingRegressor,
+)
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
@@ -278,12 +284,24 @@ def test_columns_of_other_names_are_read(screen):
         ({"schemes": ["drugs"]}, InputError, "Unknown scheme 'drugs'"),
         ({"schemes": []}, InputError, "schemes is empty"),
         ({"n_folds": 0}, InputError, "n_folds must be at least 1"),
+        ({"schemes": None}, InputError, "Unknown scheme 'NoneType'"),
+        ({"schemes": [KFold(2), KFold(3)]}, InputError, "same name: 'KFold'"),
+        ({"schemes": "drug", "n_splits": 99}, InputError, "Scheme 'drug': Cannot"),
         ({"seeds": ()}, InputError, "seeds must be integers"),
+        ({"seeds": None}, InputError, "seeds must be integers"),
         ({"seeds": (0.5,)}, InputError, "seeds must be integers"),
         ({"ceiling": -1.0}, InputError, "must not be negative"),
         ({"models": {}}, InputError, "at least one model"),
         ({"models": Ridge}, InputError, "not a class"),
         ({"models": {"x": "ridge"}}, InputError, "x: 'ridge'"),
+        ({"models": {1: Ridge(), "1": Ridge()}}, InputError, "same name: '1'"),
+        ({"models": DummyClassifier()}, InputError, "DummyClassifier, a classifier"),
+        (
+            {"models": {"k": make_pipeline("passthrough", KMeans())}},
+            InputError,
+            "KMeans, a clusterer",
+        ),
+        ({"models": PairFeatures()}, InputError, "model 0: PairFeatures."),
         ({"y": [1.0]}, InputError, "1"),
     ],
 )
@@ -320,8 +338,49 @@ def test_splitters_of_ones_own_are_schemes(screen):
         "cells": "MeanEffects",
         "tissue": "DrugMean",
     }
-    with pytest.raises(ValueError, match="groups"):
+
+
+def test_a_splitter_needs_no_name_and_may_be_a_list_of_splits(screen):
+    bare = compare(Numbers(), screen.X, screen.y, schemes=CellBlindKFold(2))
+    splits = list(CellBlindKFold(2).split(screen.X))
+    listed = compare(Numbers(), screen.X, screen.y, schemes={"mine": splits})
+    assert bare.table["scheme"].unique().tolist() == ["CellBlindKFold"]
+    assert listed.table["rmse"].tolist() == bare.table["rmse"].tolist()
+
+
+def test_a_splitter_that_needs_groups_is_told_what_to_give_instead(screen):
+    with pytest.raises(InputError, match=r"ClusterBlindKFold\(by=<column>\)"):
         compare(Numbers(), screen.X, screen.y, schemes={"mine": GroupKFold(2)})
+
+
+def test_a_scheme_that_a_table_cannot_have_is_named(screen):
+    X = screen.X[screen.X["smiles"] == screen.X["smiles"].iloc[0]]
+    with pytest.raises(InputError, match=r"'drug'.*compound ids.*leave this scheme"):
+        compare(Numbers(), X, screen.y[X.index], schemes=["cell", "drug"], n_splits=2)
+
+
+def test_models_may_be_pairs_of_names_or_any_iterable(screen):
+    settings = {"schemes": ["cell"], "n_splits": 2}
+    pairs = compare(
+        [("a", Numbers()), ("b", Numbers(1.0))], screen.X, screen.y, **settings
+    )
+    assert {"a", "b"} < set(pairs.table["model"])
+    values = {"x": Numbers(1.0)}.values()
+    assert "Numbers" in set(
+        compare(values, screen.X, screen.y, **settings).table["model"]
+    )
+
+
+def test_meta_estimators_without_predict_before_fit_are_compared(screen):
+    ridge = make_pipeline(PairFeatures(screen.expression), Ridge())
+    stack = StackingRegressor([("ridge", ridge)], cv=2)
+    result = compare(stack, screen.X, screen.y, schemes=["cell"], n_splits=2)
+    assert "StackingRegressor" in set(result.table["model"])
+
+
+def test_a_regressor_of_numbers_is_told_what_it_needs(screen):
+    with pytest.warns(UserWarning, match="Put PairFeatures before"):
+        compare(Ridge(), screen.X, screen.y, schemes=["cell"], n_splits=2)
 
 
 def test_a_ceiling_says_how_much_of_the_way_is_gone(screen):
