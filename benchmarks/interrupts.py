@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 from sklearn_csg2a._utils.interrupts import STOPPED
+from sklearn_csg2a.exceptions import Csg2aError
 
 
 def _leave(*_: object) -> None:
@@ -26,7 +27,10 @@ def stop_at_once() -> None:
 
 
 def run(main: Callable[[], int]) -> None:
-    """Run a program, which may answer Ctrl-C itself, and leave with its status."""
+    """Run a program, which may answer Ctrl-C itself, and leave with its status.
+
+    An error of this package is its message and status 1.
+    """
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -34,4 +38,7 @@ def run(main: Callable[[], int]) -> None:
     except KeyboardInterrupt:
         print(STOPPED, file=sys.stderr)
         status = 130
+    except Csg2aError as error:
+        print(error, file=sys.stderr)
+        status = 1
     sys.exit(status)

@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.models and not results.empty:
         results = results[results["model"].isin([*NAIVE, *options.models])]
     if results.empty:
-        sys.stderr.write(f"No results of {options.data} in {options.results}.\n")
+        missing = f"No results of {options.data} in {options.results}."
+        print(missing, *warnings, sep="\n", file=sys.stderr)
         return 1
     settings = read_paragraphs(options.settings) if options.settings else ()
     known = options.data in LOADERS

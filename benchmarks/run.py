@@ -41,6 +41,7 @@ from sklearn_csg2a.evaluation.results import (
 from sklearn_csg2a.evaluation.runs import Run
 from sklearn_csg2a.evaluation.tuning import Search, is_tunable, scores_table
 from sklearn_csg2a.evaluation.workers import Workers, open_workers
+from sklearn_csg2a.exceptions import InputError
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -52,7 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = source.load()
     schemes = choose_schemes(options.schemes, data)
     folds = make_folds(data, schemes, options.n_splits, options.folds)
-    record_folds(folds_table(options.results, options.data), folds)
+    try:
+        record_folds(folds_table(options.results, options.data), folds)
+    except InputError as error:  # other folds than those of the stored results
+        print(error, file=sys.stderr)
+        return 1
     plan = Plan(source, folds, options.models, partial(seeds_of, seeds=options.seeds))
     as_they_are = [m for m in options.models if not (options.tune and is_tunable(m))]
     tasks = sorted(

@@ -201,8 +201,8 @@ def read_results(folder: Path, data: str) -> tuple[pd.DataFrame, list[str]]:
     notes = []
     if not valid.all():
         notes.append(
-            f"{(~valid).sum()} results were omitted: their folds differ from those "
-            "of the manifest."
+            f"{(~valid).sum()} results were omitted: their folds (`split_hash`) differ "
+            "from those of the manifest."
         )
     results = results[valid].copy()
     same = ["scheme", "n_splits", "model", "seed"]
