@@ -36,14 +36,15 @@ reliability: $(VENV)/.dev-installed ## Run the tests of the 40 promises, print w
 	@$(BIN)/python tests/reliability.py -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 test-lowest: ## Run the tests with the lowest versions that are allowed
-	@rm -rf .venv-lowest && $(PYTHON) -m venv .venv-lowest
+	@test -d .venv-lowest || $(PYTHON) -m venv .venv-lowest
 	@.venv-lowest/bin/python .ci/versions.py lowest > .venv-lowest/versions.txt
 	@$(MAKE) --no-print-directory .test-versions WHICH=lowest \
 	  CONSTRAINTS='-c .venv-lowest/versions.txt'
 
 test-highest: ## Run the tests with the newest versions there are
-	@rm -rf .venv-highest && $(PYTHON) -m venv .venv-highest
-	@$(MAKE) --no-print-directory .test-versions WHICH=highest
+	@test -d .venv-highest || $(PYTHON) -m venv .venv-highest
+	@$(MAKE) --no-print-directory .test-versions WHICH=highest \
+	  CONSTRAINTS='--upgrade --upgrade-strategy eager'
 
 .PHONY: .test-versions
 .test-versions:
