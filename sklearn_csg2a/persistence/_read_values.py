@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import sklearn
 import torch
 from scipy import sparse
 from sklearn.frozen import FrozenEstimator
@@ -211,6 +212,9 @@ class ValueReader:
         instance = cls(**parameters)
         state = self._read_attributes(stored)
         _check_network(state)
+        if cls.__module__.startswith("sklearn."):
+            # load_model warns of another version once, not for each part.
+            state["_sklearn_version"] = sklearn.__version__
         _set_state(instance, {**vars(instance), **state})
         if "place" in stored:  # since format version 2
             self._instances[stored["place"]] = instance

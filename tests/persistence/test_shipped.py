@@ -77,7 +77,8 @@ def test_shipped_models_are_small():
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_another_version_of_scikit_learn_is_no_news(name, monkeypatch):
-    monkeypatch.setattr("sklearn.__version__", "99.0")
+    for module in ("sklearn", "sklearn.base"):
+        monkeypatch.setattr(f"{module}.__version__", "99.0")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load_model(name)
