@@ -124,6 +124,7 @@ _PARTS = {
     "sklearn_csg2a.encoders._pair_layout": ("AmountScaler", "PairLayout"),
     "sklearn_csg2a.estimators._levels": ("CompoundLevels",),
     "sklearn_csg2a.uncertainty._calibration": ("Calibration",),
+    "sklearn_csg2a.uncertainty._known_errors": ("KnownErrors", "KnownUnits"),
     "sklearn_csg2a.uncertainty._novelty": ("CellDistances",),
     "sklearn_csg2a.uncertainty._widths": (
         "ErrorsByRegressor",

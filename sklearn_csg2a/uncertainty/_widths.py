@@ -33,10 +33,11 @@ __all__ = [
     "ErrorsByRegressor",
     "LogLinearErrors",
     "RowNovelty",
+    "reader_parameters",
     "spread_of",
 ]
 
-Adapt = Literal["tanimoto", "cell_distance", "spread"]
+Adapt = Literal["errors", "tanimoto", "cell_distance", "spread"]
 
 _BAGGED = (BaggingRegressor, ExtraTreesRegressor, RandomForestRegressor)
 _FLOOR = 0.05  # of the mean error: smaller errors are rounding, not information
@@ -55,9 +56,9 @@ class RowNovelty(StoresTables):
         Its parameters say how X is read.
     """
 
-    def __init__(self, adapt: Adapt, estimator: Any) -> None:
+    def __init__(self, adapt: str, estimator: Any) -> None:
         self.adapt = adapt
-        self.how = _reader_parameters(estimator)
+        self.how = reader_parameters(estimator)
         self.known: Any = None
 
     def fit(self, X: Any) -> RowNovelty:
@@ -191,7 +192,7 @@ def _members(model: Any, X: NDArray[Any]) -> list[NDArray[np.float64]]:
     ]
 
 
-def _reader_parameters(estimator: Any) -> dict[str, Any]:
+def reader_parameters(estimator: Any) -> dict[str, Any]:
     """Return how an estimator, or the first one in it that says so, reads X."""
     found: dict[str, Any] = {}
     for name, value in estimator.get_params(deep=True).items():

@@ -207,7 +207,9 @@ def test_with_few_units_intervals_are_infinite_and_a_warning_says_so(screen):
     assert np.isfinite(model.predict_interval(screen.X[:2], 0.8)).all()
 
 
-@pytest.mark.parametrize("adapt", [None, "tanimoto", "cell_distance", MeanEffects()])
+@pytest.mark.parametrize(
+    "adapt", [None, "errors", "tanimoto", "cell_distance", MeanEffects()]
+)
 def test_rows_with_an_invalid_smiles_have_no_interval(adapt, screen):
     ridge = _ridge(screen).set_params(on_invalid_smiles="nan")
     model = ConformalRegressor(ridge, cv=MixedKFold(3), adapt=adapt)
@@ -224,7 +226,9 @@ def test_rows_with_an_invalid_smiles_have_no_interval(adapt, screen):
 
 
 @pytest.mark.parametrize("cv", [one(4) for one in SPLITTERS])
-@pytest.mark.parametrize("adapt", ["tanimoto", "cell_distance", MeanEffects()])
+@pytest.mark.parametrize(
+    "adapt", ["errors", "tanimoto", "cell_distance", MeanEffects()]
+)
 def test_widths_adapt_and_still_cover(adapt, cv, screen):
     rows = np.arange(len(screen.X))
     train, test = rows[rows % 4 > 0], rows[rows % 4 == 0]
@@ -235,19 +239,62 @@ def test_widths_adapt_and_still_cover(adapt, cv, screen):
     assert _covered(model, X, y).mean() > 0.8
 
 
-def test_compounds_with_large_errors_have_wide_intervals():
+@pytest.fixture(scope="module")
+def noisy():
+    """Draw a screen in which every other compound has large errors."""
     rng = np.random.RandomState(0)
     X, _ = _draw(rng, 60, 20)
     X = X.rename(columns={"drug": "smiles"})
     X["smiles"] = [f"{'C' * (1 + int(name[1:]))}O" for name in X["smiles"]]
     is_noisy = X["smiles"].str.len() % 2 == 0
-    y = rng.normal(size=len(X)) * np.where(is_noisy, 4.0, 0.5)
-    model = ConformalRegressor(DrugMean(), cv=CellBlindKFold(5), adapt=MeanEffects())
+    return X, rng.normal(size=len(X)) * np.where(is_noisy, 4.0, 0.5), is_noisy
+
+
+@pytest.mark.parametrize(("adapt", "times"), [("errors", 3), (MeanEffects(), 4)])
+@pytest.mark.parametrize("cv", [CellBlindKFold(5), MixedKFold(5)])
+def test_compounds_with_large_errors_have_wide_intervals(cv, adapt, times, noisy):
+    X, y, is_noisy = noisy
+    model = ConformalRegressor(DrugMean(), cv=cv, adapt=adapt)
     width = np.ptp(model.fit(X, y).predict_interval(X), axis=1)
-    assert np.median(width[is_noisy]) > 4 * np.median(width[~is_noisy])
+    assert np.median(width[is_noisy]) > times * np.median(width[~is_noisy])
     assert _covered(model, X, y).mean() > 0.88
-    constant = ConformalRegressor(DrugMean(), cv=CellBlindKFold(5)).fit(X, y)
+    constant = ConformalRegressor(DrugMean(), cv=cv, adapt=None).fit(X, y)
     assert width.mean() < 0.9 * np.ptp(constant.predict_interval(X), axis=1).mean()
+
+
+def test_errors_of_what_is_held_out_say_nothing_of_what_is_new(noisy):
+    X, y, _ = noisy
+    model = ConformalRegressor(Constant(), cv=DrugBlindKFold(5)).fit(X, y)
+    width = np.ptp(model.predict_interval(X), axis=1)
+    assert pd.Series(width).groupby(X["cell_line"]).nunique().max() == 1
+
+
+def test_a_new_unit_has_the_width_of_an_average_one(noisy):
+    X, y, is_noisy = noisy
+    model = ConformalRegressor(DrugMean(), cv=MixedKFold(5)).fit(X, y)
+    new = X[:3].assign(smiles=["c1ccccc1", "CCO", "OCC"], cell_line="new")
+    other, known, same = np.ptp(model.predict_interval(new), axis=1)
+    widths = np.ptp(model.predict_interval(X), axis=1)
+    assert np.median(widths[~is_noisy]) < other < np.median(widths[is_noisy])
+    assert same == pytest.approx(known)  # another SMILES of the compound
+    assert known != pytest.approx(other)
+
+
+def test_widths_by_errors_of_tables_without_compounds_follow_the_prediction():
+    rng = np.random.RandomState(0)
+    X = rng.uniform(0.1, 1, (400, 1))
+    y = X[:, 0] * (1 + rng.normal(size=400))
+    model = ConformalRegressor(Ridge(alpha=1e-3), cv=5).fit(X, y)
+    low, high = np.ptp(model.predict_interval(np.array([[0.15], [0.95]])), axis=1)
+    assert high > 1.5 * low
+
+
+def test_widths_are_constant_if_no_other_units_tell_the_size_of_errors(screen):
+    cv = ShuffleSplit(1, test_size=0.5, random_state=0)
+    model = ConformalRegressor(_ridge(screen), cv=cv).fit(screen.X, screen.y)
+    assert np.ptp(np.ptp(model.predict_interval(screen.X), axis=1)) < 1e-9
+    with pytest.raises(InputError, match="leaves no units"):
+        model.set_params(adapt="tanimoto").fit(screen.X, screen.y)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +368,7 @@ def test_other_names_of_columns_are_followed(screen):
 
 
 @pytest.mark.parametrize(
-    "adapt", [None, "tanimoto", "cell_distance", "spread", MeanEffects()]
+    "adapt", [None, "errors", "tanimoto", "cell_distance", "spread", MeanEffects()]
 )
 def test_model_files_and_pickles_keep_intervals(adapt, screen, tmp_path):
     estimator = PotencyRegressor() if adapt == "spread" else _ridge(screen)
