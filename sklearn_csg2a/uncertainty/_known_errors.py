@@ -69,7 +69,7 @@ class KnownUnits:
     def _read(self, X: Any, kind: str) -> NDArray[np.object_] | None:
         """Return the name in each row, None for none; None without the column."""
         frame = as_frame(X)
-        column = self.columns.get(kind, kind)
+        column: str = self.columns.get(kind, kind)
         if frame is None or column not in frame.columns:
             return None
         codes, values = factorize_objects(frame[column])
