@@ -5,17 +5,21 @@
 Of each fold of a data set the training rows are split again by the same scheme, to
 calibrate a ConformalRegressor, whose intervals are judged on the test rows. Writes
 results/uncertainty.csv: one row per data set, scheme, fold, model, way to adapt and
-nominal coverage. Existing rows are not run again.
+nominal coverage. Existing rows are not run again, and with --memory predictions are
+kept in a folder, so that a run continues within a fold. Ways to adapt called "foreseen"
+are told what no model can know, the errors of each unit: they bound what is possible.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 if not __package__:  # run as a script, with its folder first on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -26,38 +30,46 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import Bunch
 
 from benchmarks.data.load import load_data
-from sklearn_csg2a import DrugResponseRegressor
+from benchmarks.models.registry import make_csg2a
 from sklearn_csg2a.baselines import MeanEffects, PairwiseKernelRidge
 from sklearn_csg2a.evaluation.folds import SPLITTERS
 from sklearn_csg2a.uncertainty import ApplicabilityDomain, ConformalRegressor
 
 RESULTS = Path(__file__).parent / "results" / "uncertainty.csv"
-KEYS = ["data", "scheme", "fold", "model"]
+KEYS = ["data", "scheme", "fold", "model", "n_inner", "adapt"]
 N_FOLDS = 10
 N_INNER = 5
 NOMINAL = 0.9
-COVERAGES = (0.8, 0.85, 0.87, 0.88, 0.89, NOMINAL, 0.91, 0.92, 0.94)
+COVERAGES = (0.8, 0.85, 0.87, 0.88, 0.89, NOMINAL, 0.91, 0.92, 0.94, 0.96)
+OF_UNITS = (
+    0.85,
+    0.88,
+    NOMINAL,
+    0.92,
+    0.96,
+)  # nominal coverages that units are judged at
 ADAPT = {
     "none": None,
+    "errors": "errors",
     "tanimoto": "tanimoto",
     "cell_distance": "cell_distance",
     "mean_effects": MeanEffects(),
 }
+FORESEEN = {f"foreseen_{share}": share for share in (0.5, 0.7, 0.9, 1.0)}
 HELD_OUT = {"mixed": "smiles", "drug": "smiles", "disjoint": "smiles"}
-MODELS = {
-    "PairwiseKernelRidge": lambda data: PairwiseKernelRidge(
+MODELS: dict[str, Callable[[Bunch, str, int], BaseEstimator]] = {
+    "PairwiseKernelRidge": lambda data, *_: PairwiseKernelRidge(
         expression=data.expression, alpha=0.3, tol=1e-5
     ),
-    "CSG2A": lambda data: DrugResponseRegressor(
-        expression=data.expression, interactome=data.interactome, random_state=0
-    ),
+    "csg2a": make_csg2a,
 }
 
 
 class Remembered(RegressorMixin, BaseEstimator):
     """Fit on demand, and remember predictions by the labels of the rows of X."""
 
-    seen: dict[tuple[bytes, bytes], np.ndarray] = {}  # noqa: RUF012 (of all clones)
+    seen: dict[str, np.ndarray] = {}  # noqa: RUF012 (of all clones)
+    folder: Path | None = None
 
     def __init__(self, estimator: BaseEstimator) -> None:
         self.estimator = estimator
@@ -69,39 +81,102 @@ class Remembered(RegressorMixin, BaseEstimator):
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
         """Predict, from memory where the same rows were asked before."""
-        key = self.rows_[0].index.to_numpy().tobytes(), X.index.to_numpy().tobytes()
+        parts = [table.index.to_numpy().tobytes() for table in (self.rows_[0], X)]
+        key = hashlib.sha256(b"|".join(parts)).hexdigest()[:24]
+        path = self.folder and self.folder / f"{key}.npy"
         if key not in self.seen:
-            self.seen[key] = clone(self.estimator).fit(*self.rows_).predict(X)
+            if path and path.exists():
+                self.seen[key] = np.load(path)
+            else:
+                self.seen[key] = clone(self.estimator).fit(*self.rows_).predict(X)
+                if path:
+                    np.save(path, self.seen[key])
         return self.seen[key]
 
 
-def judge(data: Bunch, scheme: str, fold: int, model: str) -> Iterator[dict]:
-    """Yield one row per way to adapt and nominal coverage."""
+class Foreseen(RegressorMixin, BaseEstimator):
+    """Expected errors from those that each unit will have, known in part.
+
+    Parameters
+    ----------
+    column : str
+        Column of X that names units.
+    errors : Series
+        The nominal quantile of the errors of each unit.
+    share : float
+        Correlation of what is foreseen with the logarithm of `errors`.
+    """
+
+    def __init__(self, column: str, errors: pd.Series, share: float) -> None:
+        self.column = column
+        self.errors = errors
+        self.share = share
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray) -> Foreseen:
+        """Draw what is foreseen of each unit."""
+        del X, y
+        true = np.log(self.errors)
+        spread = true.std() * np.sqrt(1 - self.share**2)
+        noise = np.random.default_rng(0).normal(0, spread, len(true))
+        self.foreseen_ = true.mean() + self.share * (
+            self.share * (true - true.mean()) + noise
+        )
+        return self
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the error that is foreseen for the unit of each row."""
+        return np.exp(X[self.column].map(self.foreseen_).to_numpy())
+
+
+def measure_errors(
+    model: Remembered, splits: Iterable[Any], X: pd.DataFrame, y: np.ndarray
+) -> pd.Series:
+    """Return absolute errors of held-out rows, by their labels."""
+    errors = []
+    for train, test in splits:
+        held_out = X.iloc[test]
+        predicted = clone(model).fit(X.iloc[train], y[train]).predict(held_out)
+        errors.append(pd.Series(np.abs(y[test] - predicted), held_out.index))
+    return pd.concat(errors)
+
+
+def judge(
+    data: Bunch, keys: dict[str, Any], names: list[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield one row per way to adapt, of those named, and nominal coverage."""
+    scheme = keys["scheme"]
     X, y = data.X.reset_index(drop=True), np.asarray(data.y, dtype=float)
-    train, test = list(SPLITTERS[scheme](N_FOLDS).split(X, y))[fold]
-    X_test, true = X.iloc[test], y[test]
-    unit = X_test[HELD_OUT.get(scheme, "cell_line")].to_numpy()
+    train, test = list(SPLITTERS[scheme](N_FOLDS).split(X, y))[keys["fold"]]
+    column = HELD_OUT.get(scheme, "cell_line")
+    model = Remembered(MODELS[keys["model"]](data, scheme, 0))
+    inner = SPLITTERS[scheme](keys["n_inner"])
     Remembered.seen.clear()
-    for name, adapt in ADAPT.items():
+    test_errors = measure_errors(model, [(train, test)], X, y)
+    X_train, y_train = X.iloc[train], y[train]
+    known = measure_errors(model, inner.split(X_train, y_train), X_train, y_train)
+    by_unit = pd.concat([known, test_errors]).groupby(X[column]).quantile(NOMINAL)
+    ways = ADAPT | {
+        name: Foreseen(column, by_unit, share) for name, share in FORESEEN.items()
+    }
+    for name in names:
         start = time.perf_counter()
         conformal = ConformalRegressor(
-            Remembered(MODELS[model](data)),
-            cv=SPLITTERS[scheme](N_INNER),
-            coverage=NOMINAL,
-            adapt=adapt,
-        ).fit(X.iloc[train], y[train])
+            model, cv=inner, coverage=NOMINAL, adapt=ways[name]
+        ).fit(X_train, y_train)
         for coverage in COVERAGES:
-            lower, upper = conformal.predict_interval(X_test, coverage).T
-            covered = (lower <= true) & (true <= upper)
+            lower, upper = conformal.predict_interval(X.iloc[test], coverage).T
+            covered = (lower <= y[test]) & (y[test] <= upper)
             width = upper - lower
             row = {"adapt": name, "nominal": coverage, "n_test": len(test)}
             row |= {"coverage": covered.mean(), "width": width.mean()}
+            if coverage in OF_UNITS:
+                unit = X[column].iloc[test].to_numpy()
+                row |= judge_units(unit, covered, width, test_errors.to_numpy())
             if coverage == NOMINAL:
-                errors = np.abs(true - conformal.predict(X_test))
-                row |= judge_units(unit, covered, width, errors)
                 row["seconds"] = time.perf_counter() - start
-            if coverage == NOMINAL and adapt is None:
-                row |= judge_domain(data, X.iloc[train], X_test, errors)
+            if coverage == NOMINAL and name == "none":
+                errors = test_errors.to_numpy()
+                row |= judge_domain(data, X_train, X.iloc[test], errors)
             yield row
 
 
@@ -153,7 +228,8 @@ def judge_domain(
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row per scheme, model and way to adapt, over all folds."""
     rows = []
-    for keys, some in table.groupby(["data", "scheme", "model", "adapt"], sort=False):
+    names = ["data", "scheme", "model", "n_inner", "adapt"]
+    for keys, some in table.groupby(names, sort=False):
         by_level = some.groupby("nominal")
         pooled = by_level[["coverage", "width"]].apply(
             lambda level, n=some["n_test"]: pd.Series(
@@ -161,11 +237,14 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
             )
         )
         at = some[some["nominal"] == NOMINAL]
-        units = np.sort([float(u) for text in at["of_units"] for u in text.split()])
-        n_worst = max(len(units) // 10, 1)
+        worst = {
+            nominal: worst_units(level["of_units"])
+            for nominal, level in some[some["of_units"].notna()].groupby("nominal")
+        }
+        tenths = [tenth for tenth, _ in worst.values()]
         rows.append(
             {
-                **dict(zip(["data", "scheme", "model", "adapt"], keys, strict=True)),
+                **dict(zip(names, keys, strict=True)),
                 "folds": len(at),
                 "coverage": pooled.loc[NOMINAL, "coverage"],
                 "worst_fold": at["coverage"].min(),
@@ -173,19 +252,28 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
                 "width_at_90": np.interp(NOMINAL, pooled["coverage"], pooled["width"]),
                 "own_width": np.average(at["own_width"], weights=at["n_test"]),
                 "rank_of_widths": at["rank_of_widths"].mean(),
-                "units_p10": np.quantile(units, 0.1),
-                "units_worst_tenth": units[:n_worst].mean(),
+                "units_worst_tenth": worst[NOMINAL][0],
+                "units_p10": worst[NOMINAL][1],
+                **{
+                    f"worst_at_{100 * level:.0f}": np.interp(
+                        level, pooled.loc[list(worst), "coverage"], tenths
+                    )
+                    for level in (0.88, 0.9, 0.92)
+                },
             }
         )
     summary = pd.DataFrame(rows)
-    constant = summary[summary["adapt"] == "none"].set_index(
-        ["data", "scheme", "model"]
-    )
-    base = constant["width_at_90"].reindex(
-        pd.MultiIndex.from_frame(summary[["data", "scheme", "model"]])
-    )
+    names.remove("adapt")
+    constant = summary[summary["adapt"] == "none"].set_index(names)
+    base = constant["width_at_90"].reindex(pd.MultiIndex.from_frame(summary[names]))
     summary["narrower"] = 1 - summary["width_at_90"] / base.to_numpy()
     return summary
+
+
+def worst_units(texts: pd.Series) -> tuple[float, float]:
+    """Return the mean coverage of the worst tenth of units, and the best of theirs."""
+    units = np.sort([float(share) for text in texts for share in text.split()])
+    return units[: max(len(units) // 10, 1)].mean(), np.quantile(units, 0.1)
 
 
 def summarise_domain(table: pd.DataFrame) -> pd.DataFrame:
@@ -217,15 +305,24 @@ def main() -> None:
     parser.add_argument("--schemes", nargs="+", default=[*SPLITTERS], choices=SPLITTERS)
     parser.add_argument("--models", nargs="+", default=["PairwiseKernelRidge"])
     parser.add_argument("--folds", type=int, default=N_FOLDS)
+    parser.add_argument("--inner", type=int, default=N_INNER)
+    parser.add_argument("--adapt", nargs="+", default=[*ADAPT, *FORESEEN])
+    parser.add_argument("--memory", type=Path, help="folder for predictions")
     parser.add_argument("--output", type=Path, default=RESULTS)
     asked = parser.parse_args()
+    Remembered.folder = asked.memory
     data = load_data(asked.data, asked.data_home)
     table = pd.read_csv(asked.output) if asked.output.exists() else pd.DataFrame()
     for fold, scheme, model in product(range(asked.folds), asked.schemes, asked.models):
-        keys = dict(zip(KEYS, (asked.data, scheme, fold, model), strict=True))
-        if not table.empty and (table[KEYS] == pd.Series(keys)).all(axis=1).any():
+        values = (asked.data, scheme, fold, model, asked.inner)
+        keys = dict(zip(KEYS[:-1], values, strict=True))
+        done = set()
+        if not table.empty:
+            done = set(table[(table[[*keys]] == pd.Series(keys)).all(axis=1)]["adapt"])
+        missing = [name for name in asked.adapt if name not in done]
+        if not missing:
             continue
-        new = pd.DataFrame([keys | row for row in judge(data, scheme, fold, model)])
+        new = pd.DataFrame([keys | row for row in judge(data, keys, missing)])
         table = pd.concat([table, new.round(5)], ignore_index=True)
         table.to_csv(asked.output, index=False)
         print(scheme, fold, model, f"{new['seconds'].sum():.0f} s", flush=True)
