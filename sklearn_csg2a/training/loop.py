@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 import torch
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
 
 
 __all__ = ["TrainingSettings", "history_table", "train_network"]
+
+_NONE = -1  # where there is no pipe for signals
+_MANY = 2**16  # bytes, more than such a pipe holds
 
 
 @dataclass
@@ -97,13 +103,17 @@ def train_network(
         processes.check_same(_what_all_share(net, train, valid))
         processes.copy_first(net.module_.state_dict().values())
     try:
-        with _saying_sizes(settings, train):
+        with _saying_sizes(settings, train), _Presses() as presses:
             net.partial_fit(train)
+            pressed_again = net.was_interrupted and presses.count() > 1
     finally:
         progress.close()
     net.compiled = None
-    if net.was_interrupted and (processes.are_several or is_one_of_several()):
-        raise KeyboardInterrupt  # each process may be at another batch
+    each_elsewhere = processes.are_several  # at other batches
+    if pressed_again or (
+        net.was_interrupted and (each_elsewhere or is_one_of_several())
+    ):
+        raise KeyboardInterrupt
     best.restore(net.module_)
     net.module_.eval()
     if net.was_interrupted and settings.warns:
@@ -115,6 +125,47 @@ def train_network(
         )
     _check_finite(net, train)
     return net, best
+
+
+class _Presses:
+    """Counts how often Ctrl-C is pressed.
+
+    Python notices signals between two of its own instructions. Two that come within one
+    long operation of torch are one KeyboardInterrupt, but a byte each in the pipe of
+    `signal.set_wakeup_fd`. Counts nothing on other threads than the main one, or where
+    a program, such as an event loop, reads these bytes itself.
+    """
+
+    def __enter__(self) -> Self:
+        self._ends: tuple[int, ...] = ()
+        on_main = threading.current_thread() is threading.main_thread()
+        if not on_main or os.name != "posix":
+            return self
+        self._ends = os.pipe()
+        for end in self._ends:
+            os.set_blocking(end, False)
+        before = signal.set_wakeup_fd(self._ends[1], warn_on_full_buffer=False)
+        if before != _NONE:
+            signal.set_wakeup_fd(before)
+            self._close()
+        return self
+
+    def count(self) -> int:
+        """Return how often it was pressed so far."""
+        try:
+            return os.read(self._ends[0], _MANY).count(signal.SIGINT)
+        except (BlockingIOError, IndexError):  # never, or it is not counted
+            return 0
+
+    def __exit__(self, *_: object) -> None:
+        if self._ends:
+            signal.set_wakeup_fd(_NONE)
+            self._close()
+
+    def _close(self) -> None:
+        for end in self._ends:
+            os.close(end)
+        self._ends = ()
 
 
 @contextmanager

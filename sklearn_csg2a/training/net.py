@@ -269,6 +269,13 @@ class TrainingNet(NeuralNetRegressor):
             "for extreme values in the expression or the response."
         )
 
+    def partial_fit(self, X: Any, *_: Any, **__: Any) -> TrainingNet:
+        """Train; unlike skorch's, let a Ctrl-C pass that `fit_loop` does not answer."""
+        self.notify("on_train_begin", X=X, y=None)
+        self.fit_loop(X)
+        self.notify("on_train_end", X=X, y=None)
+        return self
+
     def fit_loop(self, X: Any, *_: Any, **__: Any) -> TrainingNet:
         """Run epochs until max_epochs, early stopping or Ctrl-C."""
         dataset_train, dataset_valid = self.get_split_datasets(X)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import signal
 import sys
+import threading
+import time
 import types
 
 import numpy as np
@@ -142,6 +146,53 @@ def test_P32_one_ctrl_c_ends_the_held_out_fits_of_a_meta_estimator(interrupted, 
         with pytest.raises(KeyboardInterrupt), pytest.warns(InterruptedFitWarning):
             model.fit(screen.light, screen.y)
         assert Interrupt.fits == 1
+
+
+class Twice(Callback):
+    """Press Ctrl-C twice within one operation that Python does not look into."""
+
+    def on_batch_begin(self, net, **_):
+        if len(net.history) == 2:
+            pressing = threading.Thread(target=self.press)
+            pressing.start()
+            hashlib.pbkdf2_hmac("sha256", b"any", b"salt", 1_000_000)
+            pressing.join()
+
+    def press(self):
+        for _ in range(2):
+            time.sleep(0.02)
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+def test_P32_a_second_ctrl_c_is_noticed_where_python_sees_one(interrupted, screen):
+    model = interrupted(callbacks=[Twice()])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(screen.light, screen.y)
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_P32_ctrl_c_before_the_first_epoch_is_not_lost(interrupted, screen):
+    class AtOnce(Callback):
+        def on_train_begin(self, net, **_):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(callbacks=[AtOnce()]).fit(screen.light, screen.y)
+
+
+def test_P32_the_pipe_of_an_event_loop_stays_its_own(interrupted, screen):
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        signal.set_wakeup_fd(writer)
+        with pytest.warns(InterruptedFitWarning):
+            assert interrupted().fit(screen.light, screen.y).interrupted_
+        assert signal.set_wakeup_fd(-1) == writer
+    finally:
+        signal.set_wakeup_fd(-1)
+        os.close(reader)
+        os.close(writer)
 
 
 def test_P32_ctrl_c_waits_for_an_import_to_end(monkeypatch):
