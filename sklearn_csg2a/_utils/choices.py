@@ -16,6 +16,7 @@ __all__ = [
     "CompoundKernel",
     "CompoundTransformer",
     "GraphConvolution",
+    "Levels",
     "MissingGenes",
     "Novelty",
     "OnInvalidSmiles",
@@ -45,6 +46,7 @@ class CompoundTransformer(Protocol):
 
 
 CompoundEncoder = Literal["auto", "morgan", "mat"] | CompoundTransformer
+Levels = Literal["auto", "structure"] | Any  # or a regressor
 
 
 def options(choice: Any) -> set[str]:

@@ -182,7 +182,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         use_one_thread_after_fork()
         return super()._read_for_predict(X)
 
-    def _levels_of(self, treatments: Treatments) -> np.ndarray:
+    def _known_part_of(self, treatments: Treatments) -> np.ndarray:
         """Return what is added to the predictions of the network, (rows,)."""
         return np.zeros(treatments.n_rows)
 

@@ -1,17 +1,20 @@
-"""Levels of compounds: means over cell lines, measured or predicted by a model."""
+"""What is set apart from a network: levels of compounds, effects of cell lines."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
+from scipy import linalg
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_csg2a._utils.interrupts import check_uninterrupted
 from sklearn_csg2a._utils.stored_tables import StoresTables
-from sklearn_csg2a.chem import compound_identities
+from sklearn_csg2a.chem import compound_identities, tanimoto_matrix
+from sklearn_csg2a.estimators._preparation import chosen
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import fit_mean_effects
 from sklearn_csg2a.treatments._columns import as_frame
@@ -21,13 +24,54 @@ if TYPE_CHECKING:
 
     from sklearn_csg2a.treatments import Treatments
 
-__all__ = ["CompoundLevels", "PredictsLevels"]
+__all__ = ["CompoundLevels", "PredictsLevels", "StructureLevels"]
 
 SHRINKAGE = 1.0
+STRUCTURE = "structure"
+
+
+class StructureLevels(RegressorMixin, BaseEstimator):
+    """Gaussian process of the levels of compounds, on Tanimoto similarity.
+
+    Parameters
+    ----------
+    smiles_column : str, default="smiles"
+        Name of the column of compounds.
+    noise : float, default=0.15
+        Variance of what structures do not explain, relative to the rest.
+
+    Attributes
+    ----------
+    smiles_ : list of str of length n_compounds
+        The training compounds.
+    mean_ : float
+        Mean of their levels.
+    dual_coef_ : ndarray of shape (n_compounds,)
+        Weight of each of them.
+    """
+
+    def __init__(self, smiles_column: str = "smiles", noise: float = 0.15) -> None:
+        self.smiles_column = smiles_column
+        self.noise = noise
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray) -> Self:
+        """Fit to a row, and its level in y, for each compound."""
+        self.smiles_ = X[self.smiles_column].tolist()
+        self.mean_ = float(np.mean(y))
+        kernel = tanimoto_matrix(self.smiles_)
+        kernel[np.diag_indices_from(kernel)] += self.noise
+        self.dual_coef_ = linalg.solve(kernel, y - self.mean_, assume_a="pos")
+        return self
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        """Predict the level of the compound of each row, (n_rows,)."""
+        kernel = tanimoto_matrix(X[self.smiles_column].tolist(), self.smiles_)
+        # A sum for each row, whose bits do not depend on the other rows.
+        return self.mean_ + (kernel * self.dual_coef_).sum(axis=1)
 
 
 class CompoundLevels(StoresTables):
-    """Level of each training compound, and a model for all others.
+    """Level of each training compound, a model for all others, effects of cell lines.
 
     Levels of training compounds are their effects, adjusted for the cell lines that
     they were measured in, and shrunk. The model is fitted to one row for each of them,
@@ -35,7 +79,7 @@ class CompoundLevels(StoresTables):
 
     Parameters
     ----------
-    model : regressor
+    model : regressor or "structure"
         Unfitted model of levels.
     X : DataFrame or array-like of shape (n_rows, n_columns)
         Treatments.
@@ -48,11 +92,14 @@ class CompoundLevels(StoresTables):
         Name of the column of compounds.
     shrinkage : float
         Penalty on effects, in rows.
+    cell_names : sequence of str of length n_cells, default=None
+        What the training cell lines are known by, if their effects are to be set apart.
 
     Attributes
     ----------
     of_rows : ndarray of shape (n_rows,)
-        Level of the compound of each row; not kept in copies.
+        Level of the compound of each row, and the effect of its cell line; not kept in
+        copies.
     """
 
     of_rows: np.ndarray
@@ -67,6 +114,7 @@ class CompoundLevels(StoresTables):
         compound: np.ndarray,
         smiles_column: str,
         shrinkage: float,
+        cell_names: Sequence[str] | None = None,
     ) -> None:
         code, distinct = pd.factorize(compound)
         effects = fit_mean_effects(response, cell, code, shrinkage=shrinkage)
@@ -77,10 +125,18 @@ class CompoundLevels(StoresTables):
         self.model: Any = None
         self.template = pd.DataFrame()
         self.of_rows = self.levels[code]
+        self.of_cells: dict[str, float] = {}
+        if cell_names is not None:
+            of_cell = effects.cell_effects
+            names = [cell_names[cell] for cell in of_cell.index]
+            self.of_cells = dict(zip(names, of_cell.tolist(), strict=True))
+            self.of_rows = self.of_rows + of_cell.reindex(cell).to_numpy()
         if len(distinct) > 1:
             first = np.unique(code, return_index=True)[1]
             self.template = X.iloc[[0]].reset_index(drop=True)
             rows = self._rows_of(X[smiles_column].iloc[first].tolist())
+            if isinstance(model, str):
+                model = StructureLevels(smiles_column)
             self.model = clone(model).fit(rows, self.levels)
             check_uninterrupted(self.model)
 
@@ -102,6 +158,10 @@ class CompoundLevels(StoresTables):
                 raise InputError(msg)
         return levels
 
+    def effects_of(self, cell_names: Sequence[str]) -> np.ndarray:
+        """Return the effect of cell lines, (n_cells,); 0 for unknown ones."""
+        return np.array([self.of_cells.get(name, 0.0) for name in cell_names])
+
     def _rows_of(self, smiles: Sequence[str]) -> pd.DataFrame:
         """Return a row for each compound, otherwise the first row of `fit`."""
         rows = self.template.iloc[np.zeros(len(smiles), dtype=int)]
@@ -117,6 +177,7 @@ class CompoundLevels(StoresTables):
 class PredictsLevels:
     """A regressor on treatments that leaves levels of compounds to another model."""
 
+    novelty: str | None
     level: Any
     level_: Any
     columns: Any
@@ -135,7 +196,7 @@ class PredictsLevels:
         parts : DataFrame of shape (n_treatments, 2)
             Columns `level` and `ranking`, in the unit of y, with the index of X: what
             `level` predicts of the compound, or the level that was measured in `fit`,
-            and what the network adds.
+            and what is added for the cell line.
 
         Raises
         ------
@@ -152,24 +213,36 @@ class PredictsLevels:
         index = None if frame is None else frame.index
         return pd.DataFrame({"level": level, "ranking": predicted - level}, index=index)
 
-    def _subtract_levels(
+    def _subtract_known_part(
         self, X: Any, treatments: Treatments, response: np.ndarray
     ) -> np.ndarray:
-        """Fit the levels; return what is left of the response."""
+        """Fit levels, and effects of cell lines that will be known; return the rest."""
+        level = chosen(self, "level")
+        if level == STRUCTURE and not treatments.has_compounds:
+            return response
         compound = np.zeros(1, dtype=object)
         if treatments.has_compounds:
             compound = compound_identities(treatments.smiles)
         self._levels = CompoundLevels(
-            self.level,
+            level,
             as_frame(X),
             response,
             cell=treatments.cell_index,
             compound=compound[treatments.compound_index],
             smiles_column=(self.columns or {}).get("smiles", "smiles"),
             shrinkage=SHRINKAGE,
+            cell_names=_name_cells(treatments) if self.novelty == "compound" else None,
         )
         self.level_ = self._levels.model
         return response - self._levels.of_rows
+
+    def _known_part_of(self, treatments: Treatments) -> np.ndarray:
+        """Return what is added to the predictions of the network, (rows,)."""
+        known = self._levels_of(treatments)
+        if self._levels is None or not self._levels.of_cells:
+            return known
+        effects = self._levels.effects_of(_name_cells(treatments))
+        return known + effects[treatments.cell_index]
 
     def _levels_of(self, treatments: Treatments) -> np.ndarray:
         """Return the level of each valid treatment, (rows,); 0 without a model."""
@@ -178,3 +251,12 @@ class PredictsLevels:
         if not treatments.has_compounds:
             return np.full(treatments.n_rows, self._levels.mean)
         return self._levels.predict(treatments.smiles)[treatments.compound_index]
+
+
+def _name_cells(treatments: Treatments) -> list[str]:
+    """Return what cells are recognised by, in light and wide rows: their expression."""
+    cells = treatments.unscaled
+    if cells is None:
+        cells = treatments.basal_expression
+    rows = np.ascontiguousarray(cells, dtype=np.float32) + np.float32(0)  # no -0.0
+    return [blake2b(row.tobytes(), digest_size=16).hexdigest() for row in rows]

@@ -117,11 +117,11 @@ def use_members(
 
 def predict_by_member(model: Any, treatments: Treatments) -> list[np.ndarray]:
     """Return the prediction of each member, (rows, outputs)."""
-    levels = model._levels_of(treatments)[:, None]
+    known = model._known_part_of(treatments)[:, None]
     return use_members(
         model,
         treatments,
-        lambda member, tensors: levels + member._predict_network(tensors),
+        lambda member, tensors: known + member._predict_network(tensors),
     )
 
 
@@ -134,8 +134,8 @@ def predict_with_spread(model: Any, treatments: Treatments) -> np.ndarray:
         model.net_.module_, tensors, _DROPOUT_PASSES, model._dropout_seed
     )
     std = model._scale * spread.cpu().numpy()
-    levels = model._levels_of(treatments)[:, None]
-    return np.hstack([levels + model._predict_network(tensors), std])
+    known = model._known_part_of(treatments)[:, None]
+    return np.hstack([known + model._predict_network(tensors), std])
 
 
 def perturb_by_member(model: Any, treatments: Treatments) -> list[np.ndarray]:

@@ -297,7 +297,10 @@ class ScalesExpression:
             return treatments
         scaled = np.asarray(self.scaler_.transform(treatments.basal_expression))
         scaled = scaled.astype(np.float32)
-        return replace(treatments, basal_expression=scaled, table_rows=None)
+        read = treatments.basal_expression
+        return replace(
+            treatments, basal_expression=scaled, unscaled=read, table_rows=None
+        )
 
 
 def _read_widths(head_hidden: Any) -> tuple[int, ...]:

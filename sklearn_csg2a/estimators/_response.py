@@ -11,6 +11,7 @@ from sklearn_csg2a._utils.choices import (
     AttentionForm,
     Auto,
     CompoundEncoder,
+    Levels,
     MissingGenes,
     Novelty,
     OnInvalidSmiles,
@@ -26,6 +27,7 @@ from sklearn_csg2a.estimators._preparation import (
     ScalesExpression,
     build_csg2a,
     build_response,
+    chosen,
 )
 from sklearn_csg2a.estimators._pretrained import (
     copy_pretrained,
@@ -93,11 +95,14 @@ class DrugResponseRegressor(
     bilinear_dim : int or "auto", default="auto"
         Width of a bilinear term of basal expression and condition in the head; none
         if 0, as published. About 64, with `gene_dropout`, helps with new cell lines.
-    level : regressor or None, default=None
+    level : {"auto", "structure"}, regressor or None, default="auto"
         Model of the mean response of compounds, such as
         :class:`~sklearn_csg2a.baselines.PotencyRegressor`; the network then learns what
         differs between cell lines: see :class:`LevelRankingRegressor`, where
-        predictions are also centred. None: the network predicts both.
+        predictions are also centred. "structure" is a Gaussian process on Tanimoto
+        similarity. With ``novelty="compound"``, "auto" is "structure", and the mean
+        effects of the training cell lines are set apart like the levels; else it is
+        None: the network predicts all.
     interactome : DataFrame, array, sparse array or None, default=None
         Edges (columns source and target), or a symmetric (n_genes, n_genes) adjacency
         matrix in gene order. None: self-loops only. Edges may have a score from 0 to 1.
@@ -218,7 +223,7 @@ class DrugResponseRegressor(
     scaler_ : transformer or None
         The fitted expression scaler.
     level_ : regressor or None
-        The fitted model of levels.
+        The fitted model of levels; None if there is none, or a single compound.
 
     See Also
     --------
@@ -244,6 +249,8 @@ class DrugResponseRegressor(
     gene_dropout   0.0     0.7     0.5       0.7
     bilinear_dim   0       64      0         0
     =============  ======  ======  ========  ======
+
+    ``novelty="compound"`` also chooses `level` and `compound_encoder`.
 
     References
     ----------
@@ -285,7 +292,11 @@ class DrugResponseRegressor(
             )
         },
         "head_hidden": ["array-like", _AUTO],
-        "level": [HasMethods(["fit", "predict"]), None],
+        "level": [
+            HasMethods(["fit", "predict"]),
+            StrOptions({"auto", "structure"}),
+            None,
+        ],
         "bilinear_dim": [Interval(Integral, 0, None, closed="left"), _AUTO],
     }
 
@@ -300,7 +311,7 @@ class DrugResponseRegressor(
         expression_scaler: Any = None,
         head_hidden: tuple[int, ...] | Auto = "auto",
         bilinear_dim: int | Auto = "auto",
-        level: Any = None,
+        level: Levels = "auto",
         interactome: Any = None,
         compound_encoder: CompoundEncoder = "auto",
         train_encoder: bool = False,
@@ -395,8 +406,8 @@ class DrugResponseRegressor(
         """Read the response, one number per treatment."""
         response = read_response(y, treatments, estimator_name=type(self).__name__)
         self._levels, self.level_ = None, None
-        if self.level is not None:
-            response = self._subtract_levels(X, treatments, response)
+        if chosen(self, "level") is not None:
+            response = self._subtract_known_part(X, treatments, response)
         return response.reshape(-1, 1)
 
     def _build_network(

@@ -19,6 +19,7 @@ _ALL: dict[str, Any] = {
     "batch_size": 2048,  # at most: fewer rows, smaller batches
     "compound_encoder": "morgan",
     "head_hidden": (256, 64),
+    "level": None,
 }
 _PAIR: dict[str, Any] = {
     **_ALL,
@@ -47,6 +48,7 @@ SETTINGS: dict[str | None, dict[str, Any]] = {
         "dropout": 0.3,
         "gene_dropout": 0.5,
         "learning_rate": 3e-4,
+        "level": "structure",
         "max_epochs": 10,
     },
     "both": {

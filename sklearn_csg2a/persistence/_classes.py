@@ -122,7 +122,7 @@ _PARTS = {
     "sklearn_csg2a.baselines.precily.scores": ("WordVectors",),
     "sklearn_csg2a.baselines.trees._trees": ("Trees",),
     "sklearn_csg2a.encoders._pair_layout": ("AmountScaler", "PairLayout"),
-    "sklearn_csg2a.estimators._levels": ("CompoundLevels",),
+    "sklearn_csg2a.estimators._levels": ("CompoundLevels", "StructureLevels"),
     "sklearn_csg2a.uncertainty._calibration": ("Calibration",),
     "sklearn_csg2a.uncertainty._known_errors": ("KnownErrors", "KnownUnits"),
     "sklearn_csg2a.uncertainty._novelty": ("CellDistances",),

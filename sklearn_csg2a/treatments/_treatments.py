@@ -97,6 +97,8 @@ class Treatments:
         Genes that X or `expression` lacks, and that are filled with 0; None for none.
     table_rows : TableRows or None
         Where the cells stand in `expression`; None if not all of them are from there.
+    unscaled : ndarray of shape (n_cells, n_genes), dtype=float32, or None
+        Basal expression as it was read; None if `basal_expression` is just that.
 
     Examples
     --------
@@ -122,6 +124,7 @@ class Treatments:
     amounts_given: tuple[str, ...] = ()
     filled: np.ndarray | None = None
     table_rows: TableRows | None = None
+    unscaled: np.ndarray | None = None
 
     @property
     def n_rows(self) -> int:
@@ -180,7 +183,9 @@ class Treatments:
         used_compounds, compound_index = _compact(self.compound_index[at])
         every_cell = len(used_cells) == self.n_cells
         basal = self.basal_expression
-        known = self.table_rows
+        known, unscaled = self.table_rows, self.unscaled
+        if unscaled is not None and not every_cell:
+            unscaled = unscaled[used_cells]
         return replace(
             self,
             row_labels=self.row_labels[at],
@@ -192,6 +197,7 @@ class Treatments:
             dose=self.dose[at],
             time=self.time[at],
             table_rows=None if known is None else known.take(used_cells),
+            unscaled=unscaled,
         )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_csg2a import DrugResponseRegressor, load_model, save_model
 from sklearn_csg2a.baselines import GlobalMean, PotencyRegressor
@@ -95,12 +96,91 @@ def test_without_a_level_there_are_no_parts(screen, split):
     assert model.level_ is None
 
 
+def _make_for_compounds(screen, **parameters):
+    return _make(
+        screen, **{"novelty": "compound", "level": "auto", **parameters}
+    ).set_params(compound_encoder="morgan")
+
+
+def test_for_new_compounds_levels_and_effects_of_cell_lines_are_set_apart(
+    screen, split
+):
+    X, y, new = split
+    model = _make_for_compounds(screen).fit(X, y)
+    effects = fit_mean_effects(y, X["cell_line"], X["smiles"], shrinkage=1.0)
+    left = y.to_numpy() - effects.predict(X["cell_line"], X["smiles"])
+    alone = clone(model).set_params(level=None).fit(X, left)
+    of_cells = effects.cell_effects[new["cell_line"]].to_numpy()
+    ranking = model.predict_parts(new)["ranking"]
+    np.testing.assert_allclose(ranking - of_cells, alone.predict(new), atol=1e-5)
+
+
+def test_levels_by_structure_are_those_of_the_gaussian_process(screen, split):
+    X, y, new = split
+    by_structure = _make_for_compounds(screen).fit(X, y)
+    given = _make_for_compounds(screen, level=PotencyRegressor()).fit(X, y)
+    np.testing.assert_allclose(
+        by_structure.predict_parts(new)["level"],
+        given.predict_parts(new)["level"],
+        rtol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("novelty", [None, "pair", "cell", "both"])
+def test_elsewhere_the_network_predicts_all(screen, split, novelty):
+    X, y, _ = split
+    model = _make(screen, novelty=novelty, level="auto").fit(X, y)
+    assert model.level_ is None
+
+
+def test_a_cell_line_is_known_by_its_expression(screen, split):
+    X, y, new = split
+    model = _make_for_compounds(screen, expression_scaler=StandardScaler()).fit(X, y)
+    genes = screen.expression.loc[new["cell_line"]].set_index(new.index)
+    wide = pd.concat([new.drop(columns="cell_line"), genes], axis=1)
+    np.testing.assert_allclose(model.predict(wide), model.predict(new))
+    other = pd.concat([new.drop(columns="cell_line"), genes + 0.01], axis=1)
+    effects = fit_mean_effects(y, X["cell_line"], X["smiles"], shrinkage=1.0)
+    np.testing.assert_allclose(
+        model.predict(new) - model.predict(other),
+        effects.cell_effects[new["cell_line"]],
+        atol=0.05,
+    )
+
+
+def test_rows_do_not_depend_on_each_other_and_a_file_keeps_effects(
+    screen, split, tmp_path
+):
+    X, y, new = split
+    model = _make_for_compounds(screen, n_members=2).fit(X, y)
+    save_model(model, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    whole = model.predict(new)
+    np.testing.assert_array_equal(loaded.predict(new), whole)
+    np.testing.assert_array_equal(loaded.predict(new.iloc[[2]]), whole[[2]])
+
+
+def test_one_compound_alone_has_its_level(screen, split):
+    X, y, new = split
+    one = (X["smiles"] == X["smiles"].iloc[0]).to_numpy()
+    model = _make_for_compounds(screen).fit(X[one], y[one])
+    assert model.level_ is None
+    assert np.isfinite(model.predict(new)).all()
+
+
 def test_numbers_without_compounds_have_one_level():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(30, 4)), rng.normal(size=30)
     model = DrugResponseRegressor(level=GlobalMean(), max_epochs=2, random_state=0)
     parts = model.fit(X, y).predict_parts(X)
     assert len(set(parts["level"])) == 1
+
+
+def test_numbers_without_compounds_need_no_structure():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 4)), rng.normal(size=30)
+    model = DrugResponseRegressor(novelty="compound", max_epochs=2, random_state=0)
+    assert np.isfinite(model.fit(X, y).predict(X)).all()
 
 
 def test_a_fit_with_levels_resumes_from_its_checkpoint(screen, split, tmp_path):
