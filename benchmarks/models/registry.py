@@ -187,8 +187,8 @@ def make_csg2a_apart(
 
     Chosen on inner splits of drug fold 1 and 2, with 20,000 of the rows.
     """
-    novelty = "compound" if scheme == "drug" else None
-    return make_csg2a(data, scheme, seed, novelty=novelty, level=level)
+    known_cells = scheme == "drug"
+    return make_csg2a(data, scheme, seed, level=level, cell_effects=known_cells)
 
 
 def _naive(kind: type[BaseEstimator]) -> Factory:
@@ -420,6 +420,7 @@ WITHOUT_SEED = frozenset(
 # Parameters added after results had been stored: see `config_hash`.
 ADDED_LATER: dict[str, dict[str, Any]] = {
     "DrugResponseRegressor": {
+        "cell_effects": "auto",
         "compile": False,
         "level": "auto",
         "n_members": 1,

@@ -177,7 +177,6 @@ class CompoundLevels(StoresTables):
 class PredictsLevels:
     """A regressor on treatments that leaves levels of compounds to another model."""
 
-    novelty: str | None
     level: Any
     level_: Any
     columns: Any
@@ -231,7 +230,9 @@ class PredictsLevels:
             compound=compound[treatments.compound_index],
             smiles_column=(self.columns or {}).get("smiles", "smiles"),
             shrinkage=SHRINKAGE,
-            cell_names=_name_cells(treatments) if self.novelty == "compound" else None,
+            cell_names=_name_cells(treatments)
+            if chosen(self, "cell_effects")
+            else None,
         )
         self.level_ = self._levels.model
         return response - self._levels.of_rows

@@ -100,9 +100,12 @@ class DrugResponseRegressor(
         :class:`~sklearn_csg2a.baselines.PotencyRegressor`; the network then learns what
         differs between cell lines: see :class:`LevelRankingRegressor`, where
         predictions are also centred. "structure" is a Gaussian process on Tanimoto
-        similarity. With ``novelty="compound"``, "auto" is "structure", and the mean
-        effects of the training cell lines are set apart like the levels; else it is
-        None: the network predicts all.
+        similarity; "auto" is that with ``novelty="compound"``, else None: the network
+        predicts all.
+    cell_effects : bool or "auto", default="auto"
+        Set mean effects of training cell lines apart like levels, and add them to the
+        predictions for these cell lines. Ignored if `level` is None. "auto" is True
+        with ``novelty="compound"``.
     interactome : DataFrame, array, sparse array or None, default=None
         Edges (columns source and target), or a symmetric (n_genes, n_genes) adjacency
         matrix in gene order. None: self-loops only. Edges may have a score from 0 to 1.
@@ -297,6 +300,7 @@ class DrugResponseRegressor(
             StrOptions({"auto", "structure"}),
             None,
         ],
+        "cell_effects": ["boolean", _AUTO],
         "bilinear_dim": [Interval(Integral, 0, None, closed="left"), _AUTO],
     }
 
@@ -312,6 +316,7 @@ class DrugResponseRegressor(
         head_hidden: tuple[int, ...] | Auto = "auto",
         bilinear_dim: int | Auto = "auto",
         level: Levels = "auto",
+        cell_effects: bool | Auto = "auto",
         interactome: Any = None,
         compound_encoder: CompoundEncoder = "auto",
         train_encoder: bool = False,
@@ -350,6 +355,7 @@ class DrugResponseRegressor(
         self.head_hidden = head_hidden
         self.bilinear_dim = bilinear_dim
         self.level = level
+        self.cell_effects = cell_effects
         self.interactome = interactome
         self.compound_encoder = compound_encoder
         self.train_encoder = train_encoder

@@ -20,6 +20,7 @@ _ALL: dict[str, Any] = {
     "compound_encoder": "morgan",
     "head_hidden": (256, 64),
     "level": None,
+    "cell_effects": False,
 }
 _PAIR: dict[str, Any] = {
     **_ALL,
@@ -49,6 +50,7 @@ SETTINGS: dict[str | None, dict[str, Any]] = {
         "gene_dropout": 0.5,
         "learning_rate": 3e-4,
         "level": "structure",
+        "cell_effects": True,
         "max_epochs": 10,
     },
     "both": {

@@ -32,10 +32,12 @@ WRITTEN_OUT = {
     },
     "compound": {
         "bilinear_dim": 0,
+        "cell_effects": True,
         "dropout": 0.3,
         "gene_dropout": 0.5,
         "head_hidden": (256, 64),
         "learning_rate": 3e-4,
+        "level": "structure",
     },
     "both": {
         "bilinear_dim": 0,
