@@ -56,7 +56,7 @@ OTHER_VALUES = {
     "expression_scaler": [StandardScaler()],
     "head_hidden": [(4,), [6, 3]],
     "bilinear_dim": [0, 3],
-    "cell_effects": True,
+    "cell_effects": [True],
     "level": [GlobalMean()],
     "n_members": [2],
     "novelty": ["cell", "compound"],
