@@ -26,7 +26,7 @@ def attach(
     package : str
         Name of the package, its ``__name__``.
     homes : mapping of str to str
-        The module that each name is imported from.
+        The module of this package that each name is imported from.
 
     Returns
     -------
@@ -38,8 +38,9 @@ def attach(
         if name not in homes:
             msg = f"module {package!r} has no attribute {name!r}"
             raise AttributeError(msg)
+        within = homes[name].partition(".")[2]  # a module of this package, no other
         with _interrupts_wait():
-            value = getattr(import_module(homes[name]), name)
+            value = getattr(import_module(f".{within}", "sklearn_csg2a"), name)
         setattr(sys.modules[package], name, value)  # once
         return value
 

@@ -179,8 +179,7 @@ def _mean_changes(
     """Return the mean predicted change of each group of rows, (n_groups, n_genes)."""
     treatments = read_rows(model, X, caller=_CALLER)
     _refuse_invalid(treatments)
-    frame = as_frame(X)
-    assert frame is not None  # noqa: S101 (a table, as it has compounds)
+    frame: Any = as_frame(X)  # not None, as it has compounds
     codes, index = _group(model, frame, by)
     group, cell = _mean_of(codes, len(index)), _mean_of(treatments.cell_index)
     means = np.zeros((len(index), len(model.genes_)))

@@ -140,8 +140,7 @@ class CellTable:
 
         Genes that are missing or no finite numbers are refused, by the names of cells.
         """
-        genes = self.genes
-        assert genes is not None  # noqa: S101 (for type checkers)
+        genes: Any = self.genes  # not None where genes are needed
         at = match_genes(genes.columns, needed, missing_genes, self.name, genes.index)
         labels = label_rows(genes)
         found = at[at >= 0]

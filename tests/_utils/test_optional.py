@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
+import types
 
 import pytest
 
@@ -12,21 +12,26 @@ from sklearn_csg2a.evaluation import figures, page
 from sklearn_csg2a.exceptions import Csg2aError, MissingDependencyError
 
 
-def test_package_that_is_installed_is_returned():
-    assert import_optional("json", purpose="A test") is json
+def test_package_that_is_installed_is_returned(monkeypatch):
+    h5py = types.ModuleType("h5py")
+    monkeypatch.setitem(sys.modules, "h5py", h5py)
+    assert import_optional("h5py", purpose="A test") is h5py
 
 
 @pytest.mark.parametrize(
     ("extra", "command"),
-    [("h5", r"pip install 'sklearn_csg2a\[h5\]'"), (None, "pip install absent")],
+    [("h5", r"pip install 'sklearn_csg2a\[h5\]'"), (None, "pip install h5py")],
 )
-def test_error_says_what_needs_the_package_and_how_to_install_it(extra, command):
-    message = rf"^Reading needs the package absent: {command}\.$"
+def test_error_says_what_needs_the_package_and_how_to_install_it(
+    extra, command, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    message = rf"^Reading needs the package h5py: {command}\.$"
     with pytest.raises(MissingDependencyError, match=message) as caught:
-        import_optional("absent", extra=extra, purpose="Reading")
+        import_optional("h5py", extra=extra, purpose="Reading")
     assert isinstance(caught.value, ImportError)
     assert isinstance(caught.value, Csg2aError)
-    assert caught.value.name == "absent"
+    assert caught.value.name == "h5py"
 
 
 @pytest.mark.parametrize(

@@ -205,10 +205,10 @@ def test_P32_ctrl_c_waits_for_an_import_to_end(monkeypatch):
             seen.append("whole")
             return 42
 
-    monkeypatch.setitem(sys.modules, "slow_part", Slow("slow_part"))
+    monkeypatch.setitem(sys.modules, "sklearn_csg2a.slow_part", Slow("slow_part"))
     package = types.ModuleType("package")
     monkeypatch.setitem(sys.modules, "package", package)
-    load, _ = attach("package", {"answer": "slow_part"})
+    load, _ = attach("package", {"answer": "sklearn_csg2a.slow_part"})
     with pytest.raises(KeyboardInterrupt):
         load("answer")
     assert seen == ["whole"]
