@@ -5,7 +5,8 @@
 For each of several simulated screens: train on the perturbation profiles without the
 interactome, then rank genes and pairs of genes by each readout for every fifth compound
 in all cells, at 10 uM and 72 h, and compare with the target of the compound and the
-interactions through which it acts. The same for an untrained network, for the trained
+interactions through which it acts; and compare maps of compounds of one target with
+those of different ones. The same for an untrained network, for the trained
 one with compounds exchanged, and for the measured profiles of each compound without any
 model. Integrated gradients and covariation are also read from a response model with
 that pretraining, for its own compounds.
@@ -69,11 +70,16 @@ def planted_pairs(screen: Bunch) -> dict[str, set[frozenset[str]]]:
 def judge(
     model: object, X: pd.DataFrame, screen: Bunch, method: str, contrast: str | None
 ) -> dict[str, float]:
-    """Return the mean AUROC over compounds of targets and of interactions."""
+    """Return the AUROC of targets, of interactions, and of compounds of one target.
+
+    The first two are means over compounds.
+    """
     found = influence(model, X, method=method, by="drug", contrast=contrast)
     n_genes = found.wide().shape[1]
     pairs = found.top_pairs(k=n_genes * (n_genes - 1) // 2)
-    return areas(found.wide().abs(), pairs, screen)
+    return areas(found.wide().abs(), pairs, screen) | {
+        "auroc_mechanisms": area_of_mechanisms(found.similarity(), screen)
+    }
 
 
 def judge_profiles(
@@ -98,9 +104,13 @@ def judge_profiles(
         score = np.maximum(np.abs(own), np.abs(own.T))[first, second]
         pairs = {"gene_i": genes[first], "gene_j": genes[second], "score": score}
         tables.append(pd.DataFrame(pairs).assign(drug=drug))
-    return areas(
-        pd.DataFrame(influences, index=drugs, columns=genes), pd.concat(tables), screen
-    )
+    wide = pd.DataFrame(influences, index=drugs, columns=genes)
+    different = ~np.eye(len(genes), dtype=bool)
+    alike = np.corrcoef([(own - shared)[different] for own in maps])
+    similarity = pd.DataFrame(alike, index=drugs, columns=drugs)
+    return areas(wide, pd.concat(tables), screen) | {
+        "auroc_mechanisms": area_of_mechanisms(similarity, screen)
+    }
 
 
 def areas(genes: pd.DataFrame, pairs: pd.DataFrame, screen: Bunch) -> dict[str, float]:
@@ -114,6 +124,13 @@ def areas(genes: pd.DataFrame, pairs: pd.DataFrame, screen: Bunch) -> dict[str, 
         is_planted = [key in planted[target] for key in keys]
         found["interactions"].append(roc_auc_score(is_planted, own["score"].abs()))
     return {f"auroc_{name}": float(np.mean(values)) for name, values in found.items()}
+
+
+def area_of_mechanisms(similarity: pd.DataFrame, screen: Bunch) -> float:
+    """Return the AUROC of pairs of compounds of one target, by their similarity."""
+    target = screen.truth.target[similarity.index].to_numpy()
+    i, j = np.triu_indices(len(target), 1)
+    return float(roc_auc_score(target[i] == target[j], similarity.to_numpy()[i, j]))
 
 
 def exchange_compounds(X: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -189,7 +206,8 @@ def main() -> None:
             table = new if table.empty else pd.concat([table, new], ignore_index=True)
             table.to_csv(asked.results, index=False)
     cases = table.groupby(["model", "method", "contrast"], sort=False)
-    means = cases[["auroc_targets", "auroc_interactions"]].agg(["mean", "min"])
+    measures = [f"auroc_{of}" for of in ("targets", "interactions", "mechanisms")]
+    means = cases[measures].agg(["mean", "min"])
     print(means.round(3).to_string())
 
 

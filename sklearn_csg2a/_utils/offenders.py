@@ -48,6 +48,8 @@ def describe_entries(
 def quote_names(names: Iterable[Any], limit: int = 10) -> str:
     """Quote at most `limit` names and count the rest."""
     names = list(names)
+    if not names:
+        return "none"
     shown = ", ".join(repr(name) for name in names[:limit])
     rest = len(names) - limit
     return f"{shown} and {rest} more" if rest > 0 else shown

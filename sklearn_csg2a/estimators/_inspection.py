@@ -215,9 +215,18 @@ def _gene_table(model: Any, matrix: np.ndarray) -> pd.DataFrame:
 
 def group_rows(X: Any, by: str | None) -> list[tuple[Any, np.ndarray]]:
     """Return (value, positions of its rows) in order of first appearance."""
+    if not hasattr(X, "__len__"):
+        msg = f"X is a {type(X).__name__}; expected a table of treatments."
+        raise InputError(msg)
     if by is None:
         return [(None, np.arange(len(X)))]
-    columns = list(getattr(X, "columns", []))
+    if not hasattr(X, "columns"):
+        msg = (
+            f"by={by!r} is a column, and X is a {type(X).__name__}, which has none: "
+            "pass a DataFrame, or by= one label per row."
+        )
+        raise InputError(msg)
+    columns = list(X.columns)
     if by not in columns:
         msg = f"by={by!r} is not a column of X; its columns are {columns[:10]}."
         raise InputError(msg)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_csg2a._utils.inner_model import refuse_model
 from sklearn_csg2a.estimators._sources import (
     Source,
     attribute_rows,
@@ -304,13 +305,18 @@ def _predicts_expression(model: Any, network: CSG2A | ResponseNetwork) -> bool:
 
 def _network_of(model: Any) -> CSG2A | ResponseNetwork:
     """Return the network of a fitted model, which must have one of ours."""
-    if hasattr(model, "fit"):
+    if not isinstance(model, type) and hasattr(model, "fit"):
         check_is_fitted(model)
-    network = getattr(getattr(model, "net_", None), "module_", None)
-    if not isinstance(network, (CSG2A, ResponseNetwork)):
-        msg = (
-            f"model is a {type(model).__name__}; expected a fitted "
-            "PerturbationRegressor or DrugResponseRegressor, whose network is read."
+    if not _has_network(model):
+        expected = (
+            "a fitted PerturbationRegressor or DrugResponseRegressor, whose network is "
+            "read"
         )
-        raise InputError(msg)
+        raise InputError(refuse_model(model, expected, _has_network))
+    network: CSG2A | ResponseNetwork = model.net_.module_
     return network
+
+
+def _has_network(model: Any) -> bool:
+    network = getattr(getattr(model, "net_", None), "module_", None)
+    return isinstance(network, (CSG2A, ResponseNetwork))

@@ -10,12 +10,14 @@ import pandas as pd
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_csg2a._utils.offenders import quote_names
 from sklearn_csg2a.estimators._prediction import use_members
-from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.nn import ResponseNetwork, csg2a_part
 from sklearn_csg2a.nn.response import EntityCodes
 from sklearn_csg2a.nn.thin import AttentionInput, derivative_rows, layer_output
 from sklearn_csg2a.training.inference import encode_conditions
+from sklearn_csg2a.treatments._cells import gene_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -119,10 +121,36 @@ def start_paths(model: Any, X: Any, sources: list[Source], reference: Any) -> No
 
 def _rows_of_cells(model: Any, X: Any, reference: Any) -> Any:
     """Return rows of X-like form for the cells of a table of expression."""
-    if model.encoder_ is None or not isinstance(reference, pd.DataFrame):
+    if model.encoder_ is None:
         return reference
+    _check_reference(model, reference)
     smiles = (model.columns or {}).get("smiles", "smiles")
     return reference.assign(**{smiles: X[smiles].iloc[0]})
+
+
+def _check_reference(model: Any, reference: Any) -> None:
+    """Refuse a reference that is no table of the genes of the model."""
+    expected = "expected expression, cells as index and genes as columns"
+    if not isinstance(reference, pd.DataFrame):
+        msg = f"reference is a {type(reference).__name__}; {expected}."
+        raise InputError(msg)
+    names = gene_names(reference.columns)
+    known = names.isin(model.genes_)
+    missing = [gene for gene in model.genes_ if gene not in names]
+    if missing and model.missing_genes != "zero":
+        msg = (
+            f"{known.sum()} of {len(model.genes_)} genes match: reference lacks "
+            f"{quote_names(missing, 5)}. Add them, or set missing_genes='zero' to "
+            "fill them with 0."
+        )
+        raise GeneMismatchError(msg)
+    empty = reference.index[reference.loc[:, known].isna().any(axis=1)]
+    if len(empty):
+        msg = (
+            f"reference has genes without a value in {quote_names(empty, 5)}; fill "
+            "or drop these cells."
+        )
+        raise InputError(msg)
 
 
 def path_steps(n_steps: int) -> list[tuple[float, float]]:

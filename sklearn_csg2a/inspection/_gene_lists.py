@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sklearn_csg2a._utils.caller import find_stacklevel
+from sklearn_csg2a._utils.inner_model import refuse_model
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a.exceptions import InputError
 
@@ -36,8 +37,13 @@ def is_ranking(genes: Any) -> bool:
 
 def read_background(background: Any) -> pd.Index:
     """Read the genes that could have been found: those of a model, or a list."""
-    if hasattr(background, "genes_"):
+    if _has_genes(background):
         background = background.genes_
+    elif hasattr(background, "get_params"):
+        expected = "a list of genes, or a fitted model with genes_"
+        raise InputError(
+            refuse_model(background, expected, _has_genes, name="background")
+        )
     genes = pd.Index(dict.fromkeys(_read_names(background, "background")))
     if len(genes) < 2:
         raise InputError(
@@ -45,6 +51,10 @@ def read_background(background: Any) -> pd.Index:
             "been found, such as model.genes_."
         )
     return genes
+
+
+def _has_genes(model: Any) -> bool:
+    return hasattr(model, "genes_")
 
 
 def read_gene_list(

@@ -30,7 +30,7 @@ def mechanism_similarity(
     X: Any,
     mechanisms: Any,
     *,
-    method: Method = "jacobian",
+    method: Method | None = None,
     by: str = "smiles",
     contrast: bool = False,
     y: Any = None,
@@ -49,8 +49,10 @@ def mechanism_similarity(
         a vertical bar; compounds that share one have the same mechanism. Compounds
         without any are left out.
     method : {"covariation", "jacobian", "integrated_gradients", "attention", \
-            "learned_attention"}, default="jacobian"
-        What is read from the model, see :func:`influence`.
+            "learned_attention"}, default=None
+        What is read from the model, see :func:`influence`. None: "covariation" where
+        the model predicts perturbed expression and every compound has ten cells, with
+        fewer "jacobian", else "integrated_gradients".
     by : str, default="smiles"
         Column of X that names the compounds.
     contrast : bool, default=False
@@ -97,9 +99,18 @@ def mechanism_similarity(
     6
     """
     frame = as_frame(X)
-    if frame is None or by not in frame.columns:
-        columns = "none" if frame is None else quote_names(frame.columns)
-        raise InputError(f"by={by!r} is not a column of X; columns present: {columns}.")
+    if frame is None:
+        raise InputError(
+            f"X is a {type(X).__name__}; expected a table of treatments with a column "
+            f"{by!r} of compounds."
+        )
+    if by not in frame.columns:
+        raise InputError(
+            f"by={by!r} is not a column of X; columns present: "
+            f"{quote_names(frame.columns)}."
+        )
+    if not len(frame):
+        raise InputError("X has no rows; expected treatments of two or more compounds.")
     compounds = list(pd.unique(frame[by].dropna().astype(object)))
     of_compound = _read_mechanisms(mechanisms, frame, compounds, by)
     names = list(of_compound)

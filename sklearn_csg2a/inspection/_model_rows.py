@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_csg2a._utils.inner_model import refuse_model
 from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -16,17 +17,19 @@ __all__ = ["check_model", "read_rows"]
 
 def check_model(model: Any, *, caller: str) -> None:
     """Refuse what is not a fitted PerturbationRegressor."""
-    if not hasattr(model, "perturbation_distance"):
+    if isinstance(model, type) or not _predicts_expression(model):
+        expected = f"a fitted PerturbationRegressor, whose expression {caller} reads"
         hint = (
-            ": pass the one that it was pretrained with"
-            if hasattr(model, "predict_perturbation")
+            " Pass the one that it was pretrained with."
+            if not isinstance(model, type) and hasattr(model, "predict_perturbation")
             else ""
         )
-        raise InputError(
-            f"{caller} needs a fitted PerturbationRegressor, which predicts "
-            f"expression; model is a {type(model).__name__}{hint}."
-        )
+        raise InputError(refuse_model(model, expected, _predicts_expression) + hint)
     check_is_fitted(model)
+
+
+def _predicts_expression(model: Any) -> bool:
+    return hasattr(model, "perturbation_distance")
 
 
 def read_rows(model: Any, X: Any, *, caller: str) -> Treatments:

@@ -115,6 +115,7 @@ def _check_settings(n_resamples: int, confidence: float) -> None:
 def _read_courses(predictions: Any, response: Any, drug: Any) -> pd.DataFrame:
     """Return prediction, response and drug of each course."""
     values = _read_numbers(predictions, "predictions")
+    _refuse_words(response)
     responds = _read_numbers(response, "response")
     names = ["all"] * len(values) if drug is None else list(drug)
     lengths = len(values), len(responds), len(names)
@@ -141,6 +142,22 @@ def _read_courses(predictions: Any, response: Any, drug: Any) -> pd.DataFrame:
     return pd.DataFrame(
         {"prediction": values, "responds": responds == 1, "drug": list(map(str, names))}
     )
+
+
+def _refuse_words(response: Any) -> None:
+    """Refuse the names of responses, as it is not known which of them respond."""
+    words = pd.unique(pd.Series(np.ravel(np.asarray(response, dtype=object))))
+    words = [word for word in words if isinstance(word, str) and not _is_number(word)]
+    if words:
+        raise InputError(
+            f"response holds the text {list_offenders(words, repr)}; expected 1 for "
+            "responders and 0 for the others: compare it with the text of responders, "
+            f"as in response == {words[0]!r}."
+        )
+
+
+def _is_number(text: str) -> bool:
+    return text.strip().removeprefix("-").replace(".", "", 1).isdigit()
 
 
 def _read_numbers(values: Any, name: str) -> np.ndarray:

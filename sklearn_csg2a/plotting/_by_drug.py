@@ -33,6 +33,8 @@ _CROWD = 2000  # rows, from which dots are small and pale
 _MOST_COLORS = 4
 _MOST_NAMES = 30  # of drugs beside the axis
 
+_FEWEST_CELLS = 3  # of a drug, to correlate over
+
 
 class PredictionByDrugDisplay:
     """Predicted against measured response, and the correlation within each drug.
@@ -96,7 +98,13 @@ class PredictionByDrugDisplay:
             )
         drug = read_labels(drug, name="drug", n_rows=len(true), expected="one drug")
         self.rows = pd.DataFrame({"measured": true, "predicted": pred, "drug": drug})
-        within = within_group_correlation(true, pred, drug)
+        most = pd.Series(drug).value_counts().max()
+        if most < _FEWEST_CELLS:
+            raise InputError(
+                f"No drug has more than {most} of the {len(true)} rows; expected "
+                f"{_FEWEST_CELLS} cell lines or more of at least one drug."
+            )
+        within = within_group_correlation(true, pred, drug, min_rows=_FEWEST_CELLS)
         self.by_drug = within.per_group.sort_values(ascending=False, kind="stable")
         self.pearson = pearson(true, pred)
 

@@ -278,7 +278,7 @@ class InfluenceMapDisplay:
         estimator: Any,
         X: Any,
         *,
-        method: Method = "jacobian",
+        method: Method | None = None,
         n_genes: int = 1000,
         n_labels: int = 40,
         ax: Any = None,
@@ -292,8 +292,9 @@ class InfluenceMapDisplay:
         X : DataFrame of shape (n_treatments, n_columns)
             Treatments to average over.
         method : {"covariation", "jacobian", "integrated_gradients", "attention", \
-            "learned_attention"}, default="jacobian"
-            The readout, see :func:`~sklearn_csg2a.inspection.influence`.
+            "learned_attention"}, default=None
+            The readout, see :func:`~sklearn_csg2a.inspection.influence`. None: the best
+            one that the model and X allow.
         n_genes : int, default=1000
             How many genes are drawn, those with the strongest influences.
         n_labels : int, default=40

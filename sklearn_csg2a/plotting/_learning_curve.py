@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklearn_csg2a._utils.inner_model import refuse_model
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.plotting._canvas import (
     ink,
@@ -206,10 +207,10 @@ class LearningCurveDisplay:
         InputError
             If the estimator has no history, as models that are not trained in epochs.
         """
-        if not hasattr(estimator, "history_"):
+        if not _has_history(estimator):
+            expected = "a fitted network of this package, such as DrugResponseRegressor"
             raise InputError(
-                f"{type(estimator).__name__} has no history_; expected a fitted "
-                "network of this package, such as DrugResponseRegressor."
+                refuse_model(estimator, expected, _has_history, name="estimator")
             )
         if unit is None:
             unit = "unit of Y" if hasattr(estimator, "predict_change") else "ln uM"
@@ -219,3 +220,7 @@ class LearningCurveDisplay:
             unit=unit,
             ax=ax,
         )
+
+
+def _has_history(estimator: Any) -> bool:
+    return hasattr(estimator, "history_")

@@ -216,7 +216,7 @@ class MechanismSimilarityDisplay:
         X: Any,
         mechanisms: Any,
         *,
-        method: Method = "jacobian",
+        method: Method | None = None,
         by: str = "smiles",
         contrast: bool = False,
         y: Any = None,
@@ -235,8 +235,9 @@ class MechanismSimilarityDisplay:
         mechanisms : str, dict or Series
             Column of X, or the mechanism by compound.
         method : {"covariation", "jacobian", "integrated_gradients", "attention", \
-            "learned_attention"}, default="jacobian"
-            What is read, see :func:`~sklearn_csg2a.inspection.influence`.
+            "learned_attention"}, default=None
+            What is read, see :func:`~sklearn_csg2a.inspection.influence`. None: the
+            best one that the model and X allow.
         by : str, default="smiles"
             Column of X that names the compounds.
         contrast : bool, default=False

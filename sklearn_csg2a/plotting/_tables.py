@@ -171,10 +171,15 @@ def read_column_or_labels(X: Any, given: Any, *, name: str) -> Any:
     if not isinstance(given, str):
         return given
     frame = as_frame(X)
-    if frame is None or given not in frame.columns:
-        found = "no table" if frame is None else f"{quote_names(frame.columns)}"
+    if frame is None:
         raise InputError(
-            f"{name}={given!r} is not a column of X, whose columns are {found}. "
-            f"Expected the name of a column, or one value for each row of X."
+            f"{name}={given!r} is a column, and X is a {type(X).__name__}, which has "
+            "none. Expected one value for each row of X."
+        )
+    if given not in frame.columns:
+        raise InputError(
+            f"{name}={given!r} is not a column of X, whose columns are "
+            f"{quote_names(frame.columns)}. Expected the name of a column, or one "
+            "value for each row of X."
         )
     return frame[given]

@@ -27,6 +27,7 @@ _AROUND = " \t\"'`\u2018\u2019\u201c\u201d"
 _ENSEMBL = re.compile(r"ENS[A-Z]*[GT]\d{6,}")
 _SYMBOL_AND_ID = re.compile(r"(.+?) \((?:\d+|ENS\w+(?:\.\d+)?)\)$")
 _DIGITS = re.compile(r"\d+(?:\.0)?$")
+_UNNAMED = re.compile(r"x\d+$")  # columns of an array
 # Some are in every table of expression, be it of a thousand genes or of a panel.
 _WELL_KNOWN = """
     ABL1 ACTB AKT1 ALK AR ATM AURKA BAX BCL2 BRAF BRCA1 BRCA2 CASP3 CCNB1 CCND1 CD4
@@ -87,6 +88,8 @@ def describe_slip(
         changed = {change(name) for name in names}
         if len({change(gene) for gene in wanted} & changed) >= enough:
             return said.format(source=source)
+    if all(_UNNAMED.match(gene) for gene in wanted):
+        return "the model was fitted on an array, without names: fit it on a DataFrame"
     theirs, ours = _kind_of(names), _kind_of(wanted)
     if theirs == ours or not (theirs or ours):
         return ""

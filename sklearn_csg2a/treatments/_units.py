@@ -137,7 +137,7 @@ def read_response(
             y, dtype=None, ensure_2d=False, ensure_all_finite=False, input_name="y"
         )
     else:
-        values = column_or_1d(y, warn=True)
+        values = _as_column(y, estimator_name)
     if len(values) != n_rows:
         turned = values.ndim == 2 and values.shape[1] == n_rows
         raise InputError(
@@ -170,6 +170,18 @@ def _require_a_row(n_rows: Treatments | int, estimator_name: str) -> None:
             "Found array with 0 sample(s) as X while a minimum of 1 is required by "
             f"{estimator_name}."
         )
+
+
+def _as_column(y: Any, estimator_name: str) -> np.ndarray:
+    """Return y as (n_rows,); several columns are refused."""
+    shape = getattr(y, "shape", ())
+    if len(shape) == 2 and shape[1] > 1:
+        raise InputError(
+            f"y should be a 1d array, got an array of shape {shape} instead: "
+            f"{estimator_name} takes one response per row. Give one column."
+        )
+    column: np.ndarray = column_or_1d(y, warn=True)
+    return column
 
 
 def _keep_kinds(y: Any) -> Any:

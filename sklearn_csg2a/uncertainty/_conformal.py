@@ -217,6 +217,9 @@ class ConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """Fit and calibrate; attributes are set at the end."""
         _check_estimator(self.estimator, y)
         (X,) = indexable(X)  # X that can only be converted to an array
+        if X is None or not num_samples(X):
+            msg = "ConformalRegressor needs rows to fit; X is None or has none."
+            raise InputError(msg)
         labels = X.index if hasattr(X, "iloc") else None
         response = read_response(
             y, num_samples(X), labels, estimator_name=type(self).__name__
@@ -406,6 +409,12 @@ class ConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
 def _check_estimator(estimator: Any, y: Any) -> None:
     """Refuse a model that cannot be fitted again, and a y that is missing."""
+    if isinstance(estimator, type):
+        msg = (
+            f"estimator is the class {estimator.__name__}; expected a regressor: "
+            f"{estimator.__name__}()."
+        )
+        raise InputError(msg)
     if isinstance(estimator, FrozenEstimator):
         msg = (
             "ConformalRegressor measures errors of models that have not seen the rows, "

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_csg2a import PerturbationRegressor
+from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor
 from sklearn_csg2a.chem import tanimoto_matrix
 from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.exceptions import InputError
@@ -74,6 +74,29 @@ def test_similarity_is_the_correlation_of_maps_without_their_diagonal(
         )
         expected = np.corrcoef(one, other)[0, 1]
         assert pair["similarity"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_readout_is_the_best_that_model_and_rows_allow(model, X, screen):
+    """Covariation needs ten cells, and a model without pretraining has no Jacobian."""
+    target = screen.truth.target
+    few = mechanism_similarity(model, X, target, by="drug")
+    jacobian = mechanism_similarity(model, X, target, by="drug", method="jacobian")
+    pd.testing.assert_frame_equal(few, jacobian)
+    wide = make_screen(n_cells=12, n_genes=24, n_targets=2, random_state=0)
+    cells = pd.DataFrame({"cell_line": wide.expression.index})
+    rows = X.drop_duplicates("drug")[["drug", "smiles", "dose", "time"]]
+    many = rows.merge(cells, how="cross")
+    other = PerturbationRegressor(
+        expression=wide.expression, hidden_dim=4, max_epochs=1, random_state=0
+    ).fit(wide.perturbation.X, wide.perturbation.Y)
+    pd.testing.assert_frame_equal(
+        mechanism_similarity(other, many, target, by="drug"),
+        mechanism_similarity(other, many, target, by="drug", method="covariation"),
+    )
+    response = DrugResponseRegressor(
+        expression=screen.expression, hidden_dim=4, max_epochs=1, random_state=0
+    ).fit(screen.X, screen.y)
+    assert len(mechanism_similarity(response, X, target, by="drug")) == len(few)
 
 
 def test_every_pair_stands_once_with_structure_and_mechanism(model, X, screen):
@@ -291,6 +314,19 @@ def test_what_cannot_be_compared_is_refused_by_name(model, X, screen, changed, m
     given = {"mechanisms": screen.truth.target, "by": "drug"}
     with pytest.raises(InputError, match=message):
         mechanism_similarity(model, X, **given | changed)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (lambda X: X.iloc[:0], "X has no rows"),
+        (lambda X: X["dose"].to_numpy(), "X is a ndarray; expected a table"),
+        (lambda X: None, "X is a NoneType; expected a table"),
+    ],
+)
+def test_rows_that_name_no_compounds_are_refused(model, X, screen, rows, message):
+    with pytest.raises(InputError, match=message):
+        mechanism_similarity(model, rows(X), screen.truth.target, by="drug")
 
 
 def test_mechanisms_of_one_compound_each_are_refused(model, X):

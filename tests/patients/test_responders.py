@@ -104,6 +104,7 @@ def test_a_drug_without_non_responders_is_listed_and_not_tested():
         (([1.0, np.nan], [0, 1], None), "row 1"),
         (([1.0, "x"], [0, 1], None), "not a number"),
         (([1.0, 2.0], [0, 2], None), "row 1: 2"),
+        (([1.0, 2.0], ["PR", "PD"], None), r"text 'PR'; 'PD';.*response == 'PR'"),
         (([1.0, 2.0], [0, 1], ["a", None]), "row 1"),
         (([[1.0, 2.0]], [0, 1], None), "shape"),
         (([], [], None), "empty"),

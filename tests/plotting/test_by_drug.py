@@ -104,3 +104,13 @@ def test_from_estimator_reads_the_names_of_drugs_from_a_column():
         InputError, match=r"drug='drug' is not a column of X, whose col"
     ):
         PredictionByDrugDisplay.from_estimator(model, X, y)
+    with pytest.raises(InputError, match="drug='name' is a column, and X is a ndarray"):
+        PredictionByDrugDisplay.from_estimator(model, X.to_numpy(), y, drug="name")
+
+
+def test_one_cell_line_has_no_correlation_within_drugs():
+    X = pd.DataFrame({"cell_line": "a", "smiles": ["CCO", "CCN", "CCC", "CCF"]})
+    y = np.arange(4.0)
+    model = MeanEffects().fit(X, y)
+    with pytest.raises(InputError, match="No drug has more than 1 of the 4 rows"):
+        PredictionByDrugDisplay.from_estimator(model, X, y, drug="smiles")

@@ -104,7 +104,7 @@ def test_learning_curves_of_members_and_without_held_out_rows(history):
 
 
 def test_models_without_epochs_have_no_learning_curve(history):
-    with pytest.raises(InputError, match="DrugMean has no history_; expected a fitted"):
+    with pytest.raises(InputError, match="estimator is a DrugMean; expected a fitted"):
         LearningCurveDisplay.from_estimator(DrugMean())
     with pytest.raises(InputError, match="'train_loss': a value is negative"):
         LearningCurveDisplay.from_table(history.assign(train_loss=-1.0))

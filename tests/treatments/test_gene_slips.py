@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_csg2a import PerturbationRegressor
+from sklearn_csg2a import PerturbationRegressor, rank_drugs
 from sklearn_csg2a.baselines import PairwiseKernelRidge
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.preprocessing import RobustZScore
@@ -46,6 +46,14 @@ def test_other_names_are_recognised_in_every_way_of_input(slip, screen):
     with pytest.raises(GeneMismatchError) as error:
         model.predict(X)
     assert said in str(error.value)
+
+
+def test_a_model_of_an_array_has_no_names_of_genes(screen):
+    X, y, expression = screen
+    values = expression.loc[X["cell_line"]].to_numpy()
+    model = PairwiseKernelRidge().fit(values, y)
+    with pytest.raises(GeneMismatchError, match=r"fitted on an array.*a DataFrame"):
+        rank_drugs(model, expression, ["CCO", "CCN"], reference=expression)
 
 
 def test_a_transposed_table_is_recognised_in_fit_and_predict(screen):

@@ -405,6 +405,17 @@ def test_what_cannot_be_calibrated_is_refused(screen):
     fitted = CellMean().fit(screen.X, screen.y)
     with pytest.raises(InputError, match="FrozenEstimator"):
         ConformalRegressor(FrozenEstimator(fitted), cv=3).fit(screen.X, screen.y)
+    with pytest.raises(InputError, match=r"class CellMean; .*: CellMean\(\)"):
+        ConformalRegressor(CellMean, cv=3).fit(screen.X, screen.y)
+    for rows in (None, screen.X.iloc[:0]):
+        with pytest.raises(InputError, match="X is None or has none"):
+            ConformalRegressor(CellMean(), cv=3).fit(rows, screen.y.iloc[:0])
+    with pytest.raises(
+        InputError, match=r"shape \(\d+, 2\).*takes one response per row"
+    ):
+        ConformalRegressor(CellMean(), cv=3).fit(
+            screen.X, np.column_stack([screen.y, screen.y])
+        )
     model = ConformalRegressor(CellMean(), cv=3).fit(screen.X, screen.y)
     for wrong in (0, 1, 90, "0.9"):
         with pytest.raises(InputError, match="between 0 and 1"):
