@@ -222,8 +222,8 @@ def group_rows(X: Any, by: str | None) -> list[tuple[Any, np.ndarray]]:
         return [(None, np.arange(len(X)))]
     if not hasattr(X, "columns"):
         msg = (
-            f"by={by!r} is a column, and X is a {type(X).__name__}, which has none: "
-            "pass a DataFrame, or by= one label per row."
+            f"by={by!r} is not a column of X, which is a {type(X).__name__}: pass a "
+            "DataFrame, or one label per row."
         )
         raise InputError(msg)
     columns = list(X.columns)

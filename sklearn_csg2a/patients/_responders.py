@@ -146,8 +146,8 @@ def _read_courses(predictions: Any, response: Any, drug: Any) -> pd.DataFrame:
 
 def _refuse_words(response: Any) -> None:
     """Refuse the names of responses, as it is not known which of them respond."""
-    words = pd.unique(pd.Series(np.ravel(np.asarray(response, dtype=object))))
-    words = [word for word in words if isinstance(word, str) and not _is_number(word)]
+    given = dict.fromkeys(np.ravel(np.asarray(response, dtype=object)).tolist())
+    words = [word for word in given if isinstance(word, str) and not _is_number(word)]
     if words:
         raise InputError(
             f"response holds the text {list_offenders(words, repr)}; expected 1 for "

@@ -174,7 +174,7 @@ def _require_a_row(n_rows: Treatments | int, estimator_name: str) -> None:
 
 def _as_column(y: Any, estimator_name: str) -> np.ndarray:
     """Return y as (n_rows,); several columns are refused."""
-    shape = getattr(y, "shape", ())
+    shape: tuple[int, ...] = getattr(y, "shape", ())
     if len(shape) == 2 and shape[1] > 1:
         raise InputError(
             f"y should be a 1d array, got an array of shape {shape} instead: "

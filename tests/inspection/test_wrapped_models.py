@@ -152,7 +152,9 @@ def test_rows_that_are_no_table_are_refused(screen):
     model = small(DrugResponseRegressor, screen).fit(screen.X, screen.y)
     with pytest.raises(InputError, match="X is a NoneType; expected a table"):
         AttentionContrast(model, None)
-    with pytest.raises(InputError, match="by='drug' is a column, and X is a ndarray"):
+    with pytest.raises(
+        InputError, match="by='drug' is not a column of X, which is a ndarray"
+    ):
         influence(model, screen.expression.to_numpy(), by="drug")
 
 
