@@ -217,9 +217,8 @@ class ConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """Fit and calibrate; attributes are set at the end."""
         _check_estimator(self.estimator, y)
         (X,) = indexable(X)  # X that can only be converted to an array
-        if X is None or not num_samples(X):
-            msg = "ConformalRegressor needs rows to fit; X is None or has none."
-            raise InputError(msg)
+        if X is None:
+            raise InputError("X is None; expected the rows to fit.")
         labels = X.index if hasattr(X, "iloc") else None
         response = read_response(
             y, num_samples(X), labels, estimator_name=type(self).__name__

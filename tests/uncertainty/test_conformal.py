@@ -407,8 +407,8 @@ def test_what_cannot_be_calibrated_is_refused(screen):
         ConformalRegressor(FrozenEstimator(fitted), cv=3).fit(screen.X, screen.y)
     with pytest.raises(InputError, match=r"class CellMean; .*: CellMean\(\)"):
         ConformalRegressor(CellMean, cv=3).fit(screen.X, screen.y)
-    for rows in (None, screen.X.iloc[:0]):
-        with pytest.raises(InputError, match="X is None or has none"):
+    for rows, said in ((None, "X is None"), (screen.X.iloc[:0], "0 sample")):
+        with pytest.raises(InputError, match=said):
             ConformalRegressor(CellMean(), cv=3).fit(rows, screen.y.iloc[:0])
     with pytest.raises(
         InputError, match=r"shape \(\d+, 2\).*takes one response per row"
