@@ -31,7 +31,6 @@ __all__ = [
     "StrOptions",
     "boosting_tree_class",
     "fit_context",
-    "forest_tree_class",
     "num_samples",
     "print_nested_as",
     "safe_indexing",
@@ -86,13 +85,6 @@ def print_nested_as(method: Callable[..., str], stand_in: Callable[[Any], Any]) 
         printer._format(stand_in(estimator), *place)  # noqa: SLF001
 
     _EstimatorPrettyPrinter._dispatch[method] = print_stand_in  # noqa: SLF001
-
-
-def forest_tree_class() -> Any:
-    """Return the class of a tree of a random forest, which is compiled."""
-    from sklearn.tree._tree import Tree  # noqa: PLC0415 (large, and rarely needed)
-
-    return Tree
 
 
 def boosting_tree_class() -> Any:

@@ -32,7 +32,6 @@ __all__ = ["add_parser"]
 
 SCHEMES = ("mixed", "cell", "drug", "disjoint")
 _INTERRUPTED = 130
-_CANNOT_BE_SAVED = ("random_forest",)
 
 _DESCRIPTION = """\
 Fit a model of drug response to TABLE and save it. TABLE has one row per treatment:
@@ -65,7 +64,7 @@ def add_parser(commands: Any) -> None:
         "--model",
         default="csg2a",
         type=model_name,
-        choices=[name for name in MODELS if name not in _CANNOT_BE_SAVED],
+        choices=MODELS,
         metavar="NAME",
         help=f"one of {', '.join(MODELS)} (default: csg2a)",
     )

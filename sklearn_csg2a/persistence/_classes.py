@@ -45,6 +45,7 @@ _ESTIMATORS = {
         "PathDNN",
         "PotencyRegressor",
         "Precily",
+        "RandomForestResponse",
         "ResponseGaussianProcess",
         "SVMResponse",
         "TissueDrugMean",
@@ -137,12 +138,8 @@ _TREES = (
     "its trees are compiled objects of another library; skops.io.dump writes them "
     "as data that can be checked before it is loaded"
 )
-# Models and parts of models that cannot be stored in a model file, with the reason.
-NOT_STORED = {
-    "HistGradientBoostingRegressor": _TREES,
-    "LGBMRegressor": _TREES,
-    "RandomForestResponse": _TREES,
-}
+# Parts of models that cannot be stored in a model file, with the reason.
+NOT_STORED = {"HistGradientBoostingRegressor": _TREES, "LGBMRegressor": _TREES}
 
 
 def _home_of(*tables: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

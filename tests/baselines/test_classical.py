@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.ensemble import RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline
@@ -231,28 +230,6 @@ def test_the_seed_decides_the_forest(screen):
     np.testing.assert_array_equal(clone(model).fit(X, y).predict(X), first)
     other = clone(model).set_params(random_state=1).fit(X, y)
     assert not np.array_equal(other.predict(X), first)
-
-
-@pytest.mark.parametrize(
-    ("max_samples", "drawn"), [(0.25, 30), (7, 7), (10**6, 120), (None, None)]
-)
-def test_each_tree_draws_as_many_rows_as_asked_for(max_samples, drawn, screen):
-    X, y, expression = screen
-    model = _make("forest", expression, max_samples=max_samples).fit(X, y)
-    assert model.trees_.max_samples == drawn
-
-
-def test_columns_left_out_do_not_change_a_tree(screen):
-    X, y, expression = screen
-    bits = encode_compounds(resolve_encoder("morgan"), X["smiles"].tolist())
-    rows = np.hstack([expression.loc[X["cell_line"]].to_numpy(), bits])
-    every = {"n_estimators": 1, "max_features": None, "max_depth": 3}
-    model = _make("forest", expression, **every, max_samples=None).fit(X, y)
-    reference = RandomForestRegressor(
-        **every, random_state=model.trees_.random_state
-    ).fit(rows, y)
-    assert model.trees_.n_features_in_ < rows.shape[1]
-    np.testing.assert_allclose(model.predict(X), reference.predict(rows))
 
 
 @needs_lightgbm

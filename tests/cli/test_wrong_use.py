@@ -38,7 +38,6 @@ def test_every_command_has_help_with_examples(run, command):
         ((*FIT, "--column", "gene=x", "-o", "m"), "'gene=x' is not NAME=COLUMN"),
         ((*FIT, "--set", "alpha", "-o", "m"), "'alpha' is not NAME=VALUE"),
         ((*FIT, "--model", "forest", "-o", "m"), "invalid choice: 'forest'"),
-        ((*FIT, "--model", "random_forest", "-o", "m"), "invalid choice"),
         ((*FIT, "--coverage", "2", "-o", "m"), "--coverage must be between 0 and 1"),
         ((*PREDICT, "-o", "out.parquet"), "does not end in one of .csv"),
         ((*PREDICT, "-o", "patients.csv"), "patients.csv would be overwritten"),

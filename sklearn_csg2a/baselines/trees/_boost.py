@@ -68,7 +68,8 @@ def boost(
     start = float(response[0] + np.mean(response - response[0]))
     residual = response - start
     grower = _Grower(factors, settings, rng)
-    return Trees(start, [grower.grow(residual) for _ in range(settings.max_iter)])
+    trees = [grower.grow(residual) for _ in range(settings.max_iter)]
+    return Trees(start, trees, [1] * len(trees))
 
 
 class _Grower:

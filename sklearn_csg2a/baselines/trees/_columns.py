@@ -132,42 +132,54 @@ def sort_columns(factors: Sequence[Factor]) -> list[Columns]:
     groups = []
     first = 0
     for number, factor in enumerate(factors):
-        bins = [_sort_column(values) for values in factor.values.T]
-        n_bins = np.array([len(smallest) for _, smallest, _ in bins], dtype=np.int64)
-        for chosen in (n_bins == 2, n_bins > 2):
-            if chosen.any():
-                columns = np.flatnonzero(chosen)
-                of_columns = [bins[column] for column in columns]
-                groups.append(_gather(number, first + columns, of_columns))
-        first += len(bins)
+        n_levels, n_columns = factor.values.shape
+        step = max(_MOST_PLACES // n_levels, 1)
+        parts = [
+            _sort_values(factor.values[:, at : at + step].T)
+            for at in range(0, n_columns, step)
+        ]
+        if parts:
+            codes, smallest, largest = map(np.concatenate, zip(*parts, strict=True))
+            n_bins = codes.max(axis=1) + 1
+            for chosen in (n_bins == 2, n_bins > 2):
+                most = int(n_bins.max(initial=0, where=chosen))
+                if most:
+                    numbers = first + np.flatnonzero(chosen)
+                    ranges = (of[chosen, :most] for of in (smallest, largest))
+                    group = Columns(number, numbers, codes[chosen].T.copy(), *ranges)
+                    groups.append(group)
+        first += n_columns
     return groups
 
 
-def _sort_column(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the bin of each value, and the smallest and largest value of each bin."""
-    distinct, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    n_bins = min(len(distinct), MAX_BINS)
-    if n_bins == len(distinct):
-        return place.astype(np.uint8), distinct, distinct
-    # Bins with equal numbers of levels, as far as equal values allow.
-    middle = np.cumsum(counts) - counts / 2
-    code = (middle * (n_bins / len(values))).astype(np.int64)
-    starts = np.flatnonzero(np.diff(code, prepend=-1))
-    code = np.cumsum(np.diff(code, prepend=-1) > 0) - 1
-    ends = np.append(starts[1:], len(distinct)) - 1
-    return code[place].astype(np.uint8), distinct[starts], distinct[ends]
+def _sort_values(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the bin of each value, and the smallest and largest values of bins.
 
-
-def _gather(
-    factor: int,
-    numbers: np.ndarray,
-    bins: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
-) -> Columns:
-    """Return columns as one group; missing bins are above all values."""
-    n_bins = max(len(smallest) for _, smallest, _ in bins)
-    ranges = np.full((2, len(bins), n_bins), np.inf)
-    for column, (_, *of_bins) in enumerate(bins):
-        for values, known in zip(ranges, of_bins, strict=True):
-            values[column, : len(known)] = known
-    codes = np.column_stack([codes for codes, _, _ in bins])
-    return Columns(factor, numbers, codes, *ranges)
+    Values have the shape (n_columns, n_levels). Each of at most `MAX_BINS` different
+    ones has a bin; of more, bins have about equal numbers, but equal values share one.
+    Missing bins are above all values.
+    """
+    n_columns, n_levels = values.shape
+    order = values.argsort(axis=1, kind="stable")
+    values = np.take_along_axis(values, order, axis=1)
+    begins = np.ones(values.shape, dtype=bool)
+    np.not_equal(values[:, 1:], values[:, :-1], out=begins[:, 1:])
+    code = begins.cumsum(axis=1) - 1
+    many = code[:, -1] >= MAX_BINS
+    if many.any():
+        every = np.arange(n_levels)
+        first = np.maximum.accumulate(np.where(begins[many], every, 0), axis=1)
+        ends = np.roll(begins[many], -1, axis=1)
+        last = np.where(ends, every, n_levels)[:, ::-1]
+        last = np.minimum.accumulate(last, axis=1)[:, ::-1]
+        share = (first + last + 1) * MAX_BINS // (2 * n_levels)
+        begins[many] = np.diff(share, axis=1, prepend=-1) > 0
+        code[many] = begins[many].cumsum(axis=1) - 1
+    smallest, largest = np.full((2, n_columns, MAX_BINS), np.inf)
+    column, at = begins.nonzero()
+    smallest[column, code[column, at]] = values[column, at]
+    column, at = np.roll(begins, -1, axis=1).nonzero()
+    largest[column, code[column, at]] = values[column, at]
+    codes = np.empty(code.shape, dtype=np.uint8)
+    np.put_along_axis(codes, order, code.astype(np.uint8), axis=1)
+    return codes, smallest, largest

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 from sklearn_csg2a._utils.optional import import_optional
-from sklearn_csg2a._utils.sklearn_compat import boosting_tree_class, forest_tree_class
+from sklearn_csg2a._utils.sklearn_compat import boosting_tree_class
 from sklearn_csg2a._utils.stored_tables import Stored
 from sklearn_csg2a.exceptions import ModelFileError
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StoredTrees", "StoresTrees"]
 
-_LEAF = -1  # what scikit-learn gives as the children of a leaf
 _NOT_DATA = ("_Booster", "_best_score")  # of LightGBM: its trees, and an empty dict
 
 
@@ -28,9 +27,6 @@ class StoredTrees(Stored):
 
     @staticmethod
     def _take_apart(value: Any) -> dict[str, Any]:
-        if isinstance(value, RandomForestRegressor):
-            trees = [_ForestTree(tree.tree_) for tree in value.estimators_]
-            return {"frame": _without_trees(value), "trees": trees}
         if isinstance(value, HistGradientBoostingRegressor):
             n = int(value.n_features_in_)
             steps = [
@@ -46,35 +42,9 @@ class StoredTrees(Stored):
     def _put_together(parts: dict[str, Any]) -> Any:
         if "text" in parts:
             return _read_lightgbm(parts)
-        trees = parts["frame"]
-        if "steps" in parts:
-            steps = parts["steps"]
-            trees._predictors = [[one.value[0] for one in step] for step in steps]  # noqa: SLF001
-            return trees
-        for tree, stored in zip(trees.estimators_, parts["trees"], strict=True):
-            tree.tree_ = stored.value
+        trees, steps = parts["frame"], parts["steps"]
+        trees._predictors = [[one.value[0] for one in step] for step in steps]  # noqa: SLF001
         return trees
-
-
-class _ForestTree(Stored):
-    """A tree of a random forest."""
-
-    @staticmethod
-    def _take_apart(value: Any) -> dict[str, Any]:
-        sizes = [int(value.n_features), int(value.n_outputs)]
-        return {"sizes": sizes, "n_classes": value.n_classes, **value.__getstate__()}
-
-    @staticmethod
-    def _put_together(parts: dict[str, Any]) -> Any:
-        n_features, n_outputs = parts["sizes"]
-        nodes = parts["nodes"]
-        split = nodes["left_child"] != _LEAF
-        children = nodes["left_child"], nodes["right_child"]
-        _check_nodes(split, children, nodes["feature"], n_features)
-        tree = forest_tree_class()(n_features, parts["n_classes"], n_outputs)
-        names = ("max_depth", "node_count", "nodes", "values")
-        tree.__setstate__({name: parts[name] for name in names})
-        return tree
 
 
 class _BoostingTree(Stored):
@@ -113,12 +83,7 @@ class StoresTrees:
 def _without_trees(trees: Any) -> Any:
     """Return a copy of a fitted model of scikit-learn without its compiled trees."""
     frame = copy(trees)
-    if isinstance(trees, HistGradientBoostingRegressor):
-        frame._predictors = []  # noqa: SLF001
-        return frame
-    frame.estimators_ = [copy(tree) for tree in trees.estimators_]
-    for tree in frame.estimators_:
-        del tree.tree_
+    frame._predictors = []  # noqa: SLF001
     return frame
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from sklearn_csg2a.exceptions import ModelFileError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,7 +19,7 @@ _BLOCK_ROWS = 8192
 
 
 class Nodes(NamedTuple):
-    """Nodes of one tree or several, each array of shape (n_nodes,).
+    """Nodes of one tree or several, each array of shape (n_nodes,); roots first.
 
     Rows whose value of `column` is larger than `threshold` go to the node after the one
     at `below`, others to that one. A node without any below has a column of -1 and
@@ -47,20 +49,27 @@ class Trees:
     ----------
     start : float
         What is predicted without any tree.
-    trees : list of Nodes
-        The nodes of each tree, its first node first.
+    parts : list of Nodes
+        The nodes of one tree or several.
+    n_trees : list of int
+        The number of trees of each part.
     """
 
-    def __init__(self, start: float, trees: Sequence[Nodes]) -> None:
+    def __init__(
+        self, start: float, parts: Sequence[Nodes], n_trees: Sequence[int]
+    ) -> None:
         self.start = start
-        sizes = [len(nodes.column) for nodes in trees]
-        self.first = np.cumsum([0, *sizes[:-1]])
-        self.column = np.concatenate([t.column for t in trees]).astype(np.int32)
-        self.threshold = np.concatenate([t.threshold for t in trees])
+        ends = np.cumsum([len(nodes.column) for nodes in parts])
+        firsts = [0, *ends[:-1].tolist()]
+        self.first = np.concatenate(
+            [first + np.arange(n) for first, n in zip(firsts, n_trees, strict=True)]
+        )
+        self.column = np.concatenate([n.column for n in parts]).astype(np.int32)
+        self.threshold = np.concatenate([nodes.threshold for nodes in parts])
         self.below = np.concatenate(
-            [t.below + first for t, first in zip(trees, self.first, strict=True)]
+            [nodes.below + first for nodes, first in zip(parts, firsts, strict=True)]
         ).astype(np.int32)
-        self.value = np.concatenate([t.value for t in trees])
+        self.value = np.concatenate([nodes.value for nodes in parts])
 
     def __len__(self) -> int:
         """Return the number of trees."""
@@ -70,6 +79,7 @@ class Trees:
         """Return the predictions, (n_rows,), from the factors that were in the fit."""
         widths = [factor.values.shape[1] for factor in factors]
         edges = np.cumsum([0, *widths])
+        self._check_nodes(edges[-1])
         factor_of = np.searchsorted(edges, self.column, side="right") - 1
         within = self.column - edges[factor_of]  # number within the factor
         values = np.concatenate([factor.values.ravel() for factor in factors])
@@ -87,6 +97,19 @@ class Trees:
                 leaf = self._descend(root, values, place[:, rows], factor_of, within)
                 predicted[rows] += self.value[leaf]
         return predicted
+
+    def _check_nodes(self, n_columns: int) -> None:
+        """Reject nodes of a damaged model, which rows would never leave."""
+        splits = np.flatnonzero(self.column >= 0)
+        below = self.below[splits]
+        if (below <= splits).any() or (below >= len(self.column) - 1).any():
+            raise ModelFileError(
+                "The model has a tree whose nodes point outside of it."
+            )
+        if (self.column >= n_columns).any():
+            raise ModelFileError(
+                "The model has a tree that splits at a missing column."
+            )
 
     def _descend(
         self,

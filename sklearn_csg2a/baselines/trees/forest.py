@@ -2,60 +2,28 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from numbers import Integral, Real
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-import numpy as np
-from sklearn.ensemble import RandomForestRegressor
 
 from sklearn_csg2a._utils.choices import CompoundEncoder, MissingGenes, OnInvalidSmiles
 from sklearn_csg2a._utils.sklearn_compat import Interval, RealNotInt, StrOptions
-from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.baselines._features import FeatureRegressor
-from sklearn_csg2a.baselines.trees._stored import StoresTrees
-from sklearn_csg2a.encoders._pair_layout import PairLayout
+from sklearn_csg2a.baselines.trees._base import TreeResponse
+from sklearn_csg2a.baselines.trees._forest import ForestSettings, grow_forest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     import pandas as pd
 
-    from sklearn_csg2a.treatments import Treatments
+    from sklearn_csg2a.baselines.trees._columns import Factor
+    from sklearn_csg2a.baselines.trees._trees import Trees
 
 __all__ = ["RandomForestResponse"]
 
-_BLOCK_ROWS = 8192
 
-
-class _TreeResponse(StoresTrees, FeatureRegressor):
-    """Trees on rows with the features of a cell and a condition."""
-
-    @abstractmethod
-    def _make_trees(self, seed: int, n_rows: int) -> Any:
-        """Return the unfitted model of the library for `n_rows` rows."""
-
-    def _fit(
-        self, X: Any, y: Any, treatments: Treatments, response: np.ndarray
-    ) -> None:
-        (seed,) = draw_seeds(self.random_state, 1)
-        self.trees_ = self._make_trees(seed, treatments.n_rows)
-        encodings = self._fit_encoder(treatments)
-        self._layout = PairLayout(treatments, encodings)
-        blocks = self._layout.blocks(treatments, encodings)
-        rows = blocks.rows(np.arange(treatments.n_rows), np.float32)
-        self.trees_.fit(rows, response)
-
-    def _predict(self, treatments: Treatments) -> np.ndarray:
-        blocks = self._layout.blocks(treatments, self._encode(treatments))
-        predicted = np.empty(treatments.n_rows)
-        for first in range(0, treatments.n_rows, _BLOCK_ROWS):
-            at = np.arange(first, min(first + _BLOCK_ROWS, treatments.n_rows))
-            predicted[at] = self.trees_.predict(blocks.rows(at, np.float32))
-        return predicted
-
-
-class RandomForestResponse(_TreeResponse):
+class RandomForestResponse(TreeResponse):
     """Random forest on Morgan fingerprints and basal expression.
 
     Parameters
@@ -72,7 +40,7 @@ class RandomForestResponse(_TreeResponse):
     max_depth : int, default=None
         Maximum depth of a tree; None grows it until the leaves cannot be split.
     min_samples_leaf : int, default=1
-        Minimum number of rows in a leaf.
+        Minimum number of drawn rows in a leaf.
     max_features : float, int, {"sqrt", "log2"} or None, default=0.1
         Number or fraction of columns considered for a split, as in scikit-learn.
     max_samples : float, int or None, default=0.5
@@ -97,8 +65,8 @@ class RandomForestResponse(_TreeResponse):
         Genes of the model, in its order.
     encoder_ : transformer or None
         The fitted compound encoder; None without compounds.
-    trees_ : sklearn.ensemble.RandomForestRegressor
-        The forest, on the distinct columns of genes and fingerprint.
+    trees_ : object
+        The trees, on the distinct columns of genes and fingerprint.
     compounds_ : list of str of length n_compounds
         SMILES of the training compounds, each once.
     n_features_in_ : int
@@ -117,12 +85,16 @@ class RandomForestResponse(_TreeResponse):
     constant over the training compounds or cells, or equal to an earlier one, cannot
     change a split and are left out.
 
+    Columns are sorted into at most 32 bins, with about equal numbers of cell lines or
+    compounds, and a threshold is half way between the neighboring bins in a node. All
+    nodes of a level of some trees are divided at once, by the sums of their rows by
+    cell line and by compound. If none of the columns drawn for a node divides its rows,
+    more are drawn.
+
     The defaults of scikit-learn consider all columns for a split and draw as many
-    rows as there are. The time of a fit is about proportional to `max_features` times
-    `max_samples`; the smaller defaults here are meant for tens of thousands of rows,
-    and a small table may want more of both. scikit-learn-intelex is not
-    used: on 60,000 rows of 876 columns, with the square root of the columns for a
-    split, its forest takes 2.3 times as long on one core.
+    rows as there are. The time of a fit grows with `max_features` and `max_samples`;
+    the smaller defaults here are meant for tens of thousands of rows, and a small table
+    may want more of both.
 
     Examples
     --------
@@ -184,16 +156,17 @@ class RandomForestResponse(_TreeResponse):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def _make_trees(self, seed: int, n_rows: int) -> RandomForestRegressor:
-        drawn = self.max_samples
-        if isinstance(drawn, Real) and not isinstance(drawn, Integral):
+    def _grow(self, factors: list[Factor], response: np.ndarray, seed: int) -> Trees:
+        n_rows, drawn = len(response), self.max_samples
+        if drawn is None:
+            drawn = n_rows
+        elif not isinstance(drawn, Integral):
             drawn = max(round(float(drawn) * n_rows), 1)
-        return RandomForestRegressor(
+        settings = ForestSettings(
             self.n_estimators,
-            max_depth=self.max_depth,
-            min_samples_leaf=self.min_samples_leaf,
-            max_features=self.max_features,
-            max_samples=None if drawn is None else min(int(drawn), n_rows),
-            random_state=seed,
-            n_jobs=self.n_jobs,
+            self.max_depth,
+            self.min_samples_leaf,
+            self.max_features,
+            min(int(drawn), n_rows),
         )
+        return grow_forest(factors, response, settings, seed, self.n_jobs)
