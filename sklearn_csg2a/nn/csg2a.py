@@ -277,12 +277,16 @@ class GeneGeneAttention(nn.Module):
         scores = scores / math.sqrt(self.hidden_dim)
         from_genes = dense(scores, self.w_gene)  # (rows, genes)
         from_compound = dense(scores, self.w_comp)  # (rows, genes)
-        learned = basal * from_genes + condition * from_compound
+        learned = basal * from_genes
+        learned += condition * from_compound
+        if not self.multiplies:
+            return basal * learned.add_(self.degree)
+        learned += interactome_term
         if self.form == "paper":
-            return learned + interactome_term
-        if self.form == "gated":
-            return basal + condition + self.gate * (learned + interactome_term)
-        return basal * (learned + self.degree)
+            return learned
+        added = basal + condition
+        added += self.gate * learned
+        return added
 
     def queries(self, basal: Tensor, condition: Tensor) -> Tensor:
         """Return Q (rows, genes, hidden) for the given rows."""

@@ -183,7 +183,10 @@ class EntityBatchNorm(nn.Module):
         """Normalise `x` (entities, features); `counts` (entities,) are row counts."""
         if not self.training:
             scale = self.weight * torch.rsqrt(self.running_var + self.eps)
-            return (x - self.running_mean) * scale + self.bias
+            normed = x - self.running_mean
+            normed *= scale
+            normed += self.bias
+            return normed
         if counts is None:
             return nn.functional.batch_norm(
                 x,

@@ -217,7 +217,9 @@ class ResponseHead(nn.Module):
         of_condition, condition_factors = codes.conditions.index_select(
             0, condition_index
         ).split(sizes, dim=1)
-        x = dense(self.perturbed.finish(projected), block) + of_cell + of_condition
+        x = dense(self.perturbed.finish(projected), block)
+        x += of_cell
+        x += of_condition
         x = finish_hidden(x, self.first_norm, self.dropout)  # (rows, width)
         for layer in self.hidden:
             x = layer(x)

@@ -83,15 +83,27 @@ def predict_response(network: ResponseNetwork, data: TreatmentTensors) -> Tensor
     merged = head.merge(network.csg2a.output.weight)
     bias = head.perturbed.dense.bias
 
-    def predict(rows: Tensor) -> Tensor:
-        cell_index, condition_index = data.cell_index[rows], data.condition_index[rows]
-        activated = network.csg2a.activate(
-            cells, conditions, cell_index, condition_index
-        )
-        projected = dense(activated, merged, bias)  # (rows, width)
-        return head(codes, projected, of_perturbed, cell_index, condition_index)
+    cell_index, condition_index, pair = _distinct_pairs(data)
 
-    return in_blocks(data.cell_index, ROWS, predict)
+    def predict(pairs: Tensor) -> Tensor:
+        both = cell_index[pairs], condition_index[pairs]
+        activated = network.csg2a.activate(cells, conditions, *both)
+        projected = dense(activated, merged, bias)  # (pairs, width)
+        return head(codes, projected, of_perturbed, *both)
+
+    return in_blocks(cell_index, ROWS, predict).index_select(0, pair)
+
+
+def _distinct_pairs(data: TreatmentTensors) -> tuple[Tensor, Tensor, Tensor]:
+    """Return cell and condition of each distinct pair, and the pair of each row.
+
+    Replicates are predicted once. Pairs are in the order of cells: rows of a cell are
+    read while they are in the cache.
+    """
+    n_conditions = len(data.dose)
+    codes = data.cell_index * n_conditions + data.condition_index
+    pairs, pair = torch.unique(codes, return_inverse=True)
+    return pairs // n_conditions, pairs % n_conditions, pair
 
 
 @torch.no_grad()

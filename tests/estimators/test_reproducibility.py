@@ -1,4 +1,4 @@
-"""P27-P30 and P32: seeds, threads, processes, Ctrl-C."""
+"""P23, P27-P30 and P32: replicates, seeds, threads, processes, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -46,6 +46,14 @@ def test_P27_the_same_seed_gives_the_same_bits(small, screen):
         first.predict(screen.wide), second.predict(screen.wide)
     )
     assert first.history_["train_loss"].equals(second.history_["train_loss"])
+
+
+def test_P23_replicates_in_any_order_have_the_bits_of_their_row(small, screen):
+    model = small().fit(screen.wide, target(small(), screen))
+    places = np.random.default_rng(0).integers(len(screen.wide), size=300)
+    np.testing.assert_array_equal(
+        model.predict(screen.wide.iloc[places]), model.predict(screen.wide)[places]
+    )
 
 
 def test_P27_another_seed_gives_another_model(small, screen):
