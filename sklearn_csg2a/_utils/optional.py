@@ -19,6 +19,7 @@ _HOME_OF = {
         "jinja2",
         "lightgbm",
         "matplotlib",
+        "matplotlib.colors",
         "matplotlib.pyplot",
         "openpyxl",
     )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
+import sklearn_csg2a
+from sklearn_csg2a._utils import optional
 from sklearn_csg2a._utils.optional import import_optional
 from sklearn_csg2a.evaluation import figures, page
 from sklearn_csg2a.exceptions import Csg2aError, MissingDependencyError
+
+PACKAGE = Path(sklearn_csg2a.__file__).parent
 
 
 def test_package_that_is_installed_is_returned(monkeypatch):
@@ -41,3 +47,10 @@ def test_report_names_the_package_that_it_needs(package, use, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingDependencyError, match=r"sklearn_csg2a\[report\]"):
         use(None)
+
+
+def test_every_package_that_is_asked_for_is_listed():
+    sources = "\n".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
+    asked = set(re.findall(r"import_optional\(\s*\"([^\"]+)\"", sources))
+    assert asked
+    assert asked == set(optional._HOME_OF)
