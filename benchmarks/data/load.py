@@ -52,6 +52,7 @@ def _simulate_knowledge(data: Bunch) -> Bunch:
         screens={name: (-1) ** k * screen for k, name in enumerate(SCREENS)},
         annotation=data.compounds[["smiles"]].assign(**said),
         smiles=data.X["smiles"].unique().tolist(),
+        depmap_ids={},
     )
 
 

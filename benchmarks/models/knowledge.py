@@ -41,7 +41,8 @@ def load_knowledge(compounds: pd.DataFrame, data_home: str | None) -> Bunch:
     """Load other screens and annotation beside that of the compounds of a data set.
 
     `screens` are the tables of SCREENS by name, with all of their compounds;
-    `annotation` has the columns COLUMNS; `smiles` lists the compounds of the data set.
+    `annotation` has the columns COLUMNS; `smiles` lists the compounds of the data set,
+    and `depmap_ids` gives the ids of cell lines of GDSC1 by their names.
     """
     nobody = pd.Series([], dtype=object)
     loaders = (
@@ -50,6 +51,7 @@ def load_knowledge(compounds: pd.DataFrame, data_home: str | None) -> Bunch:
         load_gdsc_full(data_home=data_home, screen="GDSC1", genes=["TP53"]),
     )
     tables = (tabulate_screen(screen, nobody) for screen in loaders)
+    names = loaders[2].cells.set_index("cell_line")["depmap_id"].dropna()
     hub = load_repurposing_hub(data_home=data_home).compounds
     others = load_gdsc(data_home=data_home).compounds
     sources = [compounds, others, hub.rename(columns={"moa": "mechanism"})]
@@ -58,6 +60,7 @@ def load_knowledge(compounds: pd.DataFrame, data_home: str | None) -> Bunch:
         screens=dict(zip(SCREENS, tables, strict=True)),
         annotation=pd.concat(annotation, ignore_index=True),
         smiles=compounds["smiles"].tolist(),
+        depmap_ids=names[~names.duplicated()].to_dict(),
     )
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils import Bunch
 
@@ -24,6 +25,11 @@ Known = Literal["all", "fit"] | None
 # Of annotation beside structure: the square is the weight of the kernel of a column.
 LEVEL_WEIGHT = (0.5 / 3) ** 0.5
 RANKING_WEIGHT = 0.5**0.5
+# With profiles of the compounds of GDSC1, of drug folds 0 and 3: structure counts half
+# as much, which is the same as twice the annotation, penalty and effects of cell lines.
+PROFILES = "GDSC1"
+PROFILE_WEIGHT = 0.15
+BESIDE_PROFILES = {"alpha": 4.0, "cell_weight": 2.0}
 # With the response: that of screens without a compound of the data cannot be estimated.
 CORRELATIONS = {"GDSC1": 0.95, "DrugCell": 0.8, "NCI-60": 0.8}
 
@@ -35,17 +41,39 @@ def make_level_ranking(
     *,
     screens: bool = False,
     annotation: Known = None,
+    profiles: bool = False,
 ) -> LevelRankingRegressor:
     """Make a Gaussian process of levels and a kernel ridge regression of rankings.
 
     `screens` are of compounds that the data set lacks. `annotation` says of which of
-    its compounds the annotation is known: see `AnnotationEncoder`.
+    its compounds the annotation is known: see `AnnotationEncoder`. With `profiles`, how
+    training cell lines differ is learned from such compounds of GDSC1, too.
     """
     del scheme, seed
-    return LevelRankingRegressor(
+    model = LevelRankingRegressor(
         make_level(data, screens=screens, annotation=annotation),
         make_ranking(data, annotation=annotation),
     )
+    if not profiles:
+        return model
+    knowledge = _knowledge_of(data)
+    weight = RANKING_WEIGHT if annotation is None else 1.0
+    ranking = make_ranking(data, annotation=annotation, weight=weight)
+    return model.set_params(
+        ranking=ranking.set_params(**BESIDE_PROFILES),
+        profiles=_name_cells(knowledge, data),
+        profile_weight=PROFILE_WEIGHT,
+        exclude=np.array(knowledge.smiles),
+    )
+
+
+def _name_cells(knowledge: Bunch, data: Bunch) -> pd.DataFrame:
+    """Return the profiles of GDSC1, with cell lines named as in the data."""
+    profiles = knowledge.screens[PROFILES]
+    if profiles.columns.isin(data.expression.index).any():
+        return profiles
+    named = profiles.columns.map(knowledge.depmap_ids)
+    return profiles.set_axis(named, axis=1).loc[:, named.notna()]
 
 
 def make_level(data: Bunch, *, screens: bool, annotation: Known) -> PotencyRegressor:
@@ -61,11 +89,13 @@ def make_level(data: Bunch, *, screens: bool, annotation: Known) -> PotencyRegre
     return level
 
 
-def make_ranking(data: Bunch, *, annotation: Known) -> PairwiseKernelRidge:
+def make_ranking(
+    data: Bunch, *, annotation: Known, weight: float = RANKING_WEIGHT
+) -> PairwiseKernelRidge:
     """Make the model of rankings."""
     return PairwiseKernelRidge(
         expression=data.expression,
-        **_compare(data, annotation, RANKING_WEIGHT),
+        **_compare(data, annotation, weight),
         gamma=0.3,
         identity_weight=1.0,
         compound_weight=0.0,
@@ -109,5 +139,11 @@ LEVEL_RANKING: dict[str, Callable[..., Any]] = {
     "LevelRanking_known": partial(make_level_ranking, screens=True, annotation="all"),
     "LevelRanking_expected": partial(
         make_level_ranking, screens=True, annotation="fit"
+    ),
+    "LevelRanking_profiles_known": partial(
+        make_level_ranking, screens=True, annotation="all", profiles=True
+    ),
+    "LevelRanking_profiles_expected": partial(
+        make_level_ranking, screens=True, annotation="fit", profiles=True
     ),
 }

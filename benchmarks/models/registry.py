@@ -429,6 +429,11 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "train_encoder": False,
     },
     "GradientBoostingResponse": {"library": None},
+    "LevelRankingRegressor": {
+        "profiles": None,
+        "profile_weight": 0.15,
+        "exclude": None,
+    },
     "PairwiseKernelRidge": {"compound_kernel": "tanimoto", "identity_weight": 0.0},
     "PerturbationRegressor": {
         "compile": False,

@@ -83,13 +83,13 @@ class FeatureRegressor(TreatmentRegressor):
         with steady_threads():
             return self._fit_a_copy(X, y)
 
-    def _fit_in_place(self, X: Any, y: Any) -> None:
-        """Read X and y, then fit."""
+    def _fit_in_place(self, X: Any, y: Any, *more: Any) -> None:
+        """Read X and y, then fit; `more` is passed on to `_fit`."""
         treatments = self._read_for_fit(X)
         response = read_response(y, treatments, estimator_name=type(self).__name__)
         require_two_rows(treatments)
         self._remember(treatments)
-        self._fit(X, y, treatments, response)
+        self._fit(X, y, treatments, response, *more)
 
     @steady_threads()
     def predict(self, X: Any) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import column_or_1d, has_fit_parameter
 
 from sklearn_csg2a._utils.choices import OnInvalidSmiles, options
 from sklearn_csg2a._utils.interrupts import was_interrupted
@@ -21,12 +21,14 @@ from sklearn_csg2a._utils.sklearn_compat import (
     fit_context,
 )
 from sklearn_csg2a.estimators._levels import CompoundLevels
+from sklearn_csg2a.estimators._profiles import profile_rows
+from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.treatments import Identifiers, read_identifiers, read_response
 from sklearn_csg2a.treatments._columns import as_frame
 from sklearn_csg2a.treatments._read import TreatmentRegressor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Self
 
     from sklearn.utils import Tags
@@ -56,6 +58,18 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
     shrinkage : float, default=1.0
         Weight of the penalty on effects of compounds and cell lines from which levels
         of training compounds are estimated, in rows.
+    profiles : DataFrame of shape (n_others, n_cell_lines), default=None
+        Another screen, whose compounds are further rows of `ranking`: index SMILES,
+        columns ids of cell lines, NaN where not measured. Only training cell lines are
+        used, so that nothing is said of new ones. Units do not matter, but large values
+        should have the meaning of large y.
+    profile_weight : float, default=0.15
+        Weight of such a row beside 1 of the rows of X: screens agree on how potent a
+        compound is, but much less on how cell lines differ. `ranking` must take weights
+        in `fit` (``sample_weight``).
+    exclude : list of str, default=None
+        Compounds, in any spelling and salt form, whose profiles are not used: those of
+        the test rows, or all of a data set that is split later.
     columns : dict of str to str, default=None
         Other names of the columns of X, such as ``{"cell_line": "DepMap_ID"}``. Give
         them to both models, too.
@@ -117,6 +131,9 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
         "level": [HasMethods(["fit", "predict"])],
         "ranking": [HasMethods(["fit", "predict"])],
         "shrinkage": [Interval(Real, 0, None, closed="left")],
+        "profiles": [pd.DataFrame, None],
+        "profile_weight": [Interval(Real, 0, None, closed="neither")],
+        "exclude": ["array-like", None],
         "columns": [dict, None],
         "on_invalid_smiles": [StrOptions(options(OnInvalidSmiles))],
     }
@@ -127,12 +144,18 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
         ranking: Any,
         *,
         shrinkage: float = 1.0,
+        profiles: pd.DataFrame | None = None,
+        profile_weight: float = 0.15,
+        exclude: Iterable[str] | None = None,
         columns: Mapping[str, str] | None = None,
         on_invalid_smiles: OnInvalidSmiles = "raise",
     ) -> None:
         self.level = level
         self.ranking = ranking
         self.shrinkage = shrinkage
+        self.profiles = profiles
+        self.profile_weight = profile_weight
+        self.exclude = exclude
         self.columns = columns
         self.on_invalid_smiles = on_invalid_smiles
 
@@ -240,7 +263,8 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
             shrinkage=self.shrinkage,
         )
         self.level_ = self._levels.model
-        self.ranking_ = clone(self.ranking).fit(rows, response - self._levels.of_rows)
+        rankings = response - self._levels.of_rows
+        self.ranking_ = self._fit_ranking(rows, rankings, identifiers)
         self.interrupted_ = was_interrupted(self.ranking_)
         self.levels_ = self._levels.levels
         self.compounds_: list[str] = []
@@ -250,6 +274,39 @@ class LevelRankingRegressor(MetaEstimatorMixin, TreatmentRegressor):
         first = _first_rows(identifiers.compound)
         self.compounds_ = rows[self._smiles_column].iloc[first].tolist()
         self._cells = rows.iloc[_first_rows(identifiers.cell)].reset_index(drop=True)
+
+    def _fit_ranking(
+        self, rows: Any, rankings: np.ndarray, identifiers: Identifiers
+    ) -> Any:
+        """Return the fitted model of rankings."""
+        ranking = clone(self.ranking)
+        if self.profiles is None:
+            return ranking.fit(rows, rankings)
+        if not identifiers.has_compounds or identifiers.genes is not None:
+            msg = "profiles= needs compounds and ids of cell lines in X, to look up."
+            raise InputError(msg)
+        if not has_fit_parameter(ranking, "sample_weight"):
+            msg = (
+                "profiles= needs a model of rankings that takes sample_weight in fit, "
+                f"such as PairwiseKernelRidge; got {ranking!r}."
+            )
+            raise InputError(msg)
+        first = _first_rows(identifiers.cell)
+        others, of_others = profile_rows(
+            self.profiles,
+            self.exclude,
+            rows.iloc[first],
+            identifiers.cell[first],
+            rankings,
+            identifiers.cell,
+            identifiers.compound,
+            smiles_column=self._smiles_column,
+            shrinkage=self.shrinkage,
+        )
+        weights = np.repeat([1.0, self.profile_weight], [len(rows), len(others)])
+        every = pd.concat([rows, others], ignore_index=True)
+        targets = np.concatenate([rankings, of_others])
+        return ranking.fit(every, targets, sample_weight=weights)
 
     @property
     def _smiles_column(self) -> str:

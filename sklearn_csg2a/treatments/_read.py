@@ -312,12 +312,12 @@ class TreatmentEstimator(SharesTables, BaseEstimator):
     def _fit_in_place(self, X: Any, y: Any) -> None:
         """Fit; an error may leave the estimator half fitted."""
 
-    def _fit_a_copy(self, X: Any, y: Any) -> Self:
+    def _fit_a_copy(self, X: Any, y: Any, *more: Any) -> Self:
         """Fit a copy and take over its state; an error leaves the model as it was."""
         fitted = type(self).__new__(type(self))
         fitted.__dict__.update(self.__dict__)
         fitted.__dict__.pop("reference_", None)  # of an earlier fit
-        fitted._fit_in_place(X, y)  # noqa: SLF001 (its own class)
+        fitted._fit_in_place(X, y, *more)  # noqa: SLF001 (its own class)
         forgotten = set(self.__dict__) - set(fitted.__dict__)
         self.__dict__.update(fitted.__dict__)
         for name in forgotten:

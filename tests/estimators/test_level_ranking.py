@@ -22,7 +22,7 @@ from sklearn_csg2a.baselines import (
 )
 from sklearn_csg2a.datasets import make_screen
 from sklearn_csg2a.exceptions import InputError
-from sklearn_csg2a.metrics import fit_mean_effects
+from sklearn_csg2a.metrics import fit_mean_effects, within_group_correlation
 from sklearn_csg2a.model_selection import DrugBlindKFold
 
 
@@ -191,3 +191,104 @@ def test_level_and_ranking_apart_are_better_for_new_compounds():
         for one in (model, ranking)
     )
     assert ours < rows * 1.05
+
+
+def _profiles(screen, of):
+    """Return responses in another unit, compounds by cell lines."""
+    rows = screen.X.assign(response=3 * screen.y + 5)
+    rows = rows[rows["smiles"].isin(of)]
+    return rows.pivot_table(index="smiles", columns="cell_line", values="response")
+
+
+def _with_profiles(screen, profiles, **parameters):
+    ranking = PairwiseKernelRidge(
+        expression=screen.expression, identity_weight=1.0, compound_weight=0.0
+    )
+    return LevelRankingRegressor(
+        PotencyRegressor(), ranking, profiles=profiles, **parameters
+    )
+
+
+def _mean_correlation(model, X, y, new, true):
+    predicted = model.fit(X, y).predict(new)
+    return within_group_correlation(true, predicted, new["smiles"]).mean
+
+
+def test_profiles_of_other_compounds_improve_the_ranking_and_keep_the_level():
+    screen = make_screen(n_cells=20, n_compounds=60, n_genes=24, random_state=0)
+    train, test = next(DrugBlindKFold(3, random_state=0).split(screen.X))
+    X, y = screen.X.iloc[train], screen.y.iloc[train]
+    new, true = screen.X.iloc[test], screen.y.iloc[test]
+    held_out = new["smiles"].unique()
+    own, others = X["smiles"].unique()[:10], X["smiles"].unique()[10:]
+    few = X["smiles"].isin(own).to_numpy()
+    models = [
+        _with_profiles(screen, None),
+        _with_profiles(
+            screen, _profiles(screen, [*others, *held_out]), exclude=held_out
+        ),
+    ]
+    alone, helped = (
+        _mean_correlation(model, X[few], y[few], new, true) for model in models
+    )
+    assert helped > alone + 0.02
+    levels = [model.predict_parts(new)["level"] for model in models]
+    pd.testing.assert_series_equal(*levels)
+
+
+def test_excluded_compounds_have_no_say(screen):
+    X, y, new = _split(screen)
+    held_out = new["smiles"].unique()
+    profiles = _profiles(screen, screen.X["smiles"])
+    changed = profiles.copy()
+    changed.loc[held_out] *= -2
+    first, second = (
+        _with_profiles(screen, table, exclude=held_out).fit(X, y).predict(new)
+        for table in (profiles, changed)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+def test_profiles_say_nothing_of_new_cell_lines(screen):
+    known = screen.X["cell_line"].unique()[:15]
+    rows = screen.X["cell_line"].isin(known).to_numpy()
+    profiles = _profiles(screen, screen.X["smiles"])
+    first, second = (
+        _with_profiles(screen, table)
+        .fit(screen.X[rows], screen.y[rows])
+        .predict(screen.X)
+        for table in (profiles, profiles[known])
+    )
+    np.testing.assert_allclose(first, second)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.add_prefix("x"), "none of the cell lines of X"),
+        (lambda table: table.astype(object).mask(table > 0, "?"), "numbers"),
+        (lambda table: table.mask(table > 0, np.inf), "finite"),
+        (lambda table: table * np.nan, "has no compound"),
+        (lambda table: pd.concat([table, table], axis=1), "more than once"),
+    ],
+)
+def test_profiles_that_cannot_be_used_are_refused(screen, change, message):
+    profiles = change(_profiles(screen, screen.X["smiles"]))
+    with pytest.raises(InputError, match=message):
+        _with_profiles(screen, profiles).fit(screen.X, screen.y)
+
+
+def test_profiles_need_a_ranking_that_takes_weights(screen):
+    profiles = _profiles(screen, screen.X["smiles"])
+    model = _make(screen, profiles=profiles).set_params(ranking=CellMean())
+    with pytest.raises(InputError, match="sample_weight"):
+        model.fit(screen.X, screen.y)
+
+
+def test_profiles_need_ids_of_cell_lines(screen):
+    profiles = _profiles(screen, screen.X["smiles"])
+    expression = screen.expression.loc[screen.X["cell_line"]]
+    wide = expression.reset_index(drop=True).assign(smiles=screen.X["smiles"].tolist())
+    model = _make(screen, profiles=profiles).set_params(ranking=PairwiseKernelRidge())
+    with pytest.raises(InputError, match="ids of cell lines"):
+        model.fit(wide, screen.y)

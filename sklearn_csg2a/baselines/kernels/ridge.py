@@ -16,7 +16,12 @@ from sklearn_csg2a._utils.choices import (
     OnInvalidSmiles,
     options,
 )
-from sklearn_csg2a._utils.sklearn_compat import HasMethods, Interval, StrOptions
+from sklearn_csg2a._utils.sklearn_compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+)
 from sklearn_csg2a.baselines._features import FeatureRegressor
 from sklearn_csg2a.baselines.kernels._kronecker import solve_ridge
 from sklearn_csg2a.baselines.kernels._pairs import (
@@ -27,9 +32,13 @@ from sklearn_csg2a.baselines.kernels._pairs import (
     warn_not_converged,
 )
 from sklearn_csg2a.baselines.kernels._products import multiply_rows
+from sklearn_csg2a.baselines.kernels._weights import read_weights
+from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a.nn.blocks import steady_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
 
     import pandas as pd
 
@@ -227,47 +236,100 @@ class PairwiseKernelRidge(SummedKernelRegressor):
         self.on_invalid_smiles = on_invalid_smiles
         self.random_state = random_state
 
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            Treatments, by the column contract of the package.
+        y : array-like of shape (n_rows,)
+            Response, in the row order of X.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weight of each row, as a number of measurements: rows from a noisier source
+            have smaller ones. Rows of weight 0 are left out. None: all have 1.
+
+        Returns
+        -------
+        self : PairwiseKernelRidge
+            The fitted model.
+
+        Raises
+        ------
+        InputError
+            If X, y or weights cannot be used; the message names row, column and value.
+        """
+        with steady_threads():
+            return self._fit_a_copy(X, y, sample_weight)
+
     def _fit(
-        self, X: Any, y: Any, treatments: Treatments, response: np.ndarray
+        self,
+        X: Any,
+        y: Any,
+        treatments: Treatments,
+        response: np.ndarray,
+        sample_weight: Any = None,
     ) -> None:
         alphas = list_candidates("alpha", self.alpha)
+        weights = read_weights(sample_weight, treatments.row_labels, treatments.n_rows)
         self.validation_errors_ = None
         if len(alphas) > 1:
-            train, held_out = split_to_choose(self, X, y, treatments, "alpha")
+            parts = split_to_choose(self, X, y, treatments, "alpha")
+            train, held_out = (rows[weights[rows] > 0] for rows in parts)
+            if len(train) == 0 or len(held_out) == 0:
+                msg = (
+                    "All training rows or all rows held out to choose alpha have "
+                    "sample_weight 0. Give a single alpha, or another validation=."
+                )
+                raise InputError(msg)
             errors = np.empty(len(alphas))
             unseen = treatments.take(held_out)
-            models = self._solve(treatments.take(train), response[train], alphas)
+            models = self._solve(
+                treatments.take(train), response[train], weights[train], alphas
+            )
             for k, (dual, intercept, _) in enumerate(models):
                 predicted = intercept + self._predict_pairs(unseen, dual)
-                errors[k] = np.mean((response[held_out] - predicted) ** 2)
+                squares = (response[held_out] - predicted) ** 2
+                errors[k] = np.average(squares, weights=weights[held_out])
             self.validation_errors_ = errors
             alphas = [alphas[int(np.argmin(errors))]]
         self.alpha_ = alphas[0]
-        (solved,) = self._solve(treatments, response, alphas)
+        (solved,) = self._solve(treatments, response, weights, alphas)
         self.dual_coef_, self.intercept_, self.n_iter_ = solved
 
     def _predict(self, treatments: Treatments) -> np.ndarray:
         return self.intercept_ + self._predict_pairs(treatments, self.dual_coef_)
 
     def _solve(
-        self, treatments: Treatments, response: np.ndarray, alphas: list[float]
+        self,
+        treatments: Treatments,
+        response: np.ndarray,
+        row_weights: np.ndarray,
+        alphas: list[float],
     ) -> list[tuple[np.ndarray, float, int]]:
         """Return dual coefficients, intercept and steps for each alpha."""
+        used = row_weights > 0
+        if not used.all():
+            treatments, response = treatments.take(used), response[used]
+            row_weights = row_weights[used]
         grid, conditions = self._learn_kernels(treatments)
         shape = grid.eigenvalues.shape
         pair = conditions.index * shape[1] + treatments.cell_index
         size = shape[0] * shape[1]
-        weights = np.bincount(pair, minlength=size)  # measurements of each pair
-        intercept = float(response.mean())
-        totals = np.bincount(pair, response - intercept, minlength=size)
-        target = (totals / np.maximum(weights, 1)).reshape(shape)
+        weights = np.bincount(pair, row_weights, minlength=size)
+        intercept = float(np.average(response, weights=row_weights))
+        deviations = row_weights * (response - intercept)
+        totals = np.bincount(pair, deviations, minlength=size)
+        target = np.divide(totals, weights, out=totals, where=weights > 0)
+        target = target.reshape(shape)
         start: np.ndarray | None = None
         solved: dict[float, tuple[np.ndarray, float, int]] = {}
         for alpha in sorted(alphas, reverse=True):  # the easiest first
             dual, start, n_steps, converged = solve_ridge(
                 grid,
                 target,
-                weights.reshape(shape).astype(np.float64),
+                weights.reshape(shape),
                 alpha,
                 start=start,
                 tol=self.tol,

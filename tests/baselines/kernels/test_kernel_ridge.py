@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
@@ -339,3 +340,48 @@ def test_identity_tells_known_cells_from_others_like_them(expression, response):
     ).fit(_pairs(at), y)
     predicted = model.predict(_pairs(np.arange(len(DRUG))))
     np.testing.assert_allclose(predicted, expected, rtol=0, atol=1e-6)
+
+
+def test_a_weight_is_a_number_of_measurements():
+    X, y, model = _weighted()
+    weights = np.random.default_rng(0).integers(0, 3, len(y))
+    copies = np.repeat(np.arange(len(y)), weights)
+    weighted = clone(model).fit(X, y, sample_weight=weights)
+    repeated = clone(model).fit(X.iloc[copies], y[copies])
+    np.testing.assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-4)
+
+
+def test_rows_of_small_weight_are_hardly_fitted():
+    X, y, model = _weighted()
+    errors = []
+    for weight in (1.0, 0.01):
+        weights = np.where(np.arange(len(y)) % 2, weight, 1.0)
+        found = clone(model).fit(X, y, sample_weight=weights).predict(X)
+        errors.append(np.mean((found - y)[1::2] ** 2))
+    assert errors[1] > 1.5 * errors[0]
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0, 2.0], "2 numbers"),
+        (["many"] * len(DRUG), "one number for each"),
+        ([1.0] * (len(DRUG) - 1) + [-1.0], f"row {len(DRUG) - 1}: -1.0"),
+        ([np.nan] + [1.0] * (len(DRUG) - 1), "row 0: nan"),
+        ([0.0] * len(DRUG), "0 in all rows"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_refused(weights, message):
+    X, y, model = _weighted()
+    with pytest.raises(InputError, match=message):
+        model.fit(X, y, sample_weight=weights)
+
+
+def _weighted():
+    rng = np.random.default_rng(3)
+    expression = pd.DataFrame(
+        rng.normal(size=(N_CELLS, N_GENES)), CELLS, [f"g{i}" for i in range(N_GENES)]
+    )
+    y = rng.normal(size=len(DRUG))
+    model = PairwiseKernelRidge(expression=expression, alpha=0.3, tol=1e-8)
+    return _pairs(np.arange(len(DRUG))), y, model
