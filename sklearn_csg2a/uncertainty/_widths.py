@@ -42,6 +42,7 @@ Adapt = Literal["errors", "tanimoto", "cell_distance", "spread"]
 _BAGGED = (BaggingRegressor, ExtraTreesRegressor, RandomForestRegressor)
 _FLOOR = 0.05  # of the mean error: smaller errors are rounding, not information
 _SMALLEST = 0.2  # of the mean error, of what a regressor expects
+_TINY = 1e-300  # of errors that are all zero, which are not to be divided by zero
 _PENALTY = 5.0  # units that the ridge penalty of slopes is worth
 
 
@@ -110,13 +111,14 @@ class LogLinearErrors:
         self.mean = weights @ features
         spread = np.sqrt(weights @ (features - self.mean) ** 2)
         self.spread = np.where(spread > 0, spread, 1.0)
-        self.floor = _FLOOR * max(float(weights @ errors), np.finfo(float).tiny)
+        self.floor = max(_FLOOR * float(weights @ errors), _TINY)
         target = np.log(errors + self.floor)
         self.level = float(weights @ target)
         scaled = (features - self.mean) / self.spread
         gram = scaled.T @ (weights[:, None] * scaled)
         gram[np.diag_indices_from(gram)] += _PENALTY / n_units
-        self.slopes = np.linalg.solve(gram, scaled.T @ (weights * target))
+        rest = weights * (target - self.level)
+        self.slopes = np.linalg.solve(gram, scaled.T @ rest)
         return self
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -289,6 +289,13 @@ def test_widths_by_errors_of_tables_without_compounds_follow_the_prediction():
     assert high > 1.5 * low
 
 
+@pytest.mark.parametrize("adapt", ["errors", "tanimoto", MeanEffects()])
+def test_a_model_without_errors_has_intervals_of_no_width(adapt, screen):
+    model = ConformalRegressor(MeanEffects(), cv=MixedKFold(3), adapt=adapt)
+    model.fit(screen.X, np.zeros(len(screen.X)))
+    assert np.array_equal(model.predict_interval(screen.X[:5]), np.zeros((5, 2)))
+
+
 def test_widths_are_constant_if_no_other_units_tell_the_size_of_errors(screen):
     cv = ShuffleSplit(1, test_size=0.5, random_state=0)
     model = ConformalRegressor(_ridge(screen), cv=cv).fit(screen.X, screen.y)
