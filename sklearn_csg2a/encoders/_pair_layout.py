@@ -126,7 +126,7 @@ def fit_encoder(encoder: Any, treatments: Treatments) -> Any | None:
     """Return a fitted compound encoder; None for treatments without compounds."""
     if not treatments.has_compounds:
         return None
-    return resolve_encoder(encoder).fit(list(treatments.smiles))
+    return resolve_encoder(encoder).fit(list(treatments.smiles), None)
 
 
 def encode_treatments(encoder: Any | None, treatments: Treatments) -> np.ndarray:

@@ -225,7 +225,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         if not treatments.has_compounds:
             return None
         encoder = resolve_encoder(chosen(self, "compound_encoder"))
-        return encoder.fit(list(treatments.take(train_rows).smiles))
+        return encoder.fit(list(treatments.take(train_rows).smiles), None)
 
     def _encode(self, treatments: Treatments) -> np.ndarray:
         """Return the encodings of the compounds; without any, a single empty one."""

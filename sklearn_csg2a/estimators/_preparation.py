@@ -282,7 +282,7 @@ class ScalesExpression:
         self.scaler_ = None
         if self.expression_scaler is not None:
             cells = treatments.take(train_rows).basal_expression
-            self.scaler_ = clone(self.expression_scaler).fit(cells)
+            self.scaler_ = clone(self.expression_scaler).fit(cells, None)
         return self._scale_expression(treatments)
 
     def _read_for_predict(self, X: Any) -> Treatments:

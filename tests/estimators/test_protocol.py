@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch.callbacks import EpochTimer
 
 from sklearn_csg2a import DrugResponseRegressor, PerturbationRegressor, save_model
-from sklearn_csg2a.baselines import GlobalMean
+from sklearn_csg2a.baselines import GlobalMean, PairwiseKernelRidge
 from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.model_selection import CellBlindKFold
@@ -229,3 +229,18 @@ def test_P06_the_pretrained_model_is_never_changed(
     )
     _assert_same_weights(_weights(pretrained.estimator.net_.module_), before)
     np.testing.assert_array_equal(pretrained.estimator.predict(screen.light), predicted)
+
+
+def test_frozen_parts_of_a_model_are_used_as_they_are(response, screen):
+    scaler = FrozenEstimator(StandardScaler().fit(screen.expression.to_numpy() * 2))
+    encoder = FrozenEstimator(MorganEncoder(n_bits=16).fit(["CCO"]))
+    frozen = response(
+        expression=screen.expression,
+        expression_scaler=scaler,
+        compound_encoder=encoder,
+        max_epochs=1,
+    ).fit(screen.light, screen.y)
+    np.testing.assert_array_equal(frozen.scaler_.scale_, scaler.scale_)
+    assert np.isfinite(frozen.predict(screen.light)).all()
+    kernel = PairwiseKernelRidge(expression=screen.expression, compound_encoder=encoder)
+    assert np.isfinite(kernel.fit(screen.light, screen.y).predict(screen.light)).all()

@@ -317,7 +317,7 @@ class PotencyRegressor(NaiveRegressor):
         every = [*compounds, *self.compounds_]
         if every:
             encoder = resolve_encoder(self.compound_encoder)
-            self.encoder_ = encoder.fit(list(dict.fromkeys(every)))
+            self.encoder_ = encoder.fit(list(dict.fromkeys(every)), None)
             self._encodings = encode_compounds(self.encoder_, every)
             self._blocks = list_blocks(self.compound_kernel, self.encoder_, every[-1])
 
