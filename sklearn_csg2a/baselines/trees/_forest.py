@@ -220,10 +220,11 @@ class _Growing:
         node = np.repeat(np.arange(len(self.sizes)), self.sizes)
         for number, group in enumerate(self.groups):
             mine = divided & (splits.group == number)
-            of_mine = mine[node]
-            rows, at = self.orders[group.factor][of_mine], node[of_mine]
-            codes = group.codes[self.levels[group.factor][rows], splits.column[at]]
-            above[rows] = codes > splits.code[at]
+            at = np.flatnonzero(mine[node])
+            of_rows = node[at]
+            rows = self.orders[group.factor][at]
+            codes = group.codes[self.levels[group.factor][rows], splits.column[of_rows]]
+            above[rows] = codes > splits.code[of_rows]
             column, code = splits.column[mine], splits.code[mine]
             nodes.column[self.numbers[mine]] = group.numbers[column]
             nodes.threshold[self.numbers[mine]] = group.threshold(

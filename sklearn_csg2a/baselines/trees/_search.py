@@ -215,11 +215,11 @@ def _search_sorted(
         least,
     )
     worth[:, :-1][key[:, 1:] == key[:, :-1]] = CONSTANT
-    best = np.maximum.reduceat(worth.max(axis=0), runs.first[:-1])
-    slots, runs_of_best = (worth == best[node]).nonzero()
-    slot, at = np.empty((2, len(best)), dtype=np.int64)
-    slot[node[runs_of_best[::-1]]] = slots[::-1]  # of several, the first
-    at[node[runs_of_best[::-1]]] = runs_of_best[::-1]
+    of_runs = worth.max(axis=0)
+    best = np.maximum.reduceat(of_runs, runs.first[:-1])
+    at = np.flatnonzero(of_runs == best[node])
+    at = at[np.diff(node[at], prepend=-1) > 0]  # of several runs, the first
+    slot = worth[:, at].argmax(axis=0)
     following = np.minimum(at + 1, len(node) - 1)
     return best, slot, key[slot, at] % n_bins, key[slot, following] % n_bins
 
@@ -250,11 +250,9 @@ def _rate(
     worth *= worth
     product = whole_weight - weight
     product *= weight
-    constant = product == 0
-    product[constant] = 1.0
-    worth /= product
+    worth /= np.maximum(product, 1.0)  # numbers of rows: at least 1 if there is a split
     if least > 1:
         too_few = (weight < least) | (whole_weight - weight < least)
-        worth[too_few] = _TOO_FEW
-    worth[constant] = CONSTANT
+        np.copyto(worth, _TOO_FEW, where=too_few)
+    np.copyto(worth, CONSTANT, where=product < 1.0)
     return worth
