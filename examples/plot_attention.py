@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from sklearn_csg2a import PerturbationRegressor
 from sklearn_csg2a.datasets import make_screen
-from sklearn_csg2a.inspection import influence
+from sklearn_csg2a.inspection import AttentionContrast, influence
 from sklearn_csg2a.plotting import InfluenceMapDisplay
 
 screen = make_screen(n_cells=30, n_genes=60, n_targets=4, random_state=0)
@@ -42,6 +42,15 @@ for axes, target in zip(panels, targets, strict=True):
         found, group=target, label="attention", ax=axes, n_labels=30
     )
     axes.set_title(f"compounds that hit {target}", loc="right")
+
+# %%
+# What sets a target apart
+# ------------------------
+# Most of a map is the same for all compounds. `AttentionContrast` subtracts the mean map
+# and divides by the spread over cells.
+contrast = AttentionContrast(model, X, by="target")
+print(contrast.top_pairs(3).round(2).to_string(index=False))
+InfluenceMapDisplay.from_influence(contrast, group=targets[0], label="contrast")
 
 # %%
 # What each gene does to the others, by the Jacobian

@@ -41,6 +41,9 @@ READOUTS = (
 )
 
 
+FEW_CELLS = 4  # where maps take long
+
+
 def zero_shot(setting: Setting) -> Iterator[Row]:
     """Distances of predicted from basal expression, sensitive against resistant."""
     data = setting.data
@@ -100,7 +103,8 @@ def mechanisms(setting: Setting, method: Any, *, contrast: bool) -> Iterator[Row
     """Correlation of maps within and between mechanisms, by the response model."""
     drugs = setting.drugs().dropna(subset=["mechanism"])
     model = fit_response(setting.data, setting.folder)
-    pairs = _pairs(setting, model, drugs, method, contrast=contrast)
+    n_cells = FEW_CELLS if method == "integrated_gradients" else N_CELLS
+    pairs = _pairs(setting, model, drugs, method, contrast=contrast, n_cells=n_cells)
     variant = f"{method}{', contrast' if contrast else ''}"
     yield from _similarity_rows(compare_mechanisms(pairs).loc["similarity"], variant)
     yield from _figure_3(pairs, variant)
@@ -128,7 +132,9 @@ def mechanisms_of(setting: Setting, kind: str) -> Iterator[Row]:
         ("learned_attention", False),
         ("jacobian", True),
     ):
-        pairs = _pairs(setting, model, drugs, method, contrast=contrast, n_cells=4)
+        pairs = _pairs(
+            setting, model, drugs, method, contrast=contrast, n_cells=FEW_CELLS
+        )
         variant = f"{name}, {method}{', contrast' if contrast else ''}"
         found = compare_mechanisms(pairs).loc["similarity"]
         yield from _similarity_rows(found, variant)
@@ -141,7 +147,7 @@ def _pairs(
     method: Any,
     *,
     contrast: bool,
-    n_cells: int = N_CELLS,
+    n_cells: int,
 ) -> pd.DataFrame:
     X = setting.grid(drugs, n_cells).assign(dose=DOSE, time=TIME)
     return mechanism_similarity(
