@@ -46,8 +46,8 @@ for axes, target in zip(panels, targets, strict=True):
 # %%
 # What sets a target apart
 # ------------------------
-# Most of a map is the same for all compounds. `AttentionContrast` subtracts the mean map
-# and divides by the spread over cells.
+# Most of a map is the same for all compounds. `AttentionContrast` subtracts the mean
+# map and divides by the spread over cells.
 contrast = AttentionContrast(model, X, by="target")
 print(contrast.top_pairs(3).round(2).to_string(index=False))
 InfluenceMapDisplay.from_influence(contrast, group=targets[0], label="contrast")
