@@ -68,7 +68,11 @@ def say_best(
     text += "".join(f" ({_say_test(item)})" for item in tested)
     if noise is not None:
         share = _share_of_gap(panel, best, naive, noise)
-        text += f"; {_percent(share)} of the way from there to the noise"
+        text += (
+            f"; {_percent(share)} of the way from there to the noise"
+            if share <= 1
+            else "; its error is below the noise that was assumed"
+        )
     return text + "."
 
 

@@ -488,3 +488,13 @@ def test_the_page_shows_the_noise_and_says_what_failed(screen, tmp_path):
     assert "broken failed in 2 fits, first in drug, fold 0: RuntimeError" in page
     assert "the noise of a measurement (0.25)" in page
     assert "noise of a measurement 0.250" in page
+
+
+def test_an_error_below_the_noise_is_no_share_of_the_way_to_it(screen, tmp_path):
+    kernel = PairwiseKernelRidge(expression=screen.expression)
+    settings = {"schemes": ["mixed"], "n_splits": 3, "ceiling": 1.15}
+    result = compare(kernel, screen.X, screen.y, **settings)
+    share = result.table.set_index("model").loc["PairwiseKernelRidge", "ceiling_share"]
+    page = result.report(tmp_path / "page.html").read_text("utf-8")
+    assert share > 1
+    assert "its error is below the noise that was assumed" in page
