@@ -11,6 +11,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
 
 import matplotlib as mpl
+from docutils import nodes
 
 import sklearn_csg2a
 
@@ -125,7 +126,16 @@ def _escape_trailing_underscores(app, what, name, obj, options, lines):
             lines[at] = f"{indent}{names} : {kind}"
 
 
+def _describe_thumbnails(app, doctree):
+    """Give pictures of the gallery a text in their place."""
+    for image in doctree.findall(nodes.image):
+        found = re.search(r"sphx_glr_(\w+)_thumb", image["uri"])
+        if found and not image.get("alt"):
+            image["alt"] = f"A picture from {found[1]}.py"
+
+
 def setup(app):
+    app.connect("doctree-read", _describe_thumbnails)
     app.connect("source-read", _link_within)
     app.connect("include-read", _keep_together)
     app.connect("autodoc-process-docstring", _escape_trailing_underscores, priority=10)
