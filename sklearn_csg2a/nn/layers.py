@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from sklearn_csg2a.nn.blocks import count_blocks, map_blocks, may_cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
     "Dense",
@@ -27,6 +28,7 @@ __all__ = [
     "EntityBatchNorm",
     "dense",
     "finish_hidden",
+    "forget_gradients",
     "linear",
     "seeded_initialisation",
     "set_dropout_generator",
@@ -34,6 +36,7 @@ __all__ = [
 
 _BITS = 2**16
 _NARROW = 16
+_LARGE = 2**22  # elements of a weight whose gradient keeps its memory
 _COST_OF_FINISH = 2**7  # multiplications that take as long, for each element
 _GLOBAL_GENERATOR_LOCK = threading.RLock()
 
@@ -378,58 +381,69 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
-        (product,) = _multiply((x, weight.T), added=bias)
+        product = x.new_empty(len(x), len(weight))
+        _multiply((x, weight.T, product), added=bias)
         return product
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        of_x, of_weight, of_bias = ctx.needs_input_grad
-        factors = []
-        if of_x:
-            factors.append((gradient, weight))
-        if of_weight:
-            factors.append((gradient.T, x))
-        products = iter(_multiply(*factors))
-        return (
-            next(products) if of_x else None,
-            next(products) if of_weight else None,
-            gradient.sum(0) if of_bias else None,
-        )
+        needs_x, needs_weight, needs_bias = ctx.needs_input_grad
+        of_x = torch.empty_like(x) if needs_x else None
+        of_weight = _gradient_of(weight) if needs_weight else None
+        products = ((gradient, weight, of_x), (gradient.T, x, of_weight))
+        _multiply(*(one for one in products if one[2] is not None))
+        return of_x, of_weight, gradient.sum(0) if needs_bias else None
+
+
+# Of gradients of large weights, None while in use: new memory is zeroed page by page.
+_memory = WeakTensorKeyDictionary()
+
+
+def forget_gradients(parameters: Iterable[Tensor]) -> None:
+    """Set gradients to None; those of large layers are overwritten by the next ones."""
+    for one in parameters:
+        if one in _memory:
+            _memory[one] = one.grad
+        one.grad = None
+
+
+def _gradient_of(weight: Tensor) -> Tensor:
+    """Return memory for the gradient of a weight."""
+    memory = None
+    if weight.is_leaf and weight.numel() >= _LARGE:
+        memory, _memory[weight] = _memory.get(weight), None
+    return torch.empty_like(weight) if memory is None else memory
 
 
 @torch.no_grad()
 def _multiply(
-    *factors: tuple[Tensor, Tensor], added: Tensor | None = None
-) -> list[Tensor]:
-    """Return ``left @ right + added`` of each pair, in blocks of its longer side."""
-    products, blocks = [], []
-    for left, right in factors:
-        products.append(left.new_empty(len(left), right.shape[1]))
-        blocks += _cut(left, right, added, products[-1])
+    *products: tuple[Tensor, Tensor, Tensor], added: Tensor | None = None
+) -> None:
+    """Write ``left @ right + added`` into the third, in blocks of its longer side."""
+    blocks = [block for one in products for block in _cut(*one, added)]
 
     def multiply(block: int) -> None:
-        left, right, bias, product = blocks[block]
+        left, right, product, bias = blocks[block]
         if bias is None:
             torch.mm(left, right, out=product)
         else:
             torch.addmm(bias, left, right, out=product)
 
     map_blocks(multiply, len(blocks))
-    return products
 
 
 def _cut(
-    left: Tensor, right: Tensor, bias: Tensor | None, product: Tensor
-) -> list[tuple[Tensor, Tensor, Tensor | None, Tensor]]:
-    """Split a product along its longer side; return factors and output of each part."""
+    left: Tensor, right: Tensor, product: Tensor, bias: Tensor | None
+) -> list[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
+    """Split a product along its longer side; return the arguments of each part."""
     n = count_blocks(left.numel() * right.shape[1])
     if len(left) >= right.shape[1]:
         lefts, products = left.tensor_split(n), product.tensor_split(n)
         return [
-            (part, right, bias, out) for part, out in zip(lefts, products, strict=True)
+            (part, right, out, bias) for part, out in zip(lefts, products, strict=True)
         ]
     biases = n * (None,) if bias is None else bias.tensor_split(n)
     rights, products = (matrix.tensor_split(n, dim=1) for matrix in (right, product))
-    return [(left, *parts) for parts in zip(rights, biases, products, strict=True)]
+    return [(left, *parts) for parts in zip(rights, products, biases, strict=True)]

@@ -18,6 +18,7 @@ from skorch.callbacks import Callback
 from sklearn_csg2a._utils.progress import ProgressLine
 from sklearn_csg2a.exceptions import DivergedError
 from sklearn_csg2a.nn.blocks import count_blocks, map_blocks
+from sklearn_csg2a.nn.layers import forget_gradients
 from sklearn_csg2a.training.data import Batches
 from sklearn_csg2a.training.device import Processes, explain_compilation
 
@@ -53,7 +54,6 @@ class AdamW(torch.optim.AdamW):
     add_param_group = inspect.unwrap(torch.optim.AdamW.add_param_group)
     load_state_dict = inspect.unwrap(torch.optim.AdamW.load_state_dict)
     state_dict = inspect.unwrap(torch.optim.AdamW.state_dict)
-    zero_grad = inspect.unwrap(torch.optim.AdamW.zero_grad)
 
     _updates: Mapping[int, _Update] = {}  # by id of the group
 
@@ -102,6 +102,12 @@ class AdamW(torch.optim.AdamW):
             )
 
         map_blocks(run, len(blocks))
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+        del set_to_none
+        for group in self.param_groups:
+            forget_gradients(group["params"])
 
     def release(self) -> None:
         """Free the averages, which are twice as large as the parameters."""

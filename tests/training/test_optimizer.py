@@ -7,7 +7,9 @@ import copy
 import pytest
 import torch
 
+from sklearn_csg2a.nn import blocks, layers
 from sklearn_csg2a.nn.blocks import steady_threads
+from sklearn_csg2a.nn.layers import Dense, seeded_initialisation
 from sklearn_csg2a.training import net
 from sklearn_csg2a.training.net import AdamW
 
@@ -68,3 +70,24 @@ def test_a_step_returns_the_loss_of_its_closure():
 
     assert optimizer.step(closure) == 2
     assert optimizer.step(closure) < 2
+
+
+def test_gradients_of_large_layers_share_memory_from_step_to_step(monkeypatch):
+    def train_layer():
+        with seeded_initialisation(0):
+            layer, places = Dense(20, 30), []
+        optimizer = AdamW(layer.parameters(), lr=0.1, fused=True)
+        for k in range(4):
+            optimizer.zero_grad()
+            x = torch.full((40, 20), float(k))
+            (layer(x) + layer(2 * x)).square().sum().backward()
+            places.append(layer.weight.grad.data_ptr())
+            optimizer.step()
+        return layer.weight.detach(), len(set(places))
+
+    monkeypatch.setattr(blocks, "_BLOCK", 2**10)
+    expected, _ = train_layer()
+    monkeypatch.setattr(layers, "_LARGE", 1)
+    found, n_places = train_layer()
+    assert n_places == 1
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
