@@ -392,13 +392,11 @@ class _Linear(torch.autograd.Function):
         needs_x, needs_weight, needs_bias = ctx.needs_input_grad
         of_x = torch.empty_like(x) if needs_x else None
         of_weight = _gradient_of(weight) if needs_weight else None
-        products = ((gradient, weight, of_x), (gradient.T, x, of_weight))
-        _multiply(*(one for one in products if one[2] is not None))
+        _multiply((gradient, weight, of_x), (gradient.T, x, of_weight))
         return of_x, of_weight, gradient.sum(0) if needs_bias else None
 
 
-# Of gradients of large weights, None while in use: new memory is zeroed page by page.
-_memory = WeakTensorKeyDictionary()
+_memory = WeakTensorKeyDictionary()  # of gradients of large weights; None: in use
 
 
 def forget_gradients(parameters: Iterable[Tensor]) -> None:
@@ -419,10 +417,13 @@ def _gradient_of(weight: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _multiply(
-    *products: tuple[Tensor, Tensor, Tensor], added: Tensor | None = None
+    *products: tuple[Tensor, Tensor, Tensor | None], added: Tensor | None = None
 ) -> None:
-    """Write ``left @ right + added`` into the third, in blocks of its longer side."""
-    blocks = [block for one in products for block in _cut(*one, added)]
+    """Write ``left @ right + added`` into each third, in blocks of its longer side."""
+    blocks = []
+    for left, right, product in products:
+        if product is not None:
+            blocks += _cut(left, right, product, added)
 
     def multiply(block: int) -> None:
         left, right, product, bias = blocks[block]
