@@ -18,11 +18,15 @@ def _passed_over(tree):
 
     Docstrings, as each public name documents all of its parameters; constructors, as
     scikit-learn reads the parameters from the signature of each class and wants each
-    to be set under its name; imports.
+    to be set under its name; imports, and lists of public names.
     """
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Import | ast.ImportFrom)
+            or (
+                isinstance(node, ast.Assign)
+                and ast.unparse(node.targets[0]) == "__all__"
+            )
             or (
                 isinstance(node, ast.Expr)
                 and isinstance(node.value, ast.Constant)
