@@ -398,12 +398,14 @@ def _as_numeric(
 ) -> np.ndarray:
     """Return a table as a numeric array; text that is no number is an error."""
     dtypes = list(part.dtypes)
-    for column_name, dtype in zip(part.columns, dtypes, strict=True):
+    kinds = set(dtypes)  # few, of thousands of columns
+    for dtype in kinds:
         if pd.api.types.is_complex_dtype(dtype):
+            column_name = part.columns[dtypes.index(dtype)]
             raise InputError(
                 f"Complex data not supported: column {column_name!r} of {name}."
             )
-    if all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in dtypes):
+    if all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in kinds):
         return part.to_numpy()
     values = np.empty(part.shape, dtype=np.float64)
     for i in range(part.shape[1]):

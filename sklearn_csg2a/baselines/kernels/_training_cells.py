@@ -67,13 +67,20 @@ def compare_in_blocks(
     n_left: int,
     right: TrainingCells,
 ) -> np.ndarray:
-    """Return the kernel of cells (n_left, n_right), computed in blocks of both."""
+    """Return the kernel of cells (n_left, n_right), computed in blocks of both.
+
+    If `left` is `right`, one half is the transpose of the other.
+    """
     compared = np.empty((n_left, len(right)))
     size = max(_BLOCK_VALUES // max(right.n_genes, 1), 1)
+    is_symmetric = left is right
     for column in range(0, len(right), size):
         columns = slice(column, column + size)
         known = right(columns)
-        for row in range(0, n_left, size):
+        for row in range(column if is_symmetric else 0, n_left, size):
             rows = slice(row, row + size)
-            compared[rows, columns] = kernel(left(rows), known)
+            cells = known if is_symmetric and row == column else left(rows)
+            compared[rows, columns] = kernel(cells, known)
+            if is_symmetric:
+                compared[columns, rows] = compared[rows, columns].T
     return compared
