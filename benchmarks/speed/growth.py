@@ -177,6 +177,7 @@ def draw(stored: pd.DataFrame) -> None:
 
     mpl.use("agg")
     mpl.rcParams["svg.hashsalt"] = "growth"  # the same file for the same numbers
+    mpl.rcParams["svg.fonttype"] = "none"
     import matplotlib.pyplot as plt  # noqa: PLC0415 (optional)
 
     figure, panels = plt.subplots(

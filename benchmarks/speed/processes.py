@@ -31,14 +31,14 @@ import joblib
 import pandas as pd
 from sklearn.model_selection import cross_validate
 
-from benchmarks.speed.tasks import Sizes, Tables, simulate
+from benchmarks.speed.tasks import Sizes, simulate
 from sklearn_csg2a import DrugResponseRegressor
 from sklearn_csg2a.baselines import PairwiseKernelRidge
 from sklearn_csg2a.model_selection import CellBlindKFold
 
 RESULTS = Path(__file__).parent.parent / "results" / "processes.csv"
 FIELDS = ("backend", "work", "processes", "seconds", "cores")
-BACKENDS = ("loky", "dask", "accelerate")
+BACKENDS = ("loky", "dask", "dask_kept", "accelerate")
 COUNTS = (1, 2, 4)
 N_FOLDS, N_REPEATS = 8, 1
 GDSC2 = Sizes(rows=82_833, genes=706, compounds=170, cells=580)
@@ -59,6 +59,7 @@ def network(**settings: Any) -> DrugResponseRegressor:
 WORK: dict[str, tuple[Any, Sizes]] = {
     "kernel": (PairwiseKernelRidge(), GDSC2),
     "network": (network(), SMALL),
+    "large_batches": (network(batch_size=8000), SMALL),
 }
 
 
@@ -90,11 +91,19 @@ def time_folds(work: str, n_processes: int) -> float:
     )
 
 
-def time_on_dask(work: str, n_processes: int) -> float:
-    """Return seconds of a cross-validation on a cluster of this machine."""
+def time_on_dask(work: str, n_processes: int, *, keeps_memory: bool) -> float:
+    """Return seconds of a cross-validation on a cluster of this machine.
+
+    By default, Dask's workers return memory to the system whenever they can.
+    """
+    import dask  # noqa: PLC0415 (optional)
     from distributed import Client, LocalCluster  # noqa: PLC0415 (optional)
 
+    environment = {"OMP_NUM_THREADS": 1}
+    if not keeps_memory:
+        environment["MALLOC_TRIM_THRESHOLD_"] = 65536  # the default of Dask
     with (
+        dask.config.set({"distributed.nanny.pre-spawn-environ": environment}),
         LocalCluster(
             n_workers=n_processes, threads_per_worker=1, dashboard_address=None
         ) as cluster,
@@ -104,20 +113,22 @@ def time_on_dask(work: str, n_processes: int) -> float:
         return time_folds(work, n_processes)
 
 
-def fit_together(tables: Tables) -> float:
+def fit_together(work: str) -> float:
     """Return seconds of a fit on all processes that were started for it."""
-    model = network(expression=tables.expression, device="accelerate", max_epochs=4)
+    model, sizes = WORK[work]
+    tables = simulate(sizes)
+    model.set_params(expression=tables.expression, device="accelerate", max_epochs=4)
     return fastest(lambda: model.fit(tables.X, tables.y))
 
 
-def time_together(n_processes: int) -> float:
+def time_together(work: str, n_processes: int) -> float:
     """Return seconds of one fit, on processes as `accelerate launch` starts them."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     started = [
         subprocess.Popen(  # noqa: S603 (this script)
-            [sys.executable, __file__, "accelerate", "--rank", str(rank)],
+            [sys.executable, __file__, "accelerate", work, "--rank", str(rank)],
             env={
                 **os.environ,
                 "ACCELERATE_USE_CPU": "true",
@@ -146,10 +157,11 @@ def measure(backend: str, work: str, n_processes: int) -> None:
         if key in stored:
             return
     if backend == "accelerate":
-        seconds = time_together(n_processes)
+        seconds = time_together(work, n_processes)
+    elif backend == "loky":
+        seconds = time_folds(work, n_processes)
     else:
-        run = time_on_dask if backend == "dask" else time_folds
-        seconds = run(work, n_processes)
+        seconds = time_on_dask(work, n_processes, keeps_memory=backend == "dask_kept")
     is_new = not RESULTS.exists()
     with RESULTS.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -176,10 +188,10 @@ def main() -> None:
     parser.add_argument("--rank", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.rank is not None:
-        print(fit_together(simulate(SMALL)))
+        print(fit_together(asked.work))
         return
     for backend in [asked.backend] if asked.backend else BACKENDS:
-        works = ["network"] if backend == "accelerate" else list(WORK)
+        works = list(WORK)[1:] if backend == "accelerate" else list(WORK)[:2]
         for work in [asked.work] if asked.work else works:
             for count in [asked.processes] if asked.processes else COUNTS:
                 measure(backend, work, count)
