@@ -196,6 +196,7 @@ def draw(stored: pd.DataFrame) -> None:
                     own["size"], least, "o-", ms=3, lw=1.2, color=color, label=task
                 )
             panel.grid(alpha=0.3)
+            panel.minorticks_off()
     for panel, axis in zip(panels[-1], AXES, strict=True):
         panel.set_xlabel(axis)
     handles, names = panels[0, 0].get_legend_handles_labels()
