@@ -26,12 +26,12 @@ from sklearn_csg2a.inspection import (
     zero_shot_response,
 )
 
-# What is read from the response model, and whether as contrast to all compounds.
+# What is read from the response model, and whether as contrast to all compounds, which
+# is the same for attention with and without the interactome.
 READOUTS = (
     ("attention", False),
     ("attention", True),
     ("learned_attention", False),
-    ("learned_attention", True),
     ("jacobian", False),
     ("jacobian", True),
     ("covariation", False),
