@@ -170,6 +170,55 @@ class Trainer:
         self.optimizer.step()
 
 
+def finetuning(device: torch.device) -> Trainer:
+    """Return fine-tuning of the landmark model; compounds are encoded once."""
+    return Trainer(
+        random_treatments(4096, 580, 170, SIZES.n_genes),
+        SIZES.mat_width,
+        1771,
+        SIZES.batch_size,
+        device=device,
+        response=True,
+        freeze=True,
+    )
+
+
+def pretraining(device: torch.device) -> Trainer:
+    """Return pretraining of the landmark model; compounds are encoded once."""
+    return Trainer(
+        random_treatments(4096, 580, 170, SIZES.n_genes),
+        SIZES.mat_width,
+        1771,
+        SIZES.batch_size,
+        device=device,
+        response=False,
+    )
+
+
+def gdsc2_shape(device: torch.device) -> Trainer:
+    """Return training from scratch in the shape of GDSC2."""
+    return Trainer(
+        random_treatments(74_500, 580, 170, 706),
+        2048,
+        1827,
+        1024,
+        device=device,
+        response=True,
+    )
+
+
+def wide(device: torch.device) -> Trainer:
+    """Return pretraining with ten times as many genes."""
+    return Trainer(
+        random_treatments(1024, 64, 64, 10_167),
+        2048,
+        57_092,
+        128,
+        device=device,
+        response=False,
+    )
+
+
 def seconds(function: Callable[[], object], repeats: int = 1) -> float:
     """Return the time of one call, averaged over `repeats`."""
     wait_for_gpu()
@@ -253,15 +302,7 @@ def speed(
 
 def measure_finetune(device: torch.device, rounds: int = 3) -> dict[str, float]:
     """Compare a fine-tuning step with the textbook implementation; compounds cached."""
-    ours = Trainer(
-        random_treatments(4096, 580, 170, SIZES.n_genes),
-        SIZES.mat_width,
-        1771,
-        SIZES.batch_size,
-        device=device,
-        response=True,
-        freeze=True,
-    )
+    ours = finetuning(device)
     arguments = textbook.setup_finetuning(SIZES, device=str(device))
     return _against_textbook(ours, lambda: textbook.finetune_step(*arguments), rounds)
 
@@ -271,14 +312,7 @@ def measure_pretrain(device: torch.device, rounds: int = 3) -> dict[str, float]:
 
     Our encodings are from a fixed transformer; `train_encoder` also trains ours.
     """
-    ours = Trainer(
-        random_treatments(4096, 580, 170, SIZES.n_genes),
-        SIZES.mat_width,
-        1771,
-        SIZES.batch_size,
-        device=device,
-        response=False,
-    )
+    ours = pretraining(device)
     arguments = textbook.setup_pretraining(SIZES, device=str(device))
     return _against_textbook(ours, lambda: textbook.pretrain_step(*arguments), rounds)
 
@@ -344,14 +378,7 @@ def measure_epoch(
     Only executed products are counted, and cells and conditions are computed once
     per batch.
     """
-    trainer = Trainer(
-        random_treatments(74_500, 580, 170, 706),
-        2048,
-        1827,
-        1024,
-        device=device,
-        response=True,
-    )
+    trainer = gdsc2_shape(device)
     n_flop = count_products(trainer.step)
     for _ in range(3):
         trainer.step()
@@ -369,14 +396,7 @@ def measure_epoch(
 
 def measure_wide(device: torch.device) -> dict[str, float]:
     """Take pretraining steps with 10,167 genes, batch 128, and report peak memory."""
-    trainer = Trainer(
-        random_treatments(1024, 64, 64, 10_167),
-        2048,
-        57_092,
-        128,
-        device=device,
-        response=False,
-    )
+    trainer = wide(device)
     n_flop = count_products(trainer.step)
     step = trainer.seconds(3)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
