@@ -134,7 +134,6 @@ class _Growing:
         self.total = self.weight * self.response
         self.levels = [factor.level[row] for factor in factors]
         self.orders = [np.lexsort((level, tree)) for level in self.levels]
-        self.draws = [ColumnDraws(group, rng) for group in groups]
         sizes = [len(group.numbers) for group in groups]
         self.group_of_columns = np.repeat(np.arange(len(groups)), sizes)
         self.n_candidates = _count_candidates(settings.max_features, sum(sizes))
@@ -167,6 +166,8 @@ class _Growing:
         More are drawn where none of them divides a node. Of two rows, any column that
         divides them is as good as any other.
         """
+        # In one order for all levels, a column beside a better one would not be used.
+        self.draws = [ColumnDraws(group, self.rng) for group in self.groups]
         self.runs = [self._find_runs(k) for k in range(len(self.orders))]
         splits = Splits.none(len(self.sizes))
         two = self.sizes == 2
