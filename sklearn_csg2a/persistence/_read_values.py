@@ -212,7 +212,7 @@ class ValueReader:
         instance = cls(**parameters)
         state = self._read_attributes(stored)
         _check_network(state)
-        if cls.__module__.startswith("sklearn."):
+        if "_sklearn_version" in state:
             # load_model warns of another version once, not for each part.
             state["_sklearn_version"] = sklearn.__version__
         _set_state(instance, {**vars(instance), **state})
