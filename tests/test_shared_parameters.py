@@ -19,6 +19,7 @@ OWN_MEANING = {
     "alpha",
     "corpus",
     "dropout",
+    "exclude",
     "gamma",
     "hidden",
     "learning_rate",

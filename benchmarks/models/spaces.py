@@ -134,7 +134,7 @@ SPACES["csg2a_on_gp"] = {
 
 def find_space(model: str) -> str | None:
     """Return the name of the space of a model; None if it has none."""
-    for told in ("potency", "known", "measured", "expected"):
+    for told in ("potency", "known", "measured", "expected", "profiles"):
         model = model.removesuffix(f"_{told}")
     if model in SPACES:
         return model

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_csg2a.encoders._resolve import encode_compounds, resolve_encoder
+from sklearn_csg2a.encoders._resolve import (
+    encode_compounds,
+    fit_alone,
+    resolve_encoder,
+)
 
 if TYPE_CHECKING:
     from sklearn_csg2a.treatments import Treatments
@@ -126,7 +130,7 @@ def fit_encoder(encoder: Any, treatments: Treatments) -> Any | None:
     """Return a fitted compound encoder; None for treatments without compounds."""
     if not treatments.has_compounds:
         return None
-    return resolve_encoder(encoder).fit(list(treatments.smiles), None)
+    return fit_alone(resolve_encoder(encoder), list(treatments.smiles))
 
 
 def encode_treatments(encoder: Any | None, treatments: Treatments) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 
 from sklearn_csg2a._utils.choices import CompoundEncoder
@@ -21,11 +22,17 @@ from sklearn_csg2a.exceptions import InputError
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-__all__ = ["clear_encoding_cache", "encode_compounds", "resolve_encoder"]
+__all__ = ["clear_encoding_cache", "encode_compounds", "fit_alone", "resolve_encoder"]
 
 _CACHE = MemoryCache(max_bytes=256 * 2**20)
 _NAMED = {"auto": MorganEncoder, "morgan": MorganEncoder, "mat": MATEncoder}
 _NOT_CONTENT = frozenset({"n_jobs", "verbose"})
+
+
+def fit_alone(transformer: Any, X: Any) -> Any:
+    """Fit a transformer without y; a frozen one stays as it is."""
+    frozen = isinstance(transformer, FrozenEstimator)
+    return transformer if frozen else transformer.fit(X)
 
 
 def resolve_encoder(encoder: CompoundEncoder) -> Any:

@@ -24,7 +24,7 @@ from sklearn_csg2a._utils.sklearn_compat import (
     StrOptions,
     fit_context,
 )
-from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
+from sklearn_csg2a.encoders._resolve import encode_compounds, fit_alone, resolve_encoder
 from sklearn_csg2a.estimators._inspection import (
     attention_maps,
     top_interactions,
@@ -225,7 +225,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         if not treatments.has_compounds:
             return None
         encoder = resolve_encoder(chosen(self, "compound_encoder"))
-        return encoder.fit(list(treatments.take(train_rows).smiles), None)
+        return fit_alone(encoder, list(treatments.take(train_rows).smiles))
 
     def _encode(self, treatments: Treatments) -> np.ndarray:
         """Return the encodings of the compounds; without any, a single empty one."""

@@ -12,6 +12,7 @@ import torch
 from sklearn.base import clone
 
 from sklearn_csg2a._utils.validation import draw_seeds
+from sklearn_csg2a.encoders._resolve import fit_alone
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import CSG2A, ResponseNetwork, csg2a_part, set_dropout_generator
 from sklearn_csg2a.training.checkpoint import open_checkpoint
@@ -282,7 +283,7 @@ class ScalesExpression:
         self.scaler_ = None
         if self.expression_scaler is not None:
             cells = treatments.take(train_rows).basal_expression
-            self.scaler_ = clone(self.expression_scaler).fit(cells, None)
+            self.scaler_ = fit_alone(clone(self.expression_scaler), cells)
         return self._scale_expression(treatments)
 
     def _read_for_predict(self, X: Any) -> Treatments:

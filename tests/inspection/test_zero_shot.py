@@ -147,7 +147,7 @@ def test_it_needs_a_model_of_expression(expression, X, y):
     model = DrugResponseRegressor(
         expression=expression, hidden_dim=2, max_epochs=1, random_state=0
     ).fit(X, y)
-    with pytest.raises(InputError, match="pass the one that it was pretrained with"):
+    with pytest.raises(InputError, match="Pass the one that it was pretrained with"):
         zero_shot_response(model, X, y)
 
 

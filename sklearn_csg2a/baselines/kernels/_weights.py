@@ -42,6 +42,6 @@ def read_weights(
         msg = f"sample_weight must be finite numbers of 0 or more, got {found}."
         raise InputError(msg)
     if not weights.any():
-        msg = "sample_weight is 0 in all rows; at least one must count."
+        msg = "sample_weight is zero in all rows; at least one must count."
         raise InputError(msg)
     return weights

@@ -30,6 +30,7 @@ from sklearn_csg2a.baselines.naive._levels import find_levels, level_means
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
 from sklearn_csg2a.encoders._base import read_smiles
+from sklearn_csg2a.encoders._resolve import fit_alone
 from sklearn_csg2a.encoders._screens import read_screens, standardize_levels
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn.blocks import steady_threads
@@ -317,7 +318,7 @@ class PotencyRegressor(NaiveRegressor):
         every = [*compounds, *self.compounds_]
         if every:
             encoder = resolve_encoder(self.compound_encoder)
-            self.encoder_ = encoder.fit(list(dict.fromkeys(every)), None)
+            self.encoder_ = fit_alone(encoder, list(dict.fromkeys(every)))
             self._encodings = encode_compounds(self.encoder_, every)
             self._blocks = list_blocks(self.compound_kernel, self.encoder_, every[-1])
 

@@ -368,7 +368,7 @@ def test_rows_of_small_weight_are_hardly_fitted():
         (["many"] * len(DRUG), "one number for each"),
         ([1.0] * (len(DRUG) - 1) + [-1.0], f"row {len(DRUG) - 1}: -1.0"),
         ([np.nan] + [1.0] * (len(DRUG) - 1), "row 0: nan"),
-        ([0.0] * len(DRUG), "0 in all rows"),
+        ([0.0] * len(DRUG), "zero in all rows"),
     ],
 )
 def test_weights_that_cannot_be_used_are_refused(weights, message):
