@@ -14,14 +14,6 @@ N_CELLS = 30
 
 
 @pytest.fixture
-def expression():
-    rng = np.random.default_rng(0)
-    cells = [f"c{i}" for i in range(N_CELLS)]
-    genes = [f"g{i}" for i in range(6)]
-    return pd.DataFrame(rng.normal(size=(N_CELLS, 6)), cells, genes, dtype=np.float32)
-
-
-@pytest.fixture
 def rows(expression):
     """Treatments of most pairs, some of them twice, at several doses and times."""
     rng = np.random.default_rng(1)

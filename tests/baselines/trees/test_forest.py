@@ -19,14 +19,6 @@ ALL = _forest.ForestSettings(1, None, 1, None, 250)
 
 
 @pytest.fixture
-def expression():
-    rng = np.random.default_rng(0)
-    cells = [f"c{i}" for i in range(N_CELLS)]
-    genes = [f"g{i}" for i in range(6)]
-    return pd.DataFrame(rng.normal(size=(N_CELLS, 6)), cells, genes, dtype=np.float32)
-
-
-@pytest.fixture
 def rows(expression):
     """Treatments of most pairs, some of them twice, at several doses."""
     rng = np.random.default_rng(1)
