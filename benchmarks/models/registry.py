@@ -419,6 +419,7 @@ WITHOUT_SEED = frozenset(
 
 # Parameters added after results had been stored: see `config_hash`.
 ADDED_LATER: dict[str, dict[str, Any]] = {
+    **{name: {"refit": False} for name in DEEP},
     "DrugResponseRegressor": {
         "cell_effects": "auto",
         "compile": False,

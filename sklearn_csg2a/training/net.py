@@ -32,6 +32,7 @@ __all__ = [
     "BestWeights",
     "CosineLearningRate",
     "DropoutOfProcess",
+    "LastEpoch",
     "ShowProgress",
     "TrainingNet",
     "wrap_network",
@@ -386,6 +387,18 @@ class BestWeights(Callback):
         """Restore the best weights."""
         if self.weights is not None:
             network.load_state_dict(self.weights)
+
+
+class LastEpoch(Callback):
+    """Ends a training after some epochs, within a schedule for more of them."""
+
+    def __init__(self, n_epochs: int) -> None:
+        self.n_epochs = n_epochs
+
+    def on_epoch_end(self, net: TrainingNet, **_: Any) -> None:
+        """Stop if this was the last one."""
+        if len(net.history) >= self.n_epochs:
+            net.stop_requested = True
 
 
 class ShowProgress(Callback):

@@ -33,6 +33,7 @@ from sklearn_csg2a.training.loop import (
     history_table,
     train_network,
 )
+from sklearn_csg2a.training.net import LastEpoch
 from sklearn_csg2a.training.parameters import TRAINING_CONSTRAINTS
 from sklearn_csg2a.training.rows import split_rows
 from sklearn_csg2a.training.state import NetworkState
@@ -66,6 +67,7 @@ class DeepResponse(NetworkState, TreatmentRegressor):
         **TRAINING_CONSTRAINTS,
         "expression": [pd.DataFrame, None],
         "batching": [StrOptions(options(Batching))],
+        "refit": ["boolean"],
         "columns": [dict, None],
         "missing_genes": [StrOptions(options(MissingGenes))],
         "on_invalid_smiles": [StrOptions(options(OnInvalidSmiles))],
@@ -79,6 +81,7 @@ class DeepResponse(NetworkState, TreatmentRegressor):
     learning_rate: float
     weight_decay: float
     early_stopping: bool
+    refit: bool
     patience: int
     validation: Any
     device: str | torch.device
@@ -86,6 +89,10 @@ class DeepResponse(NetworkState, TreatmentRegressor):
     callbacks: list[Any] | None
     random_state: int | np.random.RandomState | None
     verbose: int
+
+    history_: pd.DataFrame
+    n_iter_: int
+    interrupted_: bool
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any) -> Self:
@@ -130,6 +137,26 @@ class DeepResponse(NetworkState, TreatmentRegressor):
             seeds["validation"],
         )
         self.genes_ = np.asarray(treatments.genes, dtype=object)
+        best = self._train(treatments, response, train_rows, valid_rows, seeds)
+        if self.refit and valid_rows is not None and not self.interrupted_:
+            stages = self.history_, self.n_iter_
+            all_rows = np.arange(treatments.n_rows)
+            self._train(treatments, response, all_rows, None, seeds, best)
+            self.history_, self.n_iter_ = stages
+
+    def _train(
+        self,
+        treatments: Treatments,
+        response: np.ndarray,
+        train_rows: np.ndarray,
+        valid_rows: np.ndarray | None,
+        seeds: dict[str, int],
+        n_epochs: int | None = None,
+    ) -> int:
+        """Fit features and a new network to some rows; return the best epoch.
+
+        `n_epochs` ends the training early, at the learning rate of that epoch.
+        """
         target = self._fit_target(response, train_rows)
         training = treatments.take(train_rows)
         self._expression_scale = measure_scale(training)
@@ -145,6 +172,7 @@ class DeepResponse(NetworkState, TreatmentRegressor):
         network.to(device)
         shuffle = torch.Generator().manual_seed(seeds["batches"])
         batch_size = self._choose_batch_size(len(train_rows))
+        last = [] if n_epochs is None else [("last_epoch", LastEpoch(n_epochs))]
         settings = TrainingSettings(
             max_epochs=self.max_epochs,
             batch_size=batch_size,
@@ -155,7 +183,7 @@ class DeepResponse(NetworkState, TreatmentRegressor):
             precision=self.precision,
             verbose=int(self.verbose),
             loss_scale=self._squared_scale(),
-            callbacks=list(self.callbacks or []),
+            callbacks=[*last, *(self.callbacks or [])],
         )
         net, best = train_network(
             network,
@@ -180,6 +208,7 @@ class DeepResponse(NetworkState, TreatmentRegressor):
         self.n_iter_ = len(net.history)
         self.best_epoch_ = best.best_epoch
         self.history_ = history_table(net, self._squared_scale())
+        return best.best_epoch
 
     @steady_threads()
     def predict(self, X: Any) -> np.ndarray:

@@ -71,6 +71,9 @@ class GraphDRP(DeepResponse):
     early_stopping : bool, default=True
         Hold out rows, keep the weights of the epoch with the smallest error on them,
         and stop after `patience` epochs without improvement.
+    refit : bool, default=False
+        After early stopping, train a new network on all rows, as many epochs as were
+        best. Takes up to twice as long.
     patience : int, default=20
         Number of epochs without improvement after which training stops.
     validation : float or splitter, default=0.1
@@ -183,6 +186,7 @@ class GraphDRP(DeepResponse):
         learning_rate: float = 1e-4,
         weight_decay: float = 0.0,
         early_stopping: bool = True,
+        refit: bool = False,
         patience: int = 20,
         validation: Any = 0.1,
         columns: Mapping[str, str] | None = None,
@@ -204,6 +208,7 @@ class GraphDRP(DeepResponse):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.early_stopping = early_stopping
+        self.refit = refit
         self.patience = patience
         self.validation = validation
         self.columns = columns

@@ -79,6 +79,9 @@ class PathDNN(DeepResponse):
     early_stopping : bool, default=True
         Hold out rows, keep the weights of the epoch with the smallest error on them,
         and stop after `patience` epochs without improvement.
+    refit : bool, default=False
+        After early stopping, train a new network on all rows, as many epochs as were
+        best. Takes up to twice as long.
     patience : int, default=20
         Number of epochs without improvement after which training stops.
     validation : float or splitter, default=0.1
@@ -193,6 +196,7 @@ class PathDNN(DeepResponse):
         learning_rate: float = 2e-4,
         weight_decay: float = 0.0,
         early_stopping: bool = True,
+        refit: bool = False,
         patience: int = 20,
         validation: Any = 0.1,
         columns: Mapping[str, str] | None = None,
@@ -216,6 +220,7 @@ class PathDNN(DeepResponse):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.early_stopping = early_stopping
+        self.refit = refit
         self.patience = patience
         self.validation = validation
         self.columns = columns

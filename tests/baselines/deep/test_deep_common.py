@@ -197,6 +197,28 @@ def test_early_stopping_is_judged_by_the_splitter(name, screen):
     assert 1 <= model.best_epoch_ <= model.n_iter_ == len(model.history_) == 2
 
 
+def test_a_refit_trains_on_all_rows_as_many_epochs_as_were_best(name, screen):
+    X, y, expression = screen
+    held_out = {"expression": expression, "validation": 0.3, "max_epochs": 4}
+    stopped = _make(name, **held_out).fit(X, y)
+    refitted = _make(name, **held_out, refit=True).fit(X, y)
+    assert refitted.best_epoch_ == stopped.best_epoch_
+    assert len(refitted.net_.history) == stopped.best_epoch_
+    pd.testing.assert_frame_equal(
+        refitted.history_.drop(columns="seconds"),
+        stopped.history_.drop(columns="seconds"),
+    )
+    assert not np.allclose(refitted.predict(X), stopped.predict(X))
+
+
+def test_a_refit_at_the_last_epoch_is_a_fit_without_early_stopping(name, screen):
+    X, y, expression = screen
+    once = {"expression": expression, "max_epochs": 1}
+    refitted = _make(name, **once, refit=True).fit(X, y)
+    without = _make(name, **once, early_stopping=False).fit(X, y)
+    assert np.array_equal(refitted.predict(X), without.predict(X))
+
+
 def test_a_splitter_without_a_seed_follows_the_random_state(name, screen):
     X, y, expression = screen
     losses = [
