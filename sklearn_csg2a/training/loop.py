@@ -132,8 +132,10 @@ class _Presses:
 
     Python notices signals between two of its own instructions. Two that come within one
     long operation of torch are one KeyboardInterrupt, but a byte each in the pipe of
-    `signal.set_wakeup_fd`. Counts nothing on other threads than the main one, or where
-    a program, such as an event loop, reads these bytes itself.
+    `signal.set_wakeup_fd`. Two that come while the process waits for a core are one
+    already in the system, which keeps no number of them: such a pair ends the fit as
+    one. Counts nothing on other threads than the main one, or where a program, such as
+    an event loop, reads these bytes itself.
     """
 
     def __enter__(self) -> Self:

@@ -172,6 +172,28 @@ def test_P32_a_second_ctrl_c_is_noticed_where_python_sees_one(interrupted, scree
     assert signal.set_wakeup_fd(-1) == -1
 
 
+class TwiceWhileWaiting(Callback):
+    """Press Ctrl-C twice before the system hands over the first."""
+
+    def on_batch_begin(self, net, **_):
+        if len(net.history) == 2:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+            for _ in range(2):
+                signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+def test_P32_two_that_the_system_hands_over_as_one_end_the_fit_with_a_model(
+    interrupted, screen
+):
+    model = interrupted(callbacks=[TwiceWhileWaiting()])
+    with pytest.warns(InterruptedFitWarning):
+        model.fit(screen.light, screen.y)
+    assert model.interrupted_
+    assert np.isfinite(model.predict(screen.light)).all()
+
+
 def test_P32_ctrl_c_before_the_first_epoch_is_not_lost(interrupted, screen):
     class AtOnce(Callback):
         def on_train_begin(self, net, **_):
