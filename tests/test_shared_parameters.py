@@ -26,6 +26,7 @@ OWN_MEANING = {
     "level",
     "max_features",
     "max_iter",
+    "max_samples",
     "min_samples_leaf",
     "n_jobs",
     "n_layers",

@@ -424,6 +424,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "cell_effects": "auto",
         "compile": False,
         "level": "auto",
+        "max_samples": 1.0,
         "n_members": 1,
         "new_genes": "drop",
         "novelty": None,
@@ -438,6 +439,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
     "PairwiseKernelRidge": {"compound_kernel": "tanimoto", "identity_weight": 0.0},
     "PerturbationRegressor": {
         "compile": False,
+        "max_samples": 1.0,
         "n_members": 1,
         "train_encoder": False,
     },

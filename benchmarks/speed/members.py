@@ -1,6 +1,7 @@
 """Measure what further networks of one model cost.
 
     python benchmarks/speed/members.py --members 20
+    python benchmarks/speed/members.py --members 20 --max-samples 0.4
 
 Fits of one network and of several alternate in one process, on random tables of the
 size of GDSC2. Reported are wall and processor time of all members in units of a fit
@@ -70,6 +71,7 @@ def measure(
     max_epochs: int = 1,
     rounds: int = 3,
     sizes: tuple[int, int, int, int] = (N_CELLS, N_GENES, N_COMPOUNDS, N_ROWS),
+    max_samples: float = 1.0,
 ) -> dict[str, float]:
     """Return the cost of a member, and of the prediction by all."""
     X, expression, y = make_tables(*sizes)
@@ -80,6 +82,7 @@ def measure(
         expression=expression,
         max_epochs=max_epochs,
         n_members=n_members,
+        max_samples=max_samples,
         **SETTINGS,
     )
     times = [
@@ -92,6 +95,7 @@ def measure(
     predicting = time_of(lambda: several.predict(X))
     return {
         "members": n_members,
+        "max_samples": max_samples,
         "wall_of_all_to_one": wall,
         "processor_of_all_to_one": processor,
         "predict_seconds": predicting[0],
@@ -105,8 +109,12 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--max-samples", type=float, default=1.0)
     asked = parser.parse_args()
-    print(json.dumps(measure(asked.members, asked.epochs, asked.rounds), indent=1))
+    measured = measure(
+        asked.members, asked.epochs, asked.rounds, max_samples=asked.max_samples
+    )
+    print(json.dumps(measured, indent=1))
 
 
 if __name__ == "__main__":

@@ -92,6 +92,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         "default_time": [Interval(Real, 0, None, closed="left")],
         "columns": [dict, None],
         "n_members": [Interval(Integral, 1, None, closed="left")],
+        "max_samples": [Interval(Real, 0, 1, closed="right")],
         "compile": ["boolean"],
         "warm_start": ["boolean"],
         "checkpoint": [str, os.PathLike, None],
@@ -283,10 +284,9 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
         self, treatments: Treatments, encodings: SharedEncodings | None = None
     ) -> TreatmentTensors:
         """Return the tensors of new treatments."""
-        network = self.net_.module_
         device = torch.device(self.device_)
         encoded = (encodings or SharedEncodings()).encode(self, treatments)
-        return build_tensors(treatments, encoded, network, device)
+        return build_tensors(treatments, encoded, self.net_.module_, device)
 
     @steady_threads()
     def predict_members(self, X: Any) -> np.ndarray:

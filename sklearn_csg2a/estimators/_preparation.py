@@ -25,6 +25,7 @@ from sklearn_csg2a.training.rows import (
     SMALLEST_BATCH,
     center_and_spread,
     choose_batch_size,
+    draw_rows,
     split_rows,
 )
 from sklearn_csg2a.treatments._genes import read_interactome
@@ -54,7 +55,7 @@ __all__ = [
 STEPS_PER_EPOCH = 37  # with which settings were chosen, on 75,000 rows
 _MOST_EPOCHS = 2  # times the usual number, with few rows
 _USUAL_SHARE = 0.1  # held out, if `validation` is not given
-_SEEDS = ("network", "batches", "dropout", "validation")
+_SEEDS = ("network", "batches", "dropout", "validation", "rows")
 
 
 class SharedEncodings:
@@ -124,6 +125,7 @@ def prepare(model: Any, rows: RowsOfFit) -> Preparation:
         rows.treatments,
         seeds["validation"],
     )
+    train_rows = draw_rows(train_rows, model.max_samples, seeds["rows"])
     response = rows.response
     location, scale = center_and_spread(response[train_rows])
     treatments = model._fit_scaler(rows.treatments, train_rows)

@@ -19,6 +19,7 @@ __all__ = [
     "SMALLEST_BATCH",
     "center_and_spread",
     "choose_batch_size",
+    "draw_rows",
     "hold_out_pairs",
     "seed_splitter",
     "split_rows",
@@ -49,6 +50,15 @@ def split_rows(
         )
         raise InputError(msg)
     return train, valid
+
+
+def draw_rows(rows: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Return a share of some rows, in their order; at least two of them."""
+    if share == 1:
+        return rows
+    n_drawn = max(round(share * len(rows)), 2)
+    drawn = np.random.RandomState(seed).permutation(len(rows))[:n_drawn]
+    return rows[np.sort(drawn)]
 
 
 def seed_splitter(splitter: Any, seed: int) -> Any:

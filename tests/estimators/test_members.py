@@ -83,8 +83,9 @@ class _Interrupt(Callback):
         {},
         {"expression_scaler": StandardScaler()},
         {"early_stopping": False, "gene_dropout": 0.3, "bilinear_dim": 4},
+        {"max_samples": 0.5, "expression_scaler": StandardScaler()},
     ],
-    ids=["plain", "scaled", "whole"],
+    ids=["plain", "scaled", "whole", "half"],
 )
 def test_a_member_is_the_fit_that_its_seed_gives_alone(changed, make, data, X):
     model = make(**changed)
@@ -108,6 +109,37 @@ def test_the_prediction_is_the_mean_and_its_spread_that_of_the_members(fitted, X
 
 def test_a_row_is_predicted_alike_whatever_is_beside_it(fitted, X):
     np.testing.assert_array_equal(fitted.predict(X.iloc[:1]), fitted.predict(X)[:1])
+
+
+class _CountRows(Callback):
+    """Count the rows of an epoch."""
+
+    def on_epoch_begin(self, net, **_):
+        self.n_rows = 0
+
+    def on_batch_begin(self, net, batch, training, **_):
+        self.n_rows += len(batch[1]) * training
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_each_network_sees_its_share_of_the_training_rows(share, make, data, X):
+    count = _CountRows()
+    make(n_members=2, max_samples=share, early_stopping=False, callbacks=[count]).fit(
+        X, data.y
+    )
+    assert count.n_rows == round(share * len(X))
+
+
+def test_members_draw_rows_of_their_own(make, data, X):
+    scaled = {"expression_scaler": StandardScaler(), "max_samples": 0.1}
+    first, second, _ = make(**scaled).fit(X, data.y).members_
+    assert not np.array_equal(first.scaler_.mean_, second.scaler_.mean_)
+
+
+@pytest.mark.parametrize("share", [0, 1.5, -0.1])
+def test_a_share_of_rows_is_above_zero_and_at_most_one(share, make, data, X):
+    with pytest.raises(ValueError, match="'max_samples'"):
+        make(max_samples=share).fit(X, data.y)
 
 
 def test_one_network_is_a_member_too(make, data, X):

@@ -59,6 +59,7 @@ OTHER_VALUES = {
     "cell_effects": [True],
     "level": [GlobalMean()],
     "n_members": [2],
+    "max_samples": [0.5],
     "novelty": ["cell", "compound"],
 }
 ARGUMENTS = [
