@@ -49,7 +49,7 @@ class StartsPretrained:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the pretrained estimator, which `fit` finds again."""
-        state: dict[str, Any] = super().__getstate__().copy()  # type: ignore[misc]
+        state = dict(super().__getstate__())  # type: ignore[call-overload]
         state.pop("_pretrained", None)
         return state
 
