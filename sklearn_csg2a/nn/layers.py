@@ -1,7 +1,7 @@
 """Dense layer, dropout and batch norm over entities; initial weights from a seed.
 
-Large matrix products, and what follows them in a hidden layer, are split into blocks
-that several threads compute.
+What follows a large matrix product in a hidden layer is split into blocks that several
+threads compute.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from sklearn_csg2a.nn.blocks import count_blocks, map_blocks, may_cut
+from sklearn_csg2a.nn.products import linear
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = [
     "Dense",
@@ -28,15 +28,12 @@ __all__ = [
     "EntityBatchNorm",
     "dense",
     "finish_hidden",
-    "forget_gradients",
-    "linear",
     "seeded_initialisation",
     "set_dropout_generator",
 ]
 
 _BITS = 2**16
 _NARROW = 16
-_LARGE = 2**22  # elements of a weight whose gradient keeps its memory
 _COST_OF_FINISH = 2**7  # multiplications that take as long, for each element
 _GLOBAL_GENERATOR_LOCK = threading.RLock()
 
@@ -354,97 +351,3 @@ def seeded_initialisation(seed: int) -> Iterator[None]:
             yield
         finally:
             torch.default_generator.set_state(state)
-
-
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``x @ weight.T + bias`` (..., outputs), like torch's function.
-
-    On a CPU, large products are split into blocks depending on their size alone, so
-    that the result does not depend on the number of threads, to the last bit.
-    """
-    kind = x.device.type
-    n_blocks = count_blocks(x.numel() * len(weight))
-    if kind != "cpu" or torch.compiler.is_compiling() or n_blocks == 1:
-        return torch.nn.functional.linear(x, weight, bias)
-    if torch.is_autocast_enabled(kind):
-        low = torch.get_autocast_dtype(kind)
-        x, weight = x.to(low), weight.to(low)
-        bias = None if bias is None else bias.to(low)
-    apply: Callable[..., Any] = _Linear.apply
-    product = apply(x.flatten(0, -2), weight, bias)
-    return product.unflatten(0, x.shape[:-1])
-
-
-class _Linear(torch.autograd.Function):
-    """``x @ weight.T + bias`` of x (rows, inputs)."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        product = x.new_empty(len(x), len(weight))
-        _multiply((x, weight.T, product), added=bias)
-        return product
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        needs_x, needs_weight, needs_bias = ctx.needs_input_grad
-        of_x = torch.empty_like(x) if needs_x else None
-        of_weight = _gradient_of(weight) if needs_weight else None
-        _multiply((gradient, weight, of_x), (gradient.T, x, of_weight))
-        return of_x, of_weight, gradient.sum(0) if needs_bias else None
-
-
-_memory = WeakTensorKeyDictionary()  # of gradients of large weights; None: in use
-
-
-def forget_gradients(parameters: Iterable[Tensor]) -> None:
-    """Set gradients to None; those of large layers are overwritten by the next ones."""
-    for one in parameters:
-        if one in _memory:
-            _memory[one] = one.grad
-        one.grad = None
-
-
-def _gradient_of(weight: Tensor) -> Tensor:
-    """Return memory for the gradient of a weight."""
-    memory = None
-    if weight.is_leaf and weight.numel() >= _LARGE:
-        memory, _memory[weight] = _memory.get(weight), None
-    return torch.empty_like(weight) if memory is None else memory
-
-
-@torch.no_grad()
-def _multiply(
-    *products: tuple[Tensor, Tensor, Tensor | None], added: Tensor | None = None
-) -> None:
-    """Write ``left @ right + added`` into each third, in blocks of its longer side."""
-    blocks = []
-    for left, right, product in products:
-        if product is not None:
-            blocks += _cut(left, right, product, added)
-
-    def multiply(block: int) -> None:
-        left, right, product, bias = blocks[block]
-        if bias is None:
-            torch.mm(left, right, out=product)
-        else:
-            torch.addmm(bias, left, right, out=product)
-
-    map_blocks(multiply, len(blocks))
-
-
-def _cut(
-    left: Tensor, right: Tensor, product: Tensor, bias: Tensor | None
-) -> list[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
-    """Split a product along its longer side; return the arguments of each part."""
-    n = count_blocks(left.numel() * right.shape[1])
-    if len(left) >= right.shape[1]:
-        lefts, products = left.tensor_split(n), product.tensor_split(n)
-        return [
-            (part, right, out, bias) for part, out in zip(lefts, products, strict=True)
-        ]
-    biases = n * (None,) if bias is None else bias.tensor_split(n)
-    rights, products = (matrix.tensor_split(n, dim=1) for matrix in (right, product))
-    return [(left, *parts) for parts in zip(rights, products, biases, strict=True)]
