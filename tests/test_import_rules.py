@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -75,7 +76,11 @@ def _module_name(path):
 
 
 FILES = {_module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
-TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items()}
+
+
+@cache
+def _trees():
+    return {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items()}
 
 
 def _part(module):
@@ -96,7 +101,7 @@ def _imports(tree):
 
 
 def _own_imports(module, tree=None):
-    for imported, line in _imports(tree or TREES[module]):
+    for imported, line in _imports(tree or _trees()[module]):
         if imported.split(".")[0] == PACKAGE.name:
             yield imported, line
 
@@ -145,7 +150,7 @@ def test_the_command_line_uses_public_names_alone():
 
 def test_modules_do_not_import_each_other_in_a_circle():
     """Imports for annotations alone count, too."""
-    graph = {name: {to for to, _ in _own_imports(name)} for name in TREES}
+    graph = {name: {to for to, _ in _own_imports(name)} for name in FILES}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -157,7 +162,7 @@ def test_modules_are_looked_up_by_name_in_few_places_only():
     wrong = [
         _place(module, call)
         for module in set(FILES) - LOOK_UP
-        for call in _calls(TREES[module])
+        for call in _calls(_trees()[module])
         if ast.unparse(call.func).split(".")[-1] in {"import_module", "__import__"}
     ]
     assert wrong == []
@@ -166,7 +171,7 @@ def test_modules_are_looked_up_by_name_in_few_places_only():
 def test_packages_stay_in_the_parts_that_own_them():
     wrong = [
         f"{module}, line {line}: {imported}"
-        for module, tree in TREES.items()
+        for module, tree in _trees().items()
         for imported, line in _imports(tree)
         if _part(module) not in ONLY_IN.get(imported.split(".")[0], {_part(module)})
         or _part(module) in NOT_IN.get(imported.split(".")[0], ())
@@ -177,7 +182,7 @@ def test_packages_stay_in_the_parts_that_own_them():
 def test_matplotlib_is_imported_only_when_something_is_drawn():
     wrong = [
         f"{module}, line {line}: {imported}"
-        for module, tree in TREES.items()
+        for module, tree in _trees().items()
         for node in tree.body
         if isinstance(node, ast.Import | ast.ImportFrom)
         for imported, line in _imports(ast.Module(body=[node], type_ignores=[]))
@@ -189,7 +194,7 @@ def test_matplotlib_is_imported_only_when_something_is_drawn():
 def test_imports_are_absolute():
     relative = [
         _place(module, node)
-        for module, tree in TREES.items()
+        for module, tree in _trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.level
     ]
@@ -221,14 +226,14 @@ def test_init_files_only_re_export_and_name_what_they_export():
     inits = [name for name, path in FILES.items() if path.name == "__init__.py"]
     assert inits
     for module in inits:
-        exported, imported = _exports(TREES[module].body, module)
+        exported, imported = _exports(_trees()[module].body, module)
         tools = {"TYPE_CHECKING", "attach"} - exported
         assert exported == imported - tools, module
 
 
 def test_weights_and_arrays_are_never_read_as_pickles():
     wrong = []
-    for module, tree in TREES.items():
+    for module, tree in _trees().items():
         for call in _calls(tree):
             keywords = {word.arg: word.value for word in call.keywords}
             weights_only = keywords.get("weights_only")
@@ -249,7 +254,7 @@ def test_readers_of_pickles_are_not_imported_by_name():
     """The check above knows them by their full names."""
     wrong = [
         _place(module, node)
-        for module, tree in TREES.items()
+        for module, tree in _trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names

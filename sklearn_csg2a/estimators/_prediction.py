@@ -42,7 +42,7 @@ class PredictsResponse:
 
     @steady_threads()
     def predict(
-        self, X: Any, return_spread: bool = False
+        self, X: Any, return_spread: bool = False, return_std: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict the response.
 
@@ -55,6 +55,8 @@ class PredictsResponse:
             that of 30 passes with dropout active (Monte-Carlo dropout), except in a
             frozen pretrained part. It is much smaller than the error: for intervals see
             :class:`~sklearn_csg2a.uncertainty.ConformalRegressor`.
+        return_std : bool, default=False
+            The same, by the name that scikit-learn's models have for it.
 
         Returns
         -------
@@ -62,14 +64,14 @@ class PredictsResponse:
             In the units of the y given to fit, ln uM for ln IC50. Does not depend
             on the other rows of X, bit for bit.
         spread : ndarray of shape (n_treatments,)
-            Only if `return_spread` is True; independent of the other rows of X, too.
+            Only if it was asked for; independent of the other rows of X, too.
 
         Raises
         ------
         InputError
             If X cannot be used; the message names row, column and value.
         """
-        if not return_spread:
+        if not (return_spread or return_std):
             return self._predict_rows(X, self._predict_treatments, 1)[:, 0]
         values, spread = self._predict_rows(X, partial(predict_with_spread, self), 2).T
         return values.copy(), spread.copy()

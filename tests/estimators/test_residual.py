@@ -90,7 +90,11 @@ def test_rows_that_are_never_held_out_are_not_shown_to_the_second_model():
 def test_search_chooses_the_weight_and_the_result_survives_pickling():
     screen = make_screen(n_cells=16, n_compounds=16, n_genes=24, random_state=0)
     network = DrugResponseRegressor(
-        expression=screen.expression, max_epochs=15, learning_rate=3e-3, random_state=0
+        expression=screen.expression,
+        max_epochs=15,
+        batch_size=128,
+        learning_rate=1e-2,
+        random_state=0,
     )
     model = ResidualRegressor(GlobalMean(), network, cv=MixedKFold(3))
     search = GridSearchCV(model, {"weight": [0.0, 1.0]}, cv=MixedKFold(2), n_jobs=1)

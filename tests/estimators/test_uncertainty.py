@@ -55,6 +55,15 @@ def test_predictions_and_spreads_in_threads_equal_those_in_turn(fitted, screen):
         np.testing.assert_array_equal(values, with_std)
 
 
+def test_the_spread_has_the_name_of_scikit_learn_too(fitted, screen):
+    for found, wanted in zip(
+        fitted.predict(screen.light, return_std=True),
+        fitted.predict(screen.light, return_spread=True),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_the_spread_of_a_row_does_not_depend_on_the_other_rows(fitted, tables):
     X = tables(n_rows=300).light
     values, std = fitted.predict(X, return_spread=True)
