@@ -17,14 +17,14 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from threadpoolctl import ThreadpoolController
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from sklearn_csg2a._utils.blas import blas_libraries, release_limits
+from sklearn_csg2a._utils.heap import keep_freed_memory, return_freed_memory
 from sklearn_csg2a.exceptions import DeviceMemoryError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ _MOST_BLOCKS = 8  # of one
 
 _COST = 2**9  # multiplications that take as long as the operations per element
 ENTITIES = 64  # cells or conditions in a block
-ROWS = 256  # treatments in a block
+ROWS = 512  # treatments in a block
 
 
 class _ThreadState(threading.local):
@@ -77,8 +77,9 @@ class _Shared:
             setting = torch.get_num_threads()
             if self.n_inside == 0:
                 self.setting = setting
-                _release_blas_limits()
-                self.blas = _libraries().limit(limits=1, user_api="blas")
+                keep_freed_memory()
+                release_limits()
+                self.blas = blas_libraries().limit(limits=1, user_api="blas")
             elif setting == 1:  # a new thread inherits the current setting
                 setting = self.setting
             self.n_inside += 1
@@ -93,9 +94,10 @@ class _Shared:
                 if self.pool is not None:
                     self.pool.shutdown()
                     self.pool = None
-                _release_blas_limits()
+                release_limits()
                 self.blas.restore_original_limits()
-                _release_blas_limits()
+                release_limits()
+                return_freed_memory()
             torch.set_num_threads(setting)
 
     def helpers(self) -> ThreadPoolExecutor:
@@ -110,22 +112,6 @@ class _Shared:
                     initargs=(1,),
                 )
             return self.pool
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """Return the libraries of NumPy and SciPy; searching for them is slow."""
-    return ThreadpoolController()
-
-
-def _release_blas_limits() -> None:
-    """Let any thread change limits that another thread has set by threadpoolctl.
-
-    The last thread to leave :func:`steady_threads` need not be the first to enter.
-    """
-    for library in _libraries().lib_controllers:
-        if hasattr(library, "clear_controlling_thread"):  # not in older versions
-            library.clear_controlling_thread(force=True)
 
 
 _thread_state = _ThreadState()
