@@ -274,19 +274,17 @@ class GeneGeneAttention(nn.Module):
             scores = cell_scores + dense(basal * condition, self.w_comp.T)
         else:
             scores = cell_scores + condition_scores  # (rows, hidden), sum of all q
-        scores = scores / math.sqrt(self.hidden_dim)
-        from_genes = dense(scores, self.w_gene)  # (rows, genes)
-        from_compound = dense(scores, self.w_comp)  # (rows, genes)
-        learned = basal * from_genes
-        learned += condition * from_compound
-        if not self.multiplies:
-            return basal * learned.add_(self.degree)
-        learned += interactome_term
-        if self.form == "paper":
-            return learned
-        added = basal + condition
-        added += self.gate * learned
-        return added
+        factor: Tensor | float = 1 / math.sqrt(self.hidden_dim)
+        added = interactome_term if self.multiplies else self.degree
+        if self.form == "gated":
+            factor = factor * self.gate.unsqueeze(1)
+            added = torch.addcmul(basal, self.gate, interactome_term) + condition
+        # the weights are multiplied: they are fewer than the values of the rows
+        from_genes = dense(scores, factor * self.w_gene)  # (rows, genes)
+        from_compound = dense(scores, factor * self.w_comp)  # (rows, genes)
+        output = torch.addcmul(added, basal, from_genes)
+        output.addcmul_(condition, from_compound)
+        return output if self.multiplies else basal * output
 
     def queries(self, basal: Tensor, condition: Tensor) -> Tensor:
         """Return Q (rows, genes, hidden) for the given rows."""
@@ -419,7 +417,7 @@ class CSG2A(nn.Module):
         drawn = self.dropout.draw(rows[0].shape, rows[0].device)
 
         def apply(drawn: Tensor, *rows: Tensor) -> Tensor:
-            activated = torch.relu(self.norm(self.attention(*rows)))  # (rows, genes)
+            activated = self.norm(self.attention(*rows)).relu_()  # (rows, genes)
             return self.dropout.drop(activated, drawn)
 
         shared = [*self.attention.parameters(), *self.norm.parameters()]

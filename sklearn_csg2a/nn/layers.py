@@ -229,7 +229,7 @@ def finish_hidden(
     them that fit into the cache of a core are processed from beginning to end.
     """
     if not (norm.training and may_cut(x)):
-        return dropout(torch.relu(norm(x, counts)))
+        return dropout(norm(x, counts).relu_())
     counts = x.new_ones(len(x)) if counts is None else counts.to(x.dtype)
     n_rows = counts.sum()
     drawn = dropout.draw(x.shape, x.device)
