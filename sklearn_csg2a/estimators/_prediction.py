@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_csg2a.estimators._preparation import SharedEncodings
-from sklearn_csg2a.nn.blocks import steady_threads
+from sklearn_csg2a.nn.blocks import map_blocks, steady_threads
 from sklearn_csg2a.training.inference import dropout_spread, predict_perturbed
 
 if TYPE_CHECKING:
@@ -107,14 +107,17 @@ def use_members(
     # ruff: noqa: SLF001 (an estimator of this folder)
     if not hasattr(model, "members_"):
         return [predict(model, model._predict_tensors(treatments))]
-    shared = SharedEncodings()
-    return [
-        predict(
-            member,
-            member._predict_tensors(member._scale_expression(treatments), shared),
-        )
-        for member in model.members_
-    ]
+    members, shared = model.members_, SharedEncodings()
+    for member in members:
+        shared.encode(member, member._scale_expression(treatments))
+
+    def run(k: int) -> Result:
+        scaled = members[k]._scale_expression(treatments)
+        return predict(members[k], members[k]._predict_tensors(scaled, shared))
+
+    if model.device_ == "cpu":  # each on a thread of its own
+        return map_blocks(run, len(members))
+    return [run(k) for k in range(len(members))]
 
 
 def predict_by_member(model: Any, treatments: Treatments) -> list[np.ndarray]:

@@ -30,6 +30,7 @@ __all__ = [
     "order_by_compound",
 ]
 
+_MOST_CODES = 2**62  # of the distinct rows of a table, in 64 bits
 _ROWS_OF_A_COMPOUND = 8  # consecutive rows, if compounds are encoded in every batch
 
 
@@ -235,10 +236,15 @@ def _index(values: np.ndarray, device: torch.device) -> Tensor:
 
 def _unique_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the distinct rows of a (rows, few) table and the position of each row."""
-    codes = np.zeros(len(table), dtype=np.int64)
+    codes, n_codes = np.zeros(len(table), dtype=np.int64), 1
     for column in table.T:
+        if (column == column[:1]).all():
+            continue
         levels, inverse = np.unique(column, return_inverse=True)
-        codes = np.unique(codes * len(levels) + inverse, return_inverse=True)[1]
+        if n_codes * len(levels) > _MOST_CODES:
+            known, codes = np.unique(codes, return_inverse=True)
+            n_codes = len(known)
+        codes, n_codes = codes * len(levels) + inverse, n_codes * len(levels)
     _, first, index = np.unique(codes, return_index=True, return_inverse=True)
     return table[first], index
 
