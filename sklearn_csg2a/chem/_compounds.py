@@ -230,7 +230,8 @@ def _read_one(text: str) -> tuple[str, Chem.Mol | None]:
         if mol is None:
             failure = _identifier_or(describe_parse_failure(text), text)
             return f"{shorten(text)}: {failure}", None
-        mol = _without_atom_maps(mol)
+        if ":" in text:
+            mol = _without_atom_maps(mol)
     problem = _problem_of_molecule(mol, text)
     if problem:
         return f"{shorten(text)}: {problem}", None
