@@ -99,8 +99,12 @@ def _make(name, expression=None, **parameters):
     return model
 
 
+# Models at their defaults: tests/test_common.py.
 @pytest.mark.changes_global_random_state  # some checks of scikit-learn do
-def test_every_check_of_scikit_learn_passes(name):
+@pytest.mark.parametrize(
+    "name", ["histograms", pytest.param("lightgbm", marks=needs_lightgbm)]
+)
+def test_every_check_of_scikit_learn_passes_with_a_library(name):
     results = check_estimator(MODELS[name][0], on_fail=None, on_skip=None)
     failed = [r["check_name"] for r in results if r["status"] == "failed"]
     assert failed == []
