@@ -12,13 +12,21 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils import Bunch
 
+from benchmarks.models.fingerprints import (
+    GENERATORS,
+    DescriptorEncoder,
+    FingerprintEncoder,
+    MeanSimilarityRegressor,
+)
 from benchmarks.models.knowledge import COLUMNS
+from benchmarks.models.profile_forest import KernelAndForest
 from sklearn_csg2a import LevelRankingRegressor
 from sklearn_csg2a.baselines import PairwiseKernelRidge, PotencyRegressor
-from sklearn_csg2a.encoders import AnnotationEncoder, MorganEncoder
+from sklearn_csg2a.encoders import AnnotationEncoder, MorganEncoder, PotencyEncoder
 
 Known = Literal["all", "fit"] | None
 
@@ -33,6 +41,9 @@ BESIDE_PROFILES = {"alpha": 4.0, "cell_weight": 2.0}
 # With the response: that of screens without a compound of the data cannot be estimated.
 CORRELATIONS = {"GDSC1": 0.95, "DrugCell": 0.8, "NCI-60": 0.8}
 
+# What the forest is told of the potency of a compound, learned from the screens.
+POTENCY = ["potency", "distance"]
+
 
 def make_level_ranking(
     data: Bunch,
@@ -42,14 +53,16 @@ def make_level_ranking(
     screens: bool = False,
     annotation: Known = None,
     profiles: bool = False,
+    average: bool = False,
 ) -> LevelRankingRegressor:
     """Make a Gaussian process of levels and a kernel ridge regression of rankings.
 
     `screens` are of compounds that the data set lacks. `annotation` says of which of
     its compounds the annotation is known: see `AnnotationEncoder`. With `profiles`, how
-    training cell lines differ is learned from such compounds of GDSC1, too.
+    training cell lines differ is learned from such compounds of GDSC1, too. With
+    `average`, models of different kinds are averaged in both parts.
     """
-    del scheme, seed
+    del scheme
     model = LevelRankingRegressor(
         make_level(data, screens=screens, annotation=annotation),
         make_ranking(data, annotation=annotation),
@@ -59,8 +72,12 @@ def make_level_ranking(
     knowledge = _knowledge_of(data)
     weight = RANKING_WEIGHT if annotation is None else 1.0
     ranking = make_ranking(data, annotation=annotation, weight=weight)
+    ranking.set_params(**BESIDE_PROFILES)
+    if average:
+        ranking = add_forest(ranking, data, annotation, seed)
+        model.set_params(level=make_average_level(data, annotation=annotation))
     return model.set_params(
-        ranking=ranking.set_params(**BESIDE_PROFILES),
+        ranking=ranking,
         profiles=_name_cells(knowledge, data),
         profile_weight=PROFILE_WEIGHT,
         exclude=np.array(knowledge.smiles),
@@ -79,14 +96,44 @@ def _name_cells(knowledge: Bunch, data: Bunch) -> pd.DataFrame:
 def make_level(data: Bunch, *, screens: bool, annotation: Known) -> PotencyRegressor:
     """Make the model of levels."""
     level = PotencyRegressor(**_compare(data, annotation, LEVEL_WEIGHT))
-    if screens:
-        knowledge = _knowledge_of(data)
-        level.set_params(
-            screens=knowledge.screens,
-            exclude=np.array(knowledge.smiles),
-            correlations=CORRELATIONS,
-        )
-    return level
+    return level.set_params(**_tell_screens(data)) if screens else level
+
+
+def make_average_level(data: Bunch, *, annotation: Known) -> VotingRegressor:
+    """Average three models of levels, which differ in how structures are compared.
+
+    By Morgan fingerprints, by the mean similarity of four kinds of fingerprints, and by
+    its square.
+    """
+    parts: list[tuple[str, Any]] = [
+        (kind, FingerprintEncoder(kind)) for kind in GENERATORS
+    ]
+    told = _compare(data, annotation, LEVEL_WEIGHT)
+    union = told["compound_encoder"]
+    several = {
+        "compound_encoder": FeatureUnion([*parts, *union.transformer_list]),
+        "compound_kernel": {
+            **dict.fromkeys(GENERATORS, "tanimoto"),
+            **told["compound_kernel"],
+        },
+        **_tell_screens(data),
+    }
+    members = [
+        ("morgan", make_level(data, screens=True, annotation=annotation)),
+        ("mean", MeanSimilarityRegressor(**several)),
+        ("square", MeanSimilarityRegressor(power=2.0, **several)),
+    ]
+    return VotingRegressor(members)
+
+
+def _tell_screens(data: Bunch) -> dict[str, Any]:
+    """Return the parameters of screens of compounds that the data set lacks."""
+    knowledge = _knowledge_of(data)
+    return {
+        "screens": knowledge.screens,
+        "exclude": np.array(knowledge.smiles),
+        "correlations": CORRELATIONS,
+    }
 
 
 def make_ranking(
@@ -104,12 +151,40 @@ def make_ranking(
     )
 
 
+def add_forest(
+    kernel: PairwiseKernelRidge, data: Bunch, annotation: Known, seed: int
+) -> KernelAndForest:
+    """Average a model of rankings with a forest that is told the same of compounds."""
+    knowledge = _knowledge_of(data)
+    own = np.array(knowledge.smiles)
+    parts: list[tuple[str, Any]] = [
+        ("descriptors", DescriptorEncoder()),
+        ("potency", PotencyEncoder(knowledge.screens, exclude=own, output=POTENCY)),
+    ]
+    if annotation is not None:
+        parts.append(("annotation", _annotate(data, annotation, 1.0)))
+    return KernelAndForest(
+        kernel, FeatureUnion(parts), data.expression, random_state=seed
+    )
+
+
 def _compare(data: Bunch, annotation: Known, weight: float) -> dict[str, Any]:
     """Return the parameters that say how compounds are compared."""
     if annotation is None:
         return {"compound_encoder": MorganEncoder()}
+    known = _annotate(data, annotation, weight)
+    return {
+        "compound_encoder": FeatureUnion(
+            [("structure", MorganEncoder()), ("annotation", known)]
+        ),
+        "compound_kernel": {"structure": "tanimoto", "annotation": "linear"},
+    }
+
+
+def _annotate(data: Bunch, annotation: str, weight: float) -> AnnotationEncoder:
+    """Return the encoder of annotation, where the data have it."""
     knowledge = _knowledge_of(data)
-    known = AnnotationEncoder(
+    return AnnotationEncoder(
         knowledge.annotation,
         columns=list(COLUMNS),
         known=annotation,
@@ -117,12 +192,6 @@ def _compare(data: Bunch, annotation: Known, weight: float) -> dict[str, Any]:
         weight=weight,
         add_indicator=False,
     )
-    return {
-        "compound_encoder": FeatureUnion(
-            [("structure", MorganEncoder()), ("annotation", known)]
-        ),
-        "compound_kernel": {"structure": "tanimoto", "annotation": "linear"},
-    }
 
 
 def _knowledge_of(data: Bunch) -> Bunch:
@@ -145,5 +214,11 @@ LEVEL_RANKING: dict[str, Callable[..., Any]] = {
     ),
     "LevelRanking_profiles_expected": partial(
         make_level_ranking, screens=True, annotation="fit", profiles=True
+    ),
+    "LevelRanking_averages_known": partial(
+        make_level_ranking, screens=True, annotation="all", profiles=True, average=True
+    ),
+    "LevelRanking_averages_expected": partial(
+        make_level_ranking, screens=True, annotation="fit", profiles=True, average=True
     ),
 }

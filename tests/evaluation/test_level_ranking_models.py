@@ -46,9 +46,12 @@ def test_every_model_predicts_new_compounds(name, data, fold):
 @pytest.mark.parametrize("name", [one for one in NAMES if one != "LevelRanking"])
 def test_screens_tell_nothing_of_the_compounds_of_the_data(name, data):
     model = models.MODELS[name](data, "drug", 0)
-    lists = [model.level.exclude]
-    if "profiles" in name:
+    levels = getattr(model.level, "estimators", [("level", model.level)])
+    lists = [level.exclude for _, level in levels]
+    if "profiles" in name or "averages" in name:
         lists.append(model.exclude)
+    if "averages" in name:
+        lists.append(dict(model.ranking.encoder.transformer_list)["potency"].exclude)
     own = set(compound_identities(data.X["smiles"].unique()))
     assert all(own <= set(compound_identities(excluded)) for excluded in lists)
 
@@ -63,7 +66,11 @@ def test_expected_annotation_is_not_that_of_held_out_compounds(data, fold):
     knowledge = Bunch(**{**told, "annotation": wrong})
     changed = Bunch(**{**data, "knowledge": lambda: knowledge})
     new = data.X.iloc[fold.test]
-    cases = {"LevelRanking_expected": False, "LevelRanking_known": True}
+    cases = {
+        "LevelRanking_expected": False,
+        "LevelRanking_averages_expected": False,
+        "LevelRanking_known": True,
+    }
     for name, differs in cases.items():
         one, other = (
             _fit(name, told_data, fold).predict(new) for told_data in (data, changed)

@@ -326,6 +326,10 @@ class PotencyRegressor(NaiveRegressor):
         """Return the kernel of encoded compounds, (n_left, n_right)."""
         return compare_compounds(left, right, self.compound_kernel, self._blocks)
 
+    def _compare_all(self) -> np.ndarray:
+        """Return the kernel of the compounds of all values, (n_values, n_values)."""
+        return compare_all(self._encodings, self.compound_kernel, self._blocks)
+
     def _compare_with_known(self, encodings: np.ndarray) -> np.ndarray:
         """Return the covariance of compounds with all values, (n, n_values)."""
         return self._compare(encodings, self._encodings) * self._loadings
@@ -339,7 +343,7 @@ class PotencyRegressor(NaiveRegressor):
             "with the square of their number,",
             "Give fewer compounds, such as those of the screens most like yours.",
         )
-        covariance = compare_all(self._encodings, self.compound_kernel, self._blocks)
+        covariance = self._compare_all()
         same = self._screen[:, None] == self._screen
         covariance *= np.where(same, 1, np.outer(self._loadings, self._loadings))
         covariance[np.diag_indices_from(covariance)] += self.noise

@@ -1,0 +1,156 @@
+"""The forest of profiles: its share beside kernel ridge, and what it learns alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.pipeline import FeatureUnion
+
+from sklearn_csg2a.baselines import PairwiseKernelRidge, PotencyRegressor
+from sklearn_csg2a.encoders import MorganEncoder
+
+module = pytest.importorskip(
+    "benchmarks.models.profile_forest",
+    reason="the benchmarks folder is not importable",
+)
+fingerprints = pytest.importorskip("benchmarks.models.fingerprints")
+
+ALCOHOLS = ["C" * n + "O" for n in range(1, 9)]
+AMINES = ["C" * n + "N" for n in range(1, 9)]
+CELLS = [f"cell {k}" for k in range(12)]
+
+
+@pytest.fixture(scope="module")
+def screen():
+    """Alcohols act on odd cell lines, amines on even ones; the first gene says which.
+
+    A quarter of the pairs were not measured.
+    """
+    rng = np.random.default_rng(0)
+    is_odd = np.arange(len(CELLS)) % 2
+    genes = np.column_stack([is_odd, rng.normal(size=(len(CELLS), 2)) / 10])
+    expression = pd.DataFrame(genes, CELLS, ["first", "second", "third"])
+    X = pd.MultiIndex.from_product(
+        [CELLS, ALCOHOLS + AMINES], names=["cell_line", "smiles"]
+    ).to_frame(index=False)
+    is_alcohol = X["smiles"].str.endswith("O")
+    odd = X["cell_line"].map(dict(zip(CELLS, is_odd, strict=True))) == 1
+    y = np.where(is_alcohol == odd, -1.0, 1.0) + rng.normal(size=len(X)) / 10
+    return X, y, expression, rng.random(len(X)) < 0.75
+
+
+def _make(expression, **settings):
+    return module.KernelAndForest(
+        PairwiseKernelRidge(expression=expression),
+        fingerprints.FingerprintEncoder("features"),
+        expression,
+        **{"n_components": 3, "n_estimators": 50, "random_state": 0, **settings},
+    )
+
+
+def _new(cells, compounds):
+    return pd.MultiIndex.from_product(
+        [cells, compounds], names=["cell_line", "smiles"]
+    ).to_frame(index=False)
+
+
+def test_prediction_is_the_weighted_mean_of_both(screen):
+    X, y, expression, measured = screen
+    new = _new(CELLS, ["CC(C)O", "CC(C)N"])
+    model = _make(expression).fit(X[measured], y[measured])
+    shares = {
+        share: model.set_params(share=share).predict(new) for share in (0, 0.3, 1)
+    }
+    assert np.allclose(shares[0], model.kernel_.predict(new))
+    assert np.allclose(shares[0.3], 0.7 * shares[0] + 0.3 * shares[1])
+
+
+@pytest.mark.parametrize("held_out", [[], CELLS[-2:]])
+def test_forest_ranks_cell_lines_of_new_compounds(screen, held_out):
+    X, y, expression, measured = screen
+    used = measured & ~X["cell_line"].isin(held_out).to_numpy()
+    model = _make(expression, share=1.0).fit(X[used], y[used])
+    new = _new(held_out or CELLS, ["CC(C)O", "CC(C)N"])
+    predicted = model.predict(new).reshape(-1, 2)
+    odd = np.array([int(cell.split()[1]) % 2 for cell in held_out or CELLS]) == 1
+    assert predicted[odd, 0].max() < predicted[~odd, 0].min()
+    assert predicted[odd, 1].min() > predicted[~odd, 1].max()
+
+
+def test_compounds_of_small_weight_say_little(screen):
+    X, y, expression, _ = screen
+    wrong = X["smiles"].isin(AMINES).to_numpy()
+    reversed_twice = np.where(wrong, -y, y)
+    both = pd.concat([X, X.assign(smiles=X["smiles"] + "C")], ignore_index=True)
+    targets = np.concatenate([y, -reversed_twice])
+    new = _new(CELLS, ["CC(C)O"])
+    fits = [
+        _make(expression, share=1.0).fit(both, targets, sample_weight=weights)
+        for weights in (np.repeat([1.0, 1e-3], len(X)), np.repeat([1e-3, 1.0], len(X)))
+    ]
+    first, second = (fit.predict(new) for fit in fits)
+    sign = np.where(np.arange(len(CELLS)) % 2, -1, 1)
+    assert (sign * first).mean() > (sign * second).mean()
+
+
+def test_measured_pairs_stay_and_others_are_filled_in(screen):
+    X, y, _, measured = screen
+    compound, cell = (pd.factorize(X[name])[0] for name in ("smiles", "cell_line"))
+    profiles = module._tabulate(
+        y[measured], np.ones(measured.sum()), compound[measured], cell[measured]
+    )
+    assert np.allclose(profiles[compound, cell][measured], y[measured])
+    assert np.isfinite(profiles).all()
+
+
+@pytest.mark.parametrize("kind", sorted(fingerprints.GENERATORS))
+def test_fingerprints_are_of_the_compound_not_of_its_spelling(kind):
+    encoder = fingerprints.FingerprintEncoder(kind, n_bits=256)
+    first, second, other = encoder.transform(["OCC", "CCO", "c1ccccc1N"])
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+def test_descriptors_are_finite_and_differ():
+    encoding = fingerprints.DescriptorEncoder().transform(["CCO", "C[NH3+]", "CCCl"])
+    assert encoding.shape == (3, len(fingerprints.DESCRIPTORS))
+    assert np.isfinite(encoding).all()
+    assert len(np.unique(encoding, axis=0)) == 3
+
+
+def test_with_a_power_only_compounds_much_alike_are_similar():
+    encoder = FeatureUnion(
+        [(kind, fingerprints.FingerprintEncoder(kind)) for kind in ("pairs", "paths")]
+    )
+    X, y = pd.DataFrame({"smiles": ["CCCCCO", "c1ccccc1N"]}), [0.0, 1.0]
+    new = pd.DataFrame({"smiles": ["CCCCCO", "CCCCO"]})
+    known, similar = zip(
+        *(
+            fingerprints.MeanSimilarityRegressor(
+                compound_encoder=encoder,
+                compound_kernel=dict.fromkeys(("pairs", "paths"), "tanimoto"),
+                noise=1e-6,
+                power=power,
+            )
+            .fit(X, y)
+            .predict(new)
+            for power in (1.0, 3.0)
+        ),
+        strict=True,
+    )
+    assert np.allclose(known, 0, atol=1e-3)
+    assert 0 < similar[0] < similar[1] < 0.5
+
+
+def test_one_fingerprint_at_power_one_is_the_usual_process():
+    X, y = pd.DataFrame({"smiles": ALCOHOLS + AMINES}), np.arange(16.0)
+    new = pd.DataFrame({"smiles": ["CC(C)O", "CC(C)N"]})
+    screens = {"other": pd.DataFrame({"A549": [1.0, 2, 3]}, index=["C", "CC", "CCC"])}
+    union = FeatureUnion([("bits", MorganEncoder())])
+    usual = PotencyRegressor(screens=screens).fit(X, y)
+    same = fingerprints.MeanSimilarityRegressor(
+        screens=screens, compound_encoder=union, compound_kernel={"bits": "tanimoto"}
+    ).fit(X, y)
+    assert np.allclose(usual.predict(new), same.predict(new))
+    assert np.allclose(*(one.predict(new, return_std=True)[1] for one in (usual, same)))
