@@ -12,6 +12,7 @@ from sklearn.kernel_ridge import KernelRidge
 
 from sklearn_csg2a.baselines._features import Standardizer
 from sklearn_csg2a.encoders import encode_compounds, resolve_encoder
+from sklearn_csg2a.encoders._pair_layout import find_distinct_columns
 
 _N_STEPS = 30  # of filling in pairs that were not measured
 _PENALTY = 20.0  # on singular values of the profiles, in the unit of the response
@@ -22,6 +23,7 @@ class KernelAndForest(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     A profile is the response of all training cell lines to a compound. The forest sees
     the compound alone: trees divide compounds, by what makes their profiles alike.
+    Columns that are constant, or equal to an earlier one, are left out.
     Pairs that were not measured are filled in before, for both models.
 
     Parameters
@@ -100,7 +102,8 @@ class KernelAndForest(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         compound, smiles = pd.factorize(X["smiles"].astype(object))
         cell, names = pd.factorize(X["cell_line"].astype(object))
         features = encode_compounds(self.encoder_, smiles.tolist())
-        scores = self.forest_.predict(features).reshape(len(smiles), -1)
+        scores = self.forest_.predict(features[:, self._columns])
+        scores = scores.reshape(len(smiles), -1)
         profiles = self._mean + scores @ self._components
         of_forest = self._continue(profiles, pd.Index(names))[compound, cell]
         return (1 - self.share) * self.kernel_.predict(X) + self.share * of_forest
@@ -123,7 +126,9 @@ class KernelAndForest(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             random_state=self.random_state,
         )
         features = encode_compounds(self.encoder_, smiles)
+        self._columns = find_distinct_columns(features)
         scores = centered @ self._components.T
+        features = features[:, self._columns]
         self.forest_ = forest.fit(features, scores, sample_weight=weights)
 
     def _continue(self, profiles: np.ndarray, names: pd.Index) -> np.ndarray:
