@@ -105,9 +105,7 @@ SPACES: dict[str, Space] = {
     "DeepCoVDR": network_space(n_layers=[1, 2, 4]),
     "DeepTTA": network_space(n_layers=[2, 4, 8]),
     "EnsembleMF": network_space(
-        hidden=[(128,), (256,), (256, 128)],
-        n_factors=[32, 64, 128],
-        embedding_dropout=[0.1, 0.3, 0.5],
+        batch_size=[1024, 2048], width=[128, 256, 512], n_factors=[64, 128, 256]
     ),
 }
 

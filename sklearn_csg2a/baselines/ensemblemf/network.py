@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from sklearn_csg2a.baselines.deep._network import Codes, PairNetwork
+from sklearn_csg2a.baselines.deep._network import (
+    Codes,
+    PairNetwork,
+    to_autocast_dtype,
+)
 from sklearn_csg2a.baselines.ensemblemf.data import MemberBatch
 from sklearn_csg2a.nn import Dropout
+from sklearn_csg2a.nn.blocks import apply_in_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["EnsembleMFNetwork"]
 
+_EMBEDDING_SD = 0.01
+
 
 class EnsembleMFNetwork(PairNetwork):
     """Members that multiply the factors of a cell by those of a compound.
 
-    The response by a member is the product of both vectors of factors, summed, plus an
-    effect of the cell, an effect of the compound and a constant.
+    The response by a member is the scaled product of both vectors of factors, summed,
+    plus an effect of the cell, an effect of the compound, a constant, and what two dense
+    layers make of both vectors and their product by factor.
 
     Parameters
     ----------
@@ -34,14 +41,12 @@ class EnsembleMFNetwork(PairNetwork):
         Number of compounds with an embedding.
     n_members : int
         Number of members.
-    hidden : tuple of int
-        Hidden widths of both towers.
+    width : int
+        Width of all hidden layers.
     n_factors : int
         Number of factors.
     dropout : float
-        Dropout after each hidden layer.
-    embedding_dropout : float
-        Probability that training takes a known compound for a new one.
+        Dropout in the towers and before the last layer.
     """
 
     def __init__(
@@ -51,23 +56,20 @@ class EnsembleMFNetwork(PairNetwork):
         n_bits: int,
         n_known: int,
         n_members: int,
-        hidden: tuple[int, ...],
+        width: int,
         n_factors: int,
         dropout: float,
-        embedding_dropout: float,
     ) -> None:
         super().__init__()
-        outputs = n_factors + 1  # the factors and an effect
-        self.cell_tower = _Tower(n_members, (n_genes, *hidden, outputs), dropout)
+        self.n_members = n_members
+        self.cell_tower = _Tower(n_members, n_genes, width, n_factors, dropout)
         self.compound_tower: _Tower | None = None
         if n_bits:
-            widths = n_bits, *hidden, outputs
-            self.compound_tower = _Tower(n_members, widths, dropout)
-            self.embedding = nn.Parameter(torch.zeros(n_members, n_known, hidden[0]))
-            self.embedding_dropout = Dropout(embedding_dropout)
+            self.compound_tower = _Tower(n_members, n_bits, width, n_factors, dropout)
+            self.embedding = nn.Parameter(torch.empty(n_members, n_known, n_factors))
         else:
-            self.absent = nn.Parameter(torch.empty(n_members, 1, outputs))
-        self.constant = nn.Parameter(torch.zeros(n_members))
+            self.absent = nn.Parameter(torch.empty(n_members, 1, n_factors))
+        self.head = _Head(n_members, n_factors, width, dropout)
         self._draw_members(n_members)
 
     @torch.no_grad()
@@ -77,21 +79,24 @@ class EnsembleMFNetwork(PairNetwork):
             self.cell_tower.draw(member)
             if self.compound_tower is not None:
                 self.compound_tower.draw(member)
+                self.embedding[member].normal_(std=_EMBEDDING_SD)
             else:
                 self.absent[member].uniform_(-1, 1)
+            self.head.draw(member)
 
     def encode_cells(self, cells: Tensor, counts: Tensor | None = None) -> Codes:
-        """Return factors and effect of cells by each member, (cells, members, ...)."""
+        """Return what the members make of cells, each (cells, members, ...)."""
         del counts
-        return (self.cell_tower(cells.unsqueeze(0)).transpose(0, 1).contiguous(),)
+        codes = self.head.code_cells(self.cell_tower(cells.unsqueeze(0)))
+        return _swap(codes)
 
     def encode_compounds(
         self, compounds: tuple[Tensor, ...], counts: Tensor | None = None
     ) -> Codes:
-        """Return factors and effect of compounds, (compounds, members, ...)."""
+        """Return what the members make of compounds, each (compounds, members, ...)."""
         del counts
         each = tuple(part.unsqueeze(0) for part in compounds)
-        return (self._code_compounds(each).transpose(0, 1).contiguous(),)
+        return _swap(self.head.code_compounds(self._find_factors(each)))
 
     def combine(
         self,
@@ -101,9 +106,13 @@ class EnsembleMFNetwork(PairNetwork):
         compound_index: Tensor,
     ) -> Tensor:
         """Return the response by each member, (rows, members)."""
-        of_cell = cells[0].index_select(0, cell_index)  # (rows, members, ...)
-        of_compound = compounds[0].index_select(0, compound_index)
-        return _join(of_cell, of_compound) + self.constant
+        of_members = self.head(
+            _swap(cells),
+            _swap(compounds),
+            cell_index.expand(self.n_members, -1),
+            compound_index.expand(self.n_members, -1),
+        )
+        return of_members.T
 
     def forward(self, batch: PairBatch | MemberBatch) -> Tensor:
         """Return the response by each member for its rows, (rows, members).
@@ -112,14 +121,16 @@ class EnsembleMFNetwork(PairNetwork):
         """
         if not isinstance(batch, MemberBatch):
             return super().forward(batch).mean(1, keepdim=True)
-        of_cell = _gather(self.cell_tower(batch.cells), batch.cell_index)
-        of_compound = _gather(
-            self._code_compounds(batch.compounds), batch.compound_index
-        )  # (members, rows, ...)
-        return _join(of_cell, of_compound).T + self.constant
+        of_members = self.head(
+            self.head.code_cells(self.cell_tower(batch.cells)),
+            self.head.code_compounds(self._find_factors(batch.compounds)),
+            batch.cell_index,
+            batch.compound_index,
+        )
+        return of_members.T
 
-    def _code_compounds(self, compounds: tuple[Tensor, ...]) -> Tensor:
-        """Return factors and effect, (members, compounds, ...).
+    def _find_factors(self, compounds: tuple[Tensor, ...]) -> Tensor:
+        """Return the factors of compounds, (members, compounds, factors).
 
         `compounds` are fingerprints (members or 1, compounds, bits) and the number of
         each compound (members or 1, compounds), 0 for a new one; empty without any.
@@ -127,16 +138,13 @@ class EnsembleMFNetwork(PairNetwork):
         if self.compound_tower is None:
             return self.absent
         fingerprints, number = compounds
-        return self.compound_tower(fingerprints, self._embed(number))
+        return self.compound_tower(fingerprints) + self._embed(number)
 
     def _embed(self, number: Tensor) -> Tensor:
-        """Return the embeddings of compounds, (members, compounds, width); 0 if new."""
-        n_members = len(self.embedding)
-        number = number.expand(n_members, -1)
-        member = torch.arange(n_members, device=number.device).unsqueeze(1)
-        embedded = self.embedding[member, (number - 1).clamp(min=0)]
-        is_kept = self.embedding_dropout(torch.ones_like(embedded[..., :1])) > 0
-        return embedded * ((number > 0).unsqueeze(-1) & is_kept)
+        """Return the embeddings of compounds, (members, compounds, factors); 0 if new."""
+        number = number.expand(self.n_members, -1)
+        known = _gather(self.embedding, (number - 1).clamp(min=0))
+        return known * (number > 0).unsqueeze(-1)
 
 
 class _MemberDense(nn.Module):
@@ -155,45 +163,155 @@ class _MemberDense(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layer of each member to `x` (members or 1, n, inputs)."""
-        x = x.expand(len(self.weight), -1, -1)
-        return torch.baddbmm(self.bias.to(x.dtype), x, self.weight)
+        return _multiply(x.expand(len(self.weight), -1, -1), self.weight, self.bias)
 
 
 class _Tower(nn.Module):
-    """Dense layers of each member, with ReLU and dropout between them."""
+    """From inputs to factors, for each member: a hidden layer and a residual block.
 
-    def __init__(self, n_members: int, widths: Sequence[int], dropout: float) -> None:
+    The hidden layer also has a way to the factors that passes the block by.
+    """
+
+    def __init__(
+        self, n_members: int, n_inputs: int, width: int, n_factors: int, dropout: float
+    ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            _MemberDense(n_members, *sizes) for sizes in pairwise(widths)
-        )
+        self.first = _MemberDense(n_members, n_inputs, width)
+        self.block = _MemberDense(n_members, width, width)
+        self.last = _MemberDense(n_members, width, n_factors)
+        self.skip = _MemberDense(n_members, width, n_factors)
+        self.norm_weight = nn.Parameter(torch.ones(n_members, 1, width))
+        self.norm_bias = nn.Parameter(torch.zeros(n_members, 1, width))
         self.dropout = Dropout(dropout)
 
     def draw(self, member: int) -> None:
         """Draw the first weights of a member."""
-        for layer in self.modules():
-            if isinstance(layer, _MemberDense):
-                layer.draw(member)
+        for layer in (self.first, self.block, self.last, self.skip):
+            layer.draw(member)
 
-    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
-        """Return codes (members, entities, ...); `added` joins the first layer."""
-        *hidden, last = self.layers
-        for layer in hidden:
-            x = layer(x)
-            x = x if added is None else x + added
-            x, added = self.dropout(torch.relu(x)), None
-        return last(x).float()
+    def forward(self, x: Tensor) -> Tensor:
+        """Return factors (members, entities, factors) of `x` (members or 1, ...)."""
+        hidden = torch.relu(self.first(x))
+        change = self.block(hidden).float()
+        change = nn.functional.layer_norm(change, change.shape[-1:])
+        change = torch.relu(change * self.norm_weight + self.norm_bias)
+        return self.last(hidden + self.dropout(change)) + self.skip(hidden)
+
+
+class _Head(nn.Module):
+    """From the factors of cells and compounds to the response, for each member.
+
+    The first of two dense layers on both vectors and their product has three parts.
+    Those of cells and compounds are applied to each of them once.
+    """
+
+    def __init__(
+        self, n_members: int, n_factors: int, width: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.of_cell = nn.Parameter(torch.empty(n_members, n_factors, width))
+        self.of_compound = nn.Parameter(torch.empty(n_members, n_factors, width))
+        self.of_product = nn.Parameter(torch.empty(n_members, n_factors, width))
+        self.bias = nn.Parameter(torch.empty(n_members, 1, width))
+        self.last = nn.Parameter(torch.empty(n_members, 1, width))
+        self.cell_effect = nn.Parameter(torch.empty(n_members, 1, n_factors))
+        self.compound_effect = nn.Parameter(torch.empty(n_members, 1, n_factors))
+        self.scale = nn.Parameter(torch.full((n_members, 1), n_factors**-0.5))
+        self.constant = nn.Parameter(torch.zeros(n_members, 1))
+        self.dropout = Dropout(dropout)
+
+    def draw(self, member: int) -> None:
+        """Draw the first weights of a member, as torch's dense layers do."""
+        n_factors, width = self.of_cell.shape[1:]
+        for n_inputs, weights in (
+            (
+                3 * n_factors,
+                (self.of_cell, self.of_compound, self.of_product, self.bias),
+            ),
+            (width, (self.last,)),
+            (n_factors, (self.cell_effect, self.compound_effect)),
+        ):
+            for weight in weights:
+                weight[member].uniform_(-(n_inputs**-0.5), n_inputs**-0.5)
+
+    def code_cells(self, factors: Tensor) -> Codes:
+        """Return factors, their part of the hidden layer, and effects of cells."""
+        terms = _multiply(factors, self.of_cell, self.bias)
+        return factors, terms, (factors * self.cell_effect).sum(-1)
+
+    def code_compounds(self, factors: Tensor) -> Codes:
+        """Return factors, their part of the hidden layer, and effects of compounds."""
+        terms = _multiply(factors, self.of_compound)
+        return factors, terms, (factors * self.compound_effect).sum(-1)
+
+    def forward(
+        self, cells: Codes, compounds: Codes, cell_index: Tensor, compound_index: Tensor
+    ) -> Tensor:
+        """Return the response by each member for its rows, (members, rows).
+
+        On a CPU one member after another, so that its rows stay in the cache.
+        """
+        width = self.last.shape[-1]
+        columns = (
+            *cells,
+            *compounds,
+            cell_index,
+            compound_index,
+            self.of_product,
+            self.last,
+            self.scale,
+            self.constant,
+            self.dropout.draw((*cell_index.shape, width), cell_index.device),
+        )
+        n_parts = len(cell_index) if cell_index.device.type == "cpu" else 1
+        parts = [column.tensor_split(n_parts) for column in columns]
+        return torch.cat(apply_in_blocks(self._respond, *parts))
+
+    def _respond(
+        self,
+        cell: Tensor,
+        cell_terms: Tensor,
+        cell_effect: Tensor,
+        compound: Tensor,
+        compound_terms: Tensor,
+        compound_effect: Tensor,
+        cell_index: Tensor,
+        compound_index: Tensor,
+        of_product: Tensor,
+        last: Tensor,
+        scale: Tensor,
+        constant: Tensor,
+        drawn: Tensor,
+    ) -> Tensor:
+        """Return the response by some members, (members, rows)."""
+        product = _gather(cell, cell_index) * _gather(compound, compound_index)
+        effects = cell_effect.gather(1, cell_index)
+        effects = effects + compound_effect.gather(1, compound_index)
+        hidden = _gather(cell_terms, cell_index)
+        hidden = hidden + _gather(compound_terms, compound_index)
+        hidden = hidden + _multiply(product, of_product)
+        hidden = self.dropout.drop(torch.relu(hidden), drawn)
+        product = scale * product.sum(-1)
+        return product + effects + constant + (hidden * last).sum(-1)
+
+
+def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return the products of each member, (members, n, outputs) float32."""
+    x = to_autocast_dtype(x)
+    product = torch.bmm(x, weight) if bias is None else torch.baddbmm(bias, x, weight)
+    return product.float()
+
+
+def _swap(codes: Sequence[Tensor]) -> Codes:
+    """Exchange the axes of members and of entities."""
+    return tuple(part.transpose(0, 1) for part in codes)
 
 
 def _gather(codes: Tensor, index: Tensor) -> Tensor:
     """Return codes (members, entities, ...) for `index` (members, rows)."""
     n_members, n_entities, width = codes.shape
     starts = torch.arange(0, n_members * n_entities, n_entities, device=index.device)
-    flat = codes.flatten(0, 1).index_select(0, (index + starts[:, None]).flatten())
-    return flat.view(n_members, -1, width)
-
-
-def _join(of_cell: Tensor, of_compound: Tensor) -> Tensor:
-    """Return the sum of the products of factors and both effects, (..., ...)."""
-    product = (of_cell[..., :-1] * of_compound[..., :-1]).sum(-1)
-    return product + of_cell[..., -1] + of_compound[..., -1]
+    flat = (index + starts[:, None]).flatten()
+    # unlike index_select, its gradient is quick on a CPU
+    found = nn.functional.embedding(flat, codes.flatten(0, 1))
+    return found.view(n_members, -1, width)

@@ -20,10 +20,9 @@ SIZES = {
     "n_genes": 7,
     "n_bits": 16,
     "n_known": 3,
-    "hidden": (6,),
+    "width": 6,
     "n_factors": 4,
     "dropout": 0.0,
-    "embedding_dropout": 0.0,
 }
 
 
@@ -66,18 +65,42 @@ def test_members_are_nan_where_a_compound_is_invalid(fitted, screen):
     assert np.isnan(members).sum() == 4
 
 
-def test_a_known_compound_has_an_embedding_and_a_new_one_has_none():
+def test_a_known_compound_has_a_vector_of_its_own_and_a_new_one_has_none():
     network = EnsembleMFNetwork(n_members=2, **SIZES).eval()
-    torch.nn.init.normal_(network.embedding)
-    bits = torch.ones(4, 16)
-    (codes,) = network.encode_compounds((bits, torch.tensor([0, 1, 2, 0])))
-    assert torch.equal(codes[0], codes[3])
-    assert not torch.equal(codes[0], codes[1])
-    assert not torch.equal(codes[1], codes[2])
-    with torch.no_grad():
-        network.embedding.zero_()
-    (without,) = network.encode_compounds((bits, torch.tensor([0, 1, 2, 0])))
-    assert torch.equal(without[1], codes[0])
+    bits, number = torch.ones(4, 16), torch.tensor([0, 1, 2, 0])
+    factors = network.encode_compounds((bits, number))[0]  # (compounds, members, ...)
+    assert torch.equal(factors[0], factors[3])
+    torch.testing.assert_close(factors[1] - factors[0], network.embedding[:, 0])
+    torch.testing.assert_close(factors[2] - factors[0], network.embedding[:, 1])
+
+
+def test_the_vectors_of_compounds_begin_near_zero():
+    sizes = {**SIZES, "n_known": 200, "n_factors": 50}
+    embedding = EnsembleMFNetwork(n_members=1, **sizes).embedding
+    assert embedding.std().item() == pytest.approx(0.01, rel=0.05)
+
+
+def test_expression_is_ranked_among_the_training_cells(screen):
+    fitted = _fit(screen, n_members=1, early_stopping=False)
+    cells = screen.expression.loc[screen.X["cell_line"].unique()]
+
+    def inputs(expression):
+        X = screen.X.drop_duplicates("cell_line")
+        fitted.set_params(expression=expression)
+        return fitted._cell_inputs(fitted._read_for_predict(X))
+
+    of_training = inputs(screen.expression)
+    ranks = cells.rank().to_numpy()
+    expected = (ranks - ranks.mean(0)) / ranks.std(0)
+    np.testing.assert_allclose(of_training, expected, atol=1e-5)
+    # another table: one cell above all, the others as they were
+    changed = screen.expression.copy()
+    changed.loc[cells.index[0]] = changed.max() + 1
+    new = inputs(changed)
+    np.testing.assert_array_equal(new[1:], of_training[1:])
+    np.testing.assert_array_less(of_training.max(0), new[0])
+    changed.loc[cells.index[0]] += 100  # no further than above all
+    np.testing.assert_array_equal(inputs(changed), new)
 
 
 def test_a_salt_of_a_known_compound_and_a_new_one_are_predicted(fitted, screen):
@@ -85,9 +108,27 @@ def test_a_salt_of_a_known_compound_and_a_new_one_are_predicted(fitted, screen):
     assert np.isfinite(fitted.predict_members(X)).all()
 
 
-def test_each_member_equals_dense_layers_of_its_own_weights():
+def _tower(tower, member, x):
+    """Compute a tower of a member, layer by layer."""
+
+    def apply(layer, x):
+        return x @ layer.weight[member] + layer.bias[member, 0]
+
+    hidden = torch.relu(apply(tower.first, x))
+    change = torch.nn.functional.layer_norm(
+        apply(tower.block, hidden),
+        hidden.shape[-1:],
+        tower.norm_weight[member, 0],
+        tower.norm_bias[member, 0],
+    )
+    joined = hidden + torch.relu(change)
+    return apply(tower.last, joined) + apply(tower.skip, hidden)
+
+
+def test_each_member_equals_the_published_network_with_its_weights():
     network = EnsembleMFNetwork(n_members=3, **SIZES).eval()
-    torch.nn.init.normal_(network.embedding)
+    for weight in network.parameters():
+        torch.nn.init.normal_(weight)
     cells, bits = torch.randn(5, 7), torch.randint(2, (4, 16)).float()
     number = torch.tensor([0, 1, 2, 3])
     cell, compound = torch.arange(20) // 4, torch.arange(20) % 4
@@ -97,22 +138,26 @@ def test_each_member_equals_dense_layers_of_its_own_weights():
         cell,
         compound,
     )
+    head = network.head
     for member in range(3):
-        (first, last), (bits_first, bits_last) = (
-            network.cell_tower.layers,
-            network.compound_tower.layers,
+        of_cell = _tower(network.cell_tower, member, cells)[cell]
+        embedded = torch.cat([torch.zeros(1, 4), network.embedding[member]])
+        of_compound = _tower(network.compound_tower, member, bits) + embedded[number]
+        of_compound = of_compound[compound]
+        product = of_cell * of_compound
+        first = torch.cat(
+            [part[member] for part in (head.of_cell, head.of_compound, head.of_product)]
         )
-
-        def apply(layer, x, member=member):
-            return x @ layer.weight[member] + layer.bias[member, 0]
-
-        of_cell = apply(last, torch.relu(apply(first, cells)))
-        embedded = torch.cat([torch.zeros(1, 6), network.embedding[member]])
-        hidden = torch.relu(apply(bits_first, bits) + embedded[number])
-        of_compound = apply(bits_last, hidden)
-        alone = of_cell[:, None, :-1] * of_compound[None, :, :-1]
-        alone = alone.sum(-1) + of_cell[:, None, -1] + of_compound[None, :, -1]
-        torch.testing.assert_close(together[:, member], alone.flatten())
+        joined = torch.cat([of_cell, of_compound, product], dim=1)
+        hidden = torch.relu(joined @ first + head.bias[member])
+        alone = (
+            head.scale[member] * product.sum(1)
+            + of_cell @ head.cell_effect[member, 0]
+            + of_compound @ head.compound_effect[member, 0]
+            + head.constant[member]
+            + hidden @ head.last[member, 0]
+        )
+        torch.testing.assert_close(together[:, member], alone)
 
 
 def test_the_first_members_start_alike_whatever_their_number():
@@ -156,7 +201,7 @@ def test_a_saved_model_predicts_alike_by_each_member(fitted, screen, tmp_path):
 
 
 def test_one_member_is_a_model_too(screen):
-    model = _fit(screen, n_members=1, batching="rows", hidden=(8, 8))
+    model = _fit(screen, n_members=1, batching="blocks", n_bits=64)
     members = model.predict_members(screen.X)
     np.testing.assert_array_equal(members[:, 0], model.predict(screen.X))
 
