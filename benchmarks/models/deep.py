@@ -56,7 +56,7 @@ EPOCHS: dict[type[BaseEstimator], tuple[int, int, int]] = {
     PathDNN: (60, 30, 30),
     Precily: (25, 12, 12),
     DeepCoVDR: (8, 8, 3),
-    EnsembleMF: (40, 15, 15),
+    EnsembleMF: (20, 10, 4),
 }
 
 # The published protocol is run on fewer splits, with a longer schedule.

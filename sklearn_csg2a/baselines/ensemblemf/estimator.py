@@ -56,7 +56,7 @@ class EnsembleMF(DeepResponse):
     width : int, default=256
         Width of the hidden layers.
     n_factors : int, default=128
-        Number of factors of each compound and each cell line.
+        Number of factors of each drug and each cell line.
     n_bits : int, default=256
         Number of bits of the Morgan fingerprints (radius 2).
     dropout : float, default=0.2
@@ -69,7 +69,7 @@ class EnsembleMF(DeepResponse):
         16.
     batching : {"rows", "blocks"}, default="rows"
         How the rows of a step are drawn: independently, as published, or in blocks of
-        random cells and random compounds, for which each tower runs on far fewer
+        random cells and random compounds, for which each encoder runs on far fewer
         inputs.
     learning_rate : float, default=3e-4
         Initial learning rate of AdamW.
@@ -145,8 +145,9 @@ class EnsembleMF(DeepResponse):
     ReLU, dropout); and a dense layer to 128 factors of the sum, plus another one of
     what the block was given. With factors c of the cell and d of the compound, the
     response is ``s * c.d + u.c + v.d + b + f([c, d, c * d])``, where f is a dense layer
-    of 256 with ReLU and dropout, and one to a number. The vector of a training compound
-    is added to d; it begins near 0 (standard deviation .01), and is 0 for new compounds.
+    of 256 with ReLU and dropout, and one to a number. The vector of each training
+    compound is added to d; it begins near 0 (standard deviation .01), and is 0 for new
+    compounds.
 
     Differences: each gene is ranked among the training cells, also for new cells, then
     standardised; the authors rank all cells, those to be predicted too. Members stop
@@ -282,7 +283,7 @@ class EnsembleMF(DeepResponse):
 
     def _fit_cells(self, training: Treatments, seed: int) -> None:
         del seed
-        self._sorted_expression = np.sort(training.basal_expression, axis=0)
+        self._sorted_expression = np.sort(training.basal_expression.T)  # (genes, cells)
         self._standardizer = Standardizer(self._rank(training.basal_expression))
 
     def _cell_inputs(self, treatments: Treatments) -> np.ndarray:
@@ -295,8 +296,8 @@ class EnsembleMF(DeepResponse):
         In the middle of equal values; a gene of a new cell counts the values below it.
         """
         ranks = np.empty(expression.shape)
-        for gene, known in enumerate(self._sorted_expression.T):
-            values, known = expression[:, gene], np.ascontiguousarray(known)
+        for gene, known in enumerate(self._sorted_expression):
+            values = expression[:, gene]
             below = np.searchsorted(known, values, side="left")
             ranks[:, gene] = (below + np.searchsorted(known, values, side="right")) / 2
         return ranks

@@ -30,8 +30,8 @@ class EnsembleMFNetwork(PairNetwork):
     """Members that multiply the factors of a cell by those of a compound.
 
     The response by a member is the scaled product of both vectors of factors, summed,
-    plus an effect of the cell, an effect of the compound, a constant, and what two dense
-    layers make of both vectors and their product by factor.
+    plus an effect of the cell, an effect of the compound, a constant, and what two
+    dense layers make of both vectors and their product by factor.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ class EnsembleMFNetwork(PairNetwork):
         return self.compound_tower(fingerprints) + self._embed(number)
 
     def _embed(self, number: Tensor) -> Tensor:
-        """Return the embeddings of compounds, (members, compounds, factors); 0 if new."""
+        """Return embeddings (members, compounds, factors); 0 for new compounds."""
         number = number.expand(self.n_members, -1)
         known = _gather(self.embedding, (number - 1).clamp(min=0))
         return known * (number > 0).unsqueeze(-1)
