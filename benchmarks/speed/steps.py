@@ -118,6 +118,7 @@ class Trainer:
         response: bool,
         freeze: bool = False,
         train_encoder: bool = False,
+        widths: tuple[int, ...] = (512, 64),
     ) -> None:
         torch.manual_seed(0)
         n_genes = treatments.n_genes
@@ -127,7 +128,7 @@ class Trainer:
             csg2a.condition.mat = MAT()
         network: nn.Module = csg2a
         if response:
-            network = ResponseNetwork(csg2a, (512, 64), 0.1, freeze=freeze)
+            network = ResponseNetwork(csg2a, widths, 0.1, freeze=freeze)
         set_dropout_generator(network, torch.Generator(device).manual_seed(0))
         network.to(device)
         encodings = np.random.default_rng(2).normal(
