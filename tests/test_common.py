@@ -270,6 +270,31 @@ def test_P01_P02_every_check_of_scikit_learn_passes(
 
 
 @pytest.mark.parametrize("regressor", REGRESSORS)
+def test_only_a_training_of_the_same_bits_is_remembered(regressor, monkeypatch):
+    X = np.random.default_rng(0).normal(size=(12, 3))
+    fits = [
+        ({}, X, X[:, 0]),
+        ({"random_state": 1}, X, X[:, 0]),
+        ({"max_epochs": 3}, X, X[:, 0]),
+        ({"learning_rate": 0.1}, X, X[:, 0]),
+        ({}, X[::-1], X[:, 0]),
+        ({}, X, X[:, 1]),
+    ]
+
+    def predict(params, X, y):
+        small = {"hidden_dim": 4, "max_epochs": 2, "random_state": 0, **params}
+        return regressor(**small).fit(X, y).predict(X)
+
+    expected = [predict(*fit) for fit in fits]
+    remembered = RememberedTrainings()
+    monkeypatch.setattr(networks, "train_network", remembered)
+    for _ in range(2):
+        for fit, wanted in zip(fits, expected, strict=True):
+            np.testing.assert_array_equal(predict(*fit), wanted)
+    assert remembered.n_repeated == len(fits)
+
+
+@pytest.mark.parametrize("regressor", REGRESSORS)
 def test_P01_the_suite_is_as_large_as_it_was(regressor):
     checks = [_name(check) for _, check in estimator_checks_generator(regressor())]
     assert len(checks) >= N_CHECKS[regressor]
