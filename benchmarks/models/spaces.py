@@ -122,6 +122,13 @@ SPACES["LevelRanking"] = {
     "ranking__gamma": LogUniform(0.1, 3.0),
     "ranking__identity_weight": LogUniform(0.1, 10.0),
 }
+SPACES["LevelRanking_averages"] = {
+    "ranking__share": [0.2, 0.35, 0.5],
+    "ranking__max_features": [0.1, 0.2, 0.4],
+    "ranking__min_samples_leaf": [1, 2, 4],
+    "ranking__kernel__alpha": LogUniform(0.3, 10.0),
+    "ranking__kernel__gamma": LogUniform(0.1, 3.0),
+}
 SPACES["csg2a_members_on_factors"] = SPACES["csg2a_on_factors"]
 SPACES["csg2a_on_gp"] = {
     "weight": [0.2, 0.4, 0.6, 0.8],

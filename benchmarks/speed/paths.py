@@ -34,7 +34,7 @@ from benchmarks.speed.steps import (
     pretraining,
     wide,
 )
-from sklearn_csg2a.nn import blocks, csg2a, layers, products
+from sklearn_csg2a.nn import blocks, csg2a, layers
 from sklearn_csg2a.nn.blocks import steady_threads
 from sklearn_csg2a.training import net
 
@@ -96,7 +96,7 @@ class TimedProducts(CountedProducts):
 @contextmanager
 def measured_blocks():
     """Replace `map_blocks` in the modules of a step."""
-    measured, modules = MeasuredBlocks(), (blocks, csg2a, layers, products, net)
+    measured, modules = MeasuredBlocks(), (blocks, csg2a, layers, net)
     using = [module for module in modules if hasattr(module, "map_blocks")]
     original = blocks.map_blocks
     for module in using:

@@ -46,9 +46,11 @@ from sklearn_csg2a.estimators._trained_encoder import (
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError
 from sklearn_csg2a.nn import csg2a_part, set_dropout_generator
 from sklearn_csg2a.nn.blocks import steady_threads
-from sklearn_csg2a.nn.layers import seeded_initialisation
 from sklearn_csg2a.training.checkpoint import check_resumable
-from sklearn_csg2a.training.device import use_one_thread_after_fork
+from sklearn_csg2a.training.device import (
+    seeded_initialisation,
+    use_one_thread_after_fork,
+)
 from sklearn_csg2a.training.loop import history_table, train_network
 from sklearn_csg2a.training.parameters import TRAINING_CONSTRAINTS
 from sklearn_csg2a.training.state import NetworkState
@@ -247,8 +249,7 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
                 msg = "warm_start=True needs the genes of the first fit; they differ."
                 raise InputError(msg)
             network = copy.deepcopy(self.net_.module_)
-            condition = csg2a_part(network).condition
-            first = len(self._location), condition.compound_dim
+            first = len(self._location), csg2a_part(network).condition.compound_dim
             now = response.shape[1], compound_dim
             if first != now:
                 msg = (
@@ -446,5 +447,4 @@ class BaseCSG2A(NetworkState, TreatmentRegressor):
 
     def _to_units(self, centered: torch.Tensor) -> np.ndarray:
         """Return float64 predictions in the units of y."""
-        values = centered.cpu().numpy().astype(np.float64)
-        return self._location + self._scale * values
+        return self._location + self._scale * centered.cpu().numpy().astype(np.float64)

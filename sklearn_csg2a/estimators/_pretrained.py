@@ -14,38 +14,20 @@ from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.persistence import load_model
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from sklearn_csg2a.nn import CSG2A
     from sklearn_csg2a.treatments import Treatments
 
-__all__ = ["StartsPretrained", "copy_pretrained"]
+__all__ = [
+    "ForgetsPretrained",
+    "copy_pretrained",
+    "encoder_of",
+    "find_pretrained",
+    "genes_of",
+]
 
 
-class StartsPretrained:
-    """A part of estimators whose network starts from a fitted perturbation model."""
-
-    pretrained: Any
-    expression: Any
-    new_genes: str
-
-    def _read_for_fit(self, X: Any) -> Treatments:
-        """Find the pretrained model, then read X with its genes."""
-        self._pretrained = None if self.pretrained is None else _find(self)
-        return super()._read_for_fit(X)  # type: ignore[misc]
-
-    def _genes_to_read(self, *, plain: bool) -> tuple[str, ...] | None:
-        """Return the genes of the first fit or the pretraining, which fit must find."""
-        known = super()._genes_to_read(plain=plain)  # type: ignore[misc]
-        if known is not None or self._pretrained is None or self.new_genes == "add":
-            return known
-        return _genes_of(self._pretrained, plain=plain and self.expression is None)
-
-    def _fit_encoder(self, treatments: Treatments, train_rows: np.ndarray) -> Any:
-        """Take the encoder of the pretraining, or fit a new one."""
-        if self._pretrained is None:
-            return super()._fit_encoder(treatments, train_rows)  # type: ignore[misc]
-        return _encoder_of(self._pretrained, has_compounds=treatments.has_compounds)
+class ForgetsPretrained:
+    """A part of estimators whose pickles do not hold the pretrained estimator."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the pretrained estimator, which `fit` finds again."""
@@ -65,7 +47,7 @@ def copy_pretrained(
     return csg2a
 
 
-def _find(estimator: Any) -> PerturbationRegressor:
+def find_pretrained(estimator: Any) -> PerturbationRegressor:
     """Return the fitted estimator inside a FrozenEstimator or a model file."""
     _check_not_frozen(estimator)
     _check_new_genes(estimator)
@@ -92,14 +74,14 @@ def _find(estimator: Any) -> PerturbationRegressor:
     return first
 
 
-def _genes_of(first: PerturbationRegressor, *, plain: bool) -> tuple[str, ...] | None:
+def genes_of(first: PerturbationRegressor, *, plain: bool) -> tuple[str, ...] | None:
     """Return the genes that X must have; None if only X is a plain array."""
     if plain and first.n_features_in_ != len(first.genes_):
         return None
     return tuple(first.genes_)
 
 
-def _encoder_of(first: PerturbationRegressor, *, has_compounds: bool) -> Any:
+def encoder_of(first: PerturbationRegressor, *, has_compounds: bool) -> Any:
     """Return the fitted compound encoder, if X has what it needs."""
     if has_compounds != (first.encoder_ is not None):
         with_or_without = "with" if first.encoder_ is not None else "without"

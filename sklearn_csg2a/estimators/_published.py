@@ -18,7 +18,7 @@ from sklearn_csg2a.encoders._mat_weights import MATWeights, read_tensors
 from sklearn_csg2a.estimators._perturbation import PerturbationRegressor
 from sklearn_csg2a.estimators._response import DrugResponseRegressor
 from sklearn_csg2a.exceptions import GeneMismatchError, InputError, ModelFileError
-from sklearn_csg2a.nn.layers import seeded_initialisation
+from sklearn_csg2a.training.device import seeded_initialisation
 from sklearn_csg2a.training.net import wrap_network
 
 if TYPE_CHECKING:

@@ -29,7 +29,13 @@ from sklearn_csg2a.estimators._preparation import (
     build_response,
     chosen,
 )
-from sklearn_csg2a.estimators._pretrained import StartsPretrained, copy_pretrained
+from sklearn_csg2a.estimators._pretrained import (
+    ForgetsPretrained,
+    copy_pretrained,
+    encoder_of,
+    find_pretrained,
+    genes_of,
+)
 from sklearn_csg2a.estimators._settings import SETTINGS
 from sklearn_csg2a.training.inference import predict_response
 from sklearn_csg2a.treatments import read_response
@@ -49,7 +55,7 @@ _AUTO = StrOptions(options(Auto))
 
 
 class DrugResponseRegressor(
-    PredictsResponse, PredictsLevels, StartsPretrained, ScalesExpression, BaseCSG2A
+    ForgetsPretrained, PredictsResponse, PredictsLevels, ScalesExpression, BaseCSG2A
 ):
     """Predict drug response (ln IC50) of cells to compounds.
 
@@ -389,6 +395,24 @@ class DrugResponseRegressor(
     def _settings(self) -> dict[str, Any]:
         """Return what parameters stand for that are "auto"."""
         return SETTINGS[self.novelty]
+
+    def _read_for_fit(self, X: Any) -> Treatments:
+        """Find the pretrained model, then read X with its genes."""
+        self._pretrained = None if self.pretrained is None else find_pretrained(self)
+        return super()._read_for_fit(X)
+
+    def _genes_to_read(self, *, plain: bool) -> tuple[str, ...] | None:
+        """Return the genes of the first fit or the pretraining, which fit must find."""
+        known = super()._genes_to_read(plain=plain)
+        if known is not None or self._pretrained is None or self.new_genes == "add":
+            return known
+        return genes_of(self._pretrained, plain=plain and self.expression is None)
+
+    def _fit_encoder(self, treatments: Treatments, train_rows: np.ndarray) -> Any:
+        """Take the encoder of the pretraining, or fit a new one."""
+        if self._pretrained is None:
+            return super()._fit_encoder(treatments, train_rows)
+        return encoder_of(self._pretrained, has_compounds=treatments.has_compounds)
 
     def _read_target(self, X: Any, y: Any, treatments: Treatments) -> np.ndarray:
         """Read the response, one number per treatment."""

@@ -19,8 +19,8 @@ from sklearn_csg2a.estimators._networks import (
 from sklearn_csg2a.estimators._preparation import adjacency_entries
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.nn import CSG2A, ResponseNetwork, csg2a_part
-from sklearn_csg2a.nn.layers import seeded_initialisation
 from sklearn_csg2a.training.data import interactome_terms
+from sklearn_csg2a.training.device import seeded_initialisation
 from sklearn_csg2a.training.inference import encode_conditions
 
 if TYPE_CHECKING:

@@ -17,14 +17,14 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from sklearn_csg2a._utils.blas import blas_libraries, release_limits
-from sklearn_csg2a._utils.heap import keep_freed_memory, return_freed_memory
 from sklearn_csg2a.exceptions import DeviceMemoryError
 
 if TYPE_CHECKING:
@@ -77,9 +77,8 @@ class _Shared:
             setting = torch.get_num_threads()
             if self.n_inside == 0:
                 self.setting = setting
-                keep_freed_memory()
-                release_limits()
-                self.blas = blas_libraries().limit(limits=1, user_api="blas")
+                _release_blas_limits()
+                self.blas = _libraries().limit(limits=1, user_api="blas")
             elif setting == 1:  # a new thread inherits the current setting
                 setting = self.setting
             self.n_inside += 1
@@ -94,10 +93,9 @@ class _Shared:
                 if self.pool is not None:
                     self.pool.shutdown()
                     self.pool = None
-                release_limits()
+                _release_blas_limits()
                 self.blas.restore_original_limits()
-                release_limits()
-                return_freed_memory()
+                _release_blas_limits()
             torch.set_num_threads(setting)
 
     def helpers(self) -> ThreadPoolExecutor:
@@ -112,6 +110,22 @@ class _Shared:
                     initargs=(1,),
                 )
             return self.pool
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Return the libraries of NumPy and SciPy; searching for them is slow."""
+    return ThreadpoolController()
+
+
+def _release_blas_limits() -> None:
+    """Let any thread change limits that another thread has set by threadpoolctl.
+
+    The last thread to leave :func:`steady_threads` need not be the first to enter.
+    """
+    for library in _libraries().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):  # not in older versions
+            library.clear_controlling_thread(force=True)
 
 
 _thread_state = _ThreadState()

@@ -1,8 +1,9 @@
-"""Where a training computes: device, precision, compiled steps, several processes."""
+"""Where a training computes: device, precision, several processes, initial weights."""
 
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,11 +28,13 @@ __all__ = [
     "explain_compilation",
     "join_processes",
     "resolve_device",
+    "seeded_initialisation",
     "use_one_thread_after_fork",
     "uses_bfloat16",
 ]
 
 _IMPORTED_IN = os.getpid()
+_GLOBAL_GENERATOR_LOCK = threading.RLock()
 
 
 def use_one_thread_after_fork() -> None:
@@ -211,3 +214,19 @@ def join_processes(device: str | torch.device, random_state: object) -> Processe
         )
         raise InputError(msg)
     return processes
+
+
+@contextmanager
+def seeded_initialisation(seed: int) -> Iterator[None]:
+    """Initialise torch modules from `seed`, then restore the random state.
+
+    Modules draw their initial weights from torch's global CPU generator; a lock
+    separates fits in parallel threads.
+    """
+    with _GLOBAL_GENERATOR_LOCK:
+        state = torch.default_generator.get_state()
+        torch.default_generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            torch.default_generator.set_state(state)

@@ -18,7 +18,7 @@ from skorch.callbacks import Callback
 from sklearn_csg2a._utils.progress import ProgressLine
 from sklearn_csg2a.exceptions import DivergedError
 from sklearn_csg2a.nn.blocks import count_blocks, map_blocks
-from sklearn_csg2a.nn.products import forget_gradients
+from sklearn_csg2a.nn.layers import forget_gradients
 from sklearn_csg2a.training.data import Batches
 from sklearn_csg2a.training.device import Processes, explain_compilation
 

@@ -10,8 +10,7 @@ from sklearn.base import BaseEstimator
 from torch.overrides import TorchFunctionMode
 
 from sklearn_csg2a.exceptions import ModelFileError
-from sklearn_csg2a.nn.layers import seeded_initialisation
-from sklearn_csg2a.training.device import resolve_device
+from sklearn_csg2a.training.device import resolve_device, seeded_initialisation
 from sklearn_csg2a.training.net import wrap_network
 
 if TYPE_CHECKING:

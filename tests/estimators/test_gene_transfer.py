@@ -19,7 +19,7 @@ from sklearn_csg2a import (
 from sklearn_csg2a.estimators._networks import move_to_genes
 from sklearn_csg2a.exceptions import GeneMismatchError
 from sklearn_csg2a.nn import csg2a_part
-from sklearn_csg2a.nn.layers import seeded_initialisation
+from sklearn_csg2a.training.device import seeded_initialisation
 from sklearn_csg2a.treatments import read_treatments
 
 

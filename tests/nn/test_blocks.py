@@ -23,10 +23,9 @@ from sklearn_csg2a.baselines.deep import _bert_layers
 from sklearn_csg2a.baselines.deep._bert_layers import BertLayer, BertLayers, Sequences
 from sklearn_csg2a.encoders import MATEncoder, MorganEncoder, PotencyEncoder
 from sklearn_csg2a.exceptions import DivergedError, InterruptedFitWarning
-from sklearn_csg2a.nn import products
+from sklearn_csg2a.nn import layers
 from sklearn_csg2a.nn.blocks import apply_by_rows, map_blocks, steady_threads
-from sklearn_csg2a.nn.layers import set_dropout_generator
-from sklearn_csg2a.nn.products import linear
+from sklearn_csg2a.nn.layers import linear, set_dropout_generator
 
 N_GENES = 300  # so that small tensors are above what torch gives one thread
 SMILES = np.array(
@@ -276,17 +275,17 @@ def test_a_product_in_blocks_is_the_product(shape, with_bias):
 
 @pytest.mark.parametrize("size", [(20, 3, 90), (90, 3, 20), (9, 40, 50), (50, 40, 9)])
 def test_tiles_cover_a_product_and_do_not_depend_on_threads(size, monkeypatch):
-    monkeypatch.setattr(products, "_SIDE", 8)
-    monkeypatch.setattr(products, "_SHORT", 4)
-    monkeypatch.setattr(products, "_CACHED", 16)
-    monkeypatch.setattr(products, "_SMALL", (6, 4))
+    monkeypatch.setattr(layers, "_SIDE", 8)
+    monkeypatch.setattr(layers, "_SHORT", 4)
+    monkeypatch.setattr(layers, "_CACHED", 16)
+    monkeypatch.setattr(layers, "_SMALL", (6, 4))
     n_rows, n_terms, n_columns = size
     generator = torch.Generator().manual_seed(0)
     x, weight, bias = (
         torch.randn(shape, generator=generator)
         for shape in ((n_rows, n_terms), (n_columns, n_terms), (n_columns,))
     )
-    rows, columns = products._edges_of_tiles(*size)
+    rows, columns = layers._edges_of_tiles(*size)
     assert len(rows) * len(columns) > 10
     found = []
     for n in (1, 2):

@@ -13,9 +13,9 @@ from sklearn_csg2a.nn.layers import (
     Dropout,
     EntityBatchNorm,
     finish_hidden,
-    seeded_initialisation,
     set_dropout_generator,
 )
+from sklearn_csg2a.training.device import seeded_initialisation
 
 N_ENTITIES, N_FEATURES = 60, 37
 COUNTS = torch.tensor([0, 3, 1, 2, 5, 7] * 10)

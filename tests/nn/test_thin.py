@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from sklearn_csg2a.nn import CSG2A
-from sklearn_csg2a.nn.layers import seeded_initialisation
 from sklearn_csg2a.nn.thin import (
     AttentionInput,
     Grams,
@@ -15,6 +14,7 @@ from sklearn_csg2a.nn.thin import (
     layer_output,
     normed_rows,
 )
+from sklearn_csg2a.training.device import seeded_initialisation
 
 ROWS, GENES, HIDDEN = 5, 7, 3
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_csg2a.nn import CSG2A, Molecules
-from sklearn_csg2a.nn.layers import seeded_initialisation
 from sklearn_csg2a.training.data import Batches, TreatmentDataset, TreatmentTensors
+from sklearn_csg2a.training.device import seeded_initialisation
 from sklearn_csg2a.treatments import Treatments
 
 CPU = torch.device("cpu")

@@ -9,8 +9,9 @@ import torch
 
 from sklearn_csg2a.nn import blocks, layers
 from sklearn_csg2a.nn.blocks import steady_threads
-from sklearn_csg2a.nn.layers import Dense, seeded_initialisation
+from sklearn_csg2a.nn.layers import Dense
 from sklearn_csg2a.training import net
+from sklearn_csg2a.training.device import seeded_initialisation
 from sklearn_csg2a.training.net import AdamW
 
 SHAPES = [(50, 30), (7,), (1,), (200, 40), (1, 3)]

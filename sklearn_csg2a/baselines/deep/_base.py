@@ -26,8 +26,11 @@ from sklearn_csg2a.baselines.deep._data import PairDataset, PairTensors
 from sklearn_csg2a.baselines.deep._network import predict_pairs
 from sklearn_csg2a.nn import set_dropout_generator
 from sklearn_csg2a.nn.blocks import steady_threads
-from sklearn_csg2a.nn.layers import seeded_initialisation
-from sklearn_csg2a.training.device import resolve_device, use_one_thread_after_fork
+from sklearn_csg2a.training.device import (
+    resolve_device,
+    seeded_initialisation,
+    use_one_thread_after_fork,
+)
 from sklearn_csg2a.training.loop import (
     TrainingSettings,
     history_table,

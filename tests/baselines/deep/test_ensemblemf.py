@@ -14,7 +14,7 @@ from sklearn_csg2a.baselines import EnsembleMF
 from sklearn_csg2a.baselines.ensemblemf.data import MemberDataset
 from sklearn_csg2a.baselines.ensemblemf.network import EnsembleMFNetwork
 from sklearn_csg2a.datasets import make_screen
-from sklearn_csg2a.nn.layers import seeded_initialisation
+from sklearn_csg2a.training.device import seeded_initialisation
 
 SIZES = {
     "n_genes": 7,
