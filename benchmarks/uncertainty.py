@@ -31,6 +31,7 @@ from sklearn.utils import Bunch
 
 from benchmarks.data.load import load_data
 from benchmarks.models.registry import make_csg2a
+from sklearn_csg2a import DrugResponseRegressor
 from sklearn_csg2a.baselines import MeanEffects, PairwiseKernelRidge
 from sklearn_csg2a.evaluation.folds import SPLITTERS
 from sklearn_csg2a.uncertainty import ApplicabilityDomain, ConformalRegressor
@@ -56,13 +57,48 @@ ADAPT = {
     "mean_effects": MeanEffects(),
 }
 FORESEEN = {f"foreseen_{share}": share for share in (0.5, 0.7, 0.9, 1.0)}
+NOVELTY = {"mixed": "pair", "cell": "cell", "drug": "compound", "disjoint": "both"}
 HELD_OUT = {"mixed": "smiles", "drug": "smiles", "disjoint": "smiles"}
 MODELS: dict[str, Callable[[Bunch, str, int], BaseEstimator]] = {
     "PairwiseKernelRidge": lambda data, *_: PairwiseKernelRidge(
         expression=data.expression, alpha=0.3, tol=1e-5
     ),
     "csg2a": make_csg2a,
+    "csg2a_quarter": lambda *of: PartOfRows(make_default(*of), 0.25),
+    "csg2a_tenth": lambda *of: PartOfRows(make_default(*of), 0.1),
 }
+
+
+def make_default(data: Bunch, scheme: str, seed: int) -> DrugResponseRegressor:
+    """Make CSG2A with the default parameters for what is new in a scheme."""
+    return DrugResponseRegressor(
+        expression=data.expression,
+        interactome=data.interactome,
+        novelty=NOVELTY[scheme],
+        random_state=seed,
+    )
+
+
+class PartOfRows(RegressorMixin, BaseEstimator):
+    """Fit an estimator to a share of the rows, drawn at random, to save time.
+
+    All compounds and cell lines stay, with fewer rows of each.
+    """
+
+    def __init__(self, estimator: BaseEstimator, share: float) -> None:
+        self.estimator = estimator
+        self.share = share
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray) -> PartOfRows:
+        """Fit to some of the rows."""
+        n_rows = round(self.share * len(X))
+        rows = np.sort(np.random.default_rng(0).permutation(len(X))[:n_rows])
+        self.estimator_ = clone(self.estimator).fit(X.iloc[rows], y[rows])
+        return self
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        """Predict ln IC50, in ln uM."""
+        return self.estimator_.predict(X)
 
 
 class Remembered(RegressorMixin, BaseEstimator):
