@@ -43,8 +43,8 @@ SETTINGS: dict[type[BaseEstimator], dict[str, Any]] = {
     Precily: {"batch_size": 1024, "refit": True},
     # published: 8 layers and batches of 32 rows, of an eighth of the rows
     DeepCoVDR: {"batch_size": 512, "learning_rate": 7e-4, "n_layers": 1},
-    # published: up to 300 epochs with learning rate 3e-4
-    EnsembleMF: {"learning_rate": 1e-3, "refit": True},
+    # published: 20 members
+    EnsembleMF: {"n_members": 5, "patience": 25, "refit": True},
 }
 # Maximum epochs for new pairs, new cell lines, and new compounds, where the best epoch
 # on held-out rows is reached early. Published: 300 for GraphDRP, DRPreter and
@@ -56,7 +56,7 @@ EPOCHS: dict[type[BaseEstimator], tuple[int, int, int]] = {
     PathDNN: (60, 30, 30),
     Precily: (25, 12, 12),
     DeepCoVDR: (8, 8, 3),
-    EnsembleMF: (20, 10, 4),
+    EnsembleMF: (60, 300, 300),
 }
 
 # The published protocol is run on fewer splits, with a longer schedule.
