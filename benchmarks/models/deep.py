@@ -44,7 +44,7 @@ SETTINGS: dict[type[BaseEstimator], dict[str, Any]] = {
     # published: 8 layers and batches of 32 rows, of an eighth of the rows
     DeepCoVDR: {"batch_size": 512, "learning_rate": 7e-4, "n_layers": 1},
     # published: 20 members
-    EnsembleMF: {"n_members": 5, "patience": 25, "refit": True},
+    EnsembleMF: {"n_members": 5, "patience": 25},
 }
 # Maximum epochs for new pairs, new cell lines, and new compounds, where the best epoch
 # on held-out rows is reached early. Published: 300 for GraphDRP, DRPreter and
