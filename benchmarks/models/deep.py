@@ -38,9 +38,9 @@ SETTINGS: dict[type[BaseEstimator], dict[str, Any]] = {
     # published: batches of 64 rows, learning rate 1e-4
     DeepTTA: {"batch_size": 512, "learning_rate": 5e-4},
     # published: batches of 512 rows, learning rate 1e-4
-    PathDNN: {"batch_size": 1024, "learning_rate": 1e-3, "refit": True},
+    PathDNN: {"batch_size": 1024, "learning_rate": 1e-3},
     # published: batches of 128 rows
-    Precily: {"batch_size": 1024, "refit": True},
+    Precily: {"batch_size": 1024},
     # published: 8 layers and batches of 32 rows, of an eighth of the rows
     DeepCoVDR: {"batch_size": 512, "learning_rate": 7e-4, "n_layers": 1},
     # published: 20 members
@@ -88,7 +88,6 @@ def make_deep(
     }
     if scheme == RANDOM_811:
         given.update(SETTINGS_OF_PROTOCOL.get(kind, {}))
-        given["refit"] = False  # only the 80 %, as the other models
     if kind in GENE_SETS:
         given["gene_sets"] = _join_gene_sets(data, GENE_SETS[kind])
     if kind is DRPreter:
