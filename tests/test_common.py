@@ -262,7 +262,8 @@ def remembered():
 def test_P01_P02_every_check_of_scikit_learn_passes(
     estimator, check, remembered, monkeypatch
 ):
-    monkeypatch.setattr(networks, "train_network", remembered)
+    if _name(check) != "check_fit_idempotent":  # its claim is that fits repeat
+        monkeypatch.setattr(networks, "train_network", remembered)
     try:
         check(estimator)
     except SkipTest:

@@ -109,7 +109,7 @@ def use_members(
         return [predict(model, model._predict_tensors(treatments))]
     members, shared = model.members_, SharedEncodings()
     for member in members:
-        shared.encode(member, member._scale_expression(treatments))
+        shared.encode(member, treatments)
 
     def run(k: int) -> Result:
         scaled = members[k]._scale_expression(treatments)
