@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -24,6 +25,7 @@ from sklearn_csg2a.datasets import (
     load_nci60,
     make_screen,
 )
+from sklearn_csg2a.datasets._home import find_file
 from sklearn_csg2a.evaluation.configuration import hash_parts
 
 GENE_SETS = ("hallmark", "pid", "reactome", "wikipathways_2023")
@@ -66,7 +68,15 @@ def load_gdsc2_with_interactome(data_home: str | None) -> Bunch:
         lambda: tabulate_screen(load_nci60(data_home=data_home), data.X["smiles"])
     )
     data.knowledge = lru_cache(lambda: load_knowledge(data.compounds, data_home))
+    data.molecules = lru_cache(lambda: read_molecules(data_home))
     return data
+
+
+def read_molecules(data_home: str | None) -> list[str]:
+    """Return the SMILES of a library of molecules, in the order of its file."""
+    path = find_file(data_home, "molecules/smiles.smi.gz")
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [line.split()[0] for line in lines if line.strip()]
 
 
 def with_gene_sets(

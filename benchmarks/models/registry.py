@@ -28,6 +28,7 @@ from benchmarks.models.deep import DEEP, PRECISION
 from benchmarks.models.knowledge import SCREENS, Known, with_knowledge
 from benchmarks.models.level_ranking import LEVEL_RANKING, make_level
 from benchmarks.models.potency import with_potency
+from benchmarks.models.published import PUBLISHED
 from benchmarks.models.spaces import draw_candidates
 from sklearn_csg2a import DrugResponseRegressor, ResidualRegressor
 from sklearn_csg2a.baselines import (
@@ -332,6 +333,7 @@ MODELS: dict[str, Factory] = {
     **NAIVE,
     **CLASSICAL,
     **DEEP,
+    **PUBLISHED,
     "csg2a": make_csg2a,
     "csg2a_apart": make_csg2a_apart,
     "csg2a_on_factors": make_csg2a_on_factors,
@@ -372,6 +374,7 @@ GROUPS: dict[str, list[str]] = {
     "knowledge": list(WITH_KNOWLEDGE),
     "level_ranking": [*LEVEL_RANKING, *WITH_LEVEL],
     "potency": list(WITH_POTENCY),
+    "published": list(PUBLISHED),
     "naive": list(NAIVE),
 }
 

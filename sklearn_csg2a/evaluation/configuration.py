@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 import pickle
 import re
 from collections.abc import Mapping
@@ -73,7 +74,7 @@ def list_settings(
 
 def _describe(value: Any, added_later: Mapping[str, Mapping[str, Any]]) -> Any:
     """Convert a parameter to a JSON-serializable value that identifies it."""
-    if isinstance(value, str) and Path(value).is_file():
+    if isinstance(value, str) and os.path.isfile(value):  # noqa: PTH113
         return _describe(Path(value), added_later)
     if value is None or isinstance(value, bool | int | float | str):
         return value

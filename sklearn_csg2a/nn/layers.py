@@ -115,7 +115,9 @@ class Dropout(nn.Module):
         n = math.prod(shape)
         draws = torch.empty(-(-n // 4), dtype=torch.int64, device=device)
         draws.random_(-(2**63), None, generator=self.generator)
-        return draws.view(torch.int16)[:n].view(*shape)
+        drawn = draws.view(torch.int16)[:n].view(*shape)
+        # compiled code cannot return a view in another type
+        return drawn.clone() if torch.compiler.is_compiling() else drawn
 
     def drop(self, x: Tensor, drawn: Tensor) -> Tensor:
         """Return `x` with elements dropped according to a draw."""
