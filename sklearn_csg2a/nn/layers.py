@@ -70,8 +70,7 @@ class Dropout(nn.Module):
     Torch's dropout draws from the global generator, so that fits in parallel threads
     affect each other. Here the generator is set by :func:`set_dropout_generator`;
     without one, training raises an error. The probability is rounded to a multiple of
-    1/65,536 and four elements share one 64-bit draw, which is four times faster on a
-    CPU than a draw per element.
+    1/65,536; four elements share a 64-bit draw, which is four times faster on a CPU.
 
     Parameters
     ----------
@@ -102,10 +101,9 @@ class Dropout(nn.Module):
         return self.drop(x, self.draw(x.shape, x.device) if drawn is None else drawn)
 
     def draw(self, shape: Sequence[int], device: torch.device) -> Tensor:
-        """Draw random numbers for the mask; of size 0 if nothing is dropped.
+        """Draw random numbers for the mask, (rows, ...); of size 0 if none is dropped.
 
-        Separate from :meth:`drop`, so that all blocks of a tensor share one draw. Rows
-        are the first axis of `shape` and of the result.
+        Separate from :meth:`drop`, so that all blocks of a tensor share one draw.
         """
         if not self.training or self._threshold == 0:
             return torch.empty(*shape[:1], 0, device=device)
@@ -116,7 +114,7 @@ class Dropout(nn.Module):
         draws = torch.empty(-(-n // 4), dtype=torch.int64, device=device)
         draws.random_(-(2**63), None, generator=self.generator)
         drawn = draws.view(torch.int16)[:n].view(*shape)
-        # compiled code cannot return a view in another type
+        # compiled code cannot return a view of another type
         return drawn.clone() if torch.compiler.is_compiling() else drawn
 
     def drop(self, x: Tensor, drawn: Tensor) -> Tensor:
