@@ -185,7 +185,11 @@ class Interrupt(Callback):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 X = np.random.default_rng(0).normal(size=(60, 4))
 model = DrugResponseRegressor(
-    max_epochs=int(sys.argv[1]), callbacks=[Interrupt()], random_state=0, verbose=1
+    max_epochs=int(sys.argv[1]),
+    early_stopping=True,
+    callbacks=[Interrupt()],
+    random_state=0,
+    verbose=1,
 )
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

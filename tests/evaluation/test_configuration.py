@@ -53,6 +53,13 @@ def test_configurations_that_differ_in_one_item_of_a_long_list_differ():
     assert config_hash(_model(COMPOUNDS)) != config_hash(_model(np.array(changed)))
 
 
+def test_a_text_longer_than_any_file_name_is_a_text():
+    long = "C" * 5000
+    text = list_settings(_model([long, "CCO"]))
+    assert json.loads(text)["compound_encoder"]["exclude"] == [long, "CCO"]
+    assert config_hash(_model([long])) != config_hash(_model([long + "C"]))
+
+
 def _longest_list(value):
     """Return the length of the longest list inside of a JSON value."""
     if isinstance(value, dict):
