@@ -43,6 +43,7 @@ def load_screen(data_home: str | None) -> Bunch:
         )
     )
     data.knowledge = lru_cache(lambda: _simulate_knowledge(data))
+    data.molecules = lru_cache(lambda: data.X["smiles"].unique().tolist())
     return data
 
 

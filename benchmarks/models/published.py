@@ -22,7 +22,7 @@ from sklearn_csg2a.baselines import DeepCoVDR, DeepTTA, DRPreter, PathDNN, Preci
 from sklearn_csg2a.chem import compound_identities
 from sklearn_csg2a.encoders._annotation_table import split_terms
 
-_N_MOLECULES = 40_000  # of the library, in a fixed random order
+N_MOLECULES = 40_000  # of the library, in a fixed random order
 _SEED = 0
 # Published: 1,500 in two million molecules.
 _MIN_FREQUENCY = 30
@@ -30,18 +30,18 @@ _MIN_FREQUENCY = 30
 
 def make_precily(data: Bunch, scheme: str, seed: int) -> BaseEstimator:
     """Make Precily with vectors of words from a library of molecules."""
-    return make_deep(Precily, data, scheme, seed, corpus=_draw_molecules(data))
+    return make_deep(Precily, data, scheme, seed, corpus=draw_molecules(data))
 
 
 def make_deeptta(data: Bunch, scheme: str, seed: int) -> BaseEstimator:
     """Make DeepTTA with subwords from a library of molecules."""
-    corpus = {"corpus": _draw_molecules(data), "min_frequency": _MIN_FREQUENCY}
+    corpus = {"corpus": draw_molecules(data), "min_frequency": _MIN_FREQUENCY}
     return make_deep(DeepTTA, data, scheme, seed, **corpus)
 
 
 def make_pathdnn(data: Bunch, scheme: str, seed: int) -> BaseEstimator:
     """Make PathDNN with targets, of the Repurposing Hub and GDSC."""
-    return make_deep(PathDNN, data, scheme, seed, targets=_find_targets(data))
+    return make_deep(PathDNN, data, scheme, seed, targets=find_targets(data))
 
 
 def make_drpreter(data: Bunch, scheme: str, seed: int) -> BaseEstimator:
@@ -51,17 +51,17 @@ def make_drpreter(data: Bunch, scheme: str, seed: int) -> BaseEstimator:
     return make_deep(DRPreter, data, scheme, seed, **given)
 
 
-def _draw_molecules(data: Bunch) -> list[str]:
+def draw_molecules(data: Bunch) -> list[str]:
     """Return molecules of the library that comes with the data."""
     if "molecules" not in data:
         msg = "These data come without a library of molecules."
         raise ValueError(msg)
     molecules = data.molecules()
     order = np.random.default_rng(_SEED).permutation(len(molecules))
-    return [molecules[k] for k in order[:_N_MOLECULES]]
+    return [molecules[k] for k in order[:N_MOLECULES]]
 
 
-def _find_targets(data: Bunch) -> dict[str, list[str]]:
+def find_targets(data: Bunch) -> dict[str, list[str]]:
     """Return the target genes of each compound of the data, by its SMILES."""
     if "knowledge" not in data:
         msg = "Of the compounds of these data nothing but the structure is known."

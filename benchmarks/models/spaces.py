@@ -103,6 +103,7 @@ SPACES: dict[str, Space] = {
     ),
     "DRPreter": network_space(),
     "DeepCoVDR": network_space(n_layers=[1, 2, 4]),
+    "DeepCoVDR_8_layers": network_space(),
     "DeepTTA": network_space(n_layers=[2, 4, 8]),
     "EnsembleMF": network_space(
         batch_size=[1024, 2048], width=[128, 256, 512], n_factors=[64, 128, 256]
@@ -143,7 +144,8 @@ def find_space(model: str) -> str | None:
         model = model.removesuffix(f"_{told}")
     if model in SPACES:
         return model
-    return "csg2a" if model.startswith("csg2a_") else None
+    family = model.partition("_")[0]  # a variant is searched like what it varies
+    return family if family in SPACES else None
 
 
 def draw_candidates(model: str, n_candidates: int) -> list[dict[str, Any]]:
