@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+import math
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,22 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from sklearn_csg2a._utils.archive import read_archive, write_archive
+from sklearn_csg2a._utils.archive import write_archive
 from sklearn_csg2a._utils.caller import is_part_of_more
 from sklearn_csg2a._utils.files import digest
 from sklearn_csg2a._utils.offenders import list_offenders
 from sklearn_csg2a._version import __version__
-from sklearn_csg2a.exceptions import CheckpointError, InputError, ModelFileError
+from sklearn_csg2a.exceptions import CheckpointError, InputError
+from sklearn_csg2a.training.stored_state import (
+    check_alike,
+    optimizer_arrays,
+    read_checkpoint,
+    refuse_other_content,
+    restore_network,
+    restore_optimizer,
+    strip_prefix,
+    to_arrays,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,12 +78,11 @@ class Checkpoint:
 
     def save(self, net: TrainingNet, best: BestWeights) -> None:
         """Write weights, optimiser, generators and history."""
-        arrays = {f"weights/{k}": v for k, v in _arrays(net.module_.state_dict())}
+        arrays = {f"weights/{k}": v for k, v in to_arrays(net.module_.state_dict())}
         if best.weights is not None:
-            arrays |= {f"best/{k}": v for k, v in _arrays(best.weights)}
-        state = net.optimizer_.state_dict()["state"]
-        for index, moments in state.items():
-            arrays |= {f"optimizer/{index}/{k}": v for k, v in _arrays(moments)}
+            arrays |= {f"best/{k}": v for k, v in to_arrays(best.weights)}
+        moments = optimizer_arrays(net.optimizer_)
+        arrays |= {f"optimizer/{k}": v for k, v in moments.items()}
         for name, generator in self.generators.items():
             arrays[f"generator/{name}"] = generator.get_state().numpy()
         rows = [
@@ -99,23 +109,29 @@ class Checkpoint:
             self.path = _path_of_part(self.path, self.fingerprint)
         if not self.path.exists():
             return
-        try:
-            manifest, arrays = read_archive(self.path)
-        except ModelFileError as error:
-            msg = f"{error} Delete the file to restart the training."
-            raise CheckpointError(msg) from error
-        self._check(manifest)
-        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        net.module_.load_state_dict(_strip_prefix("weights/", tensors))
-        best_weights = _strip_prefix("best/", tensors)
+        manifest, tensors = read_checkpoint(self.path)
+        with refuse_other_content(self.path):
+            self._check(manifest)
+            self._restore(net, best, manifest, tensors)
+
+    def _restore(
+        self,
+        net: TrainingNet,
+        best: BestWeights,
+        manifest: dict[str, Any],
+        tensors: dict[str, torch.Tensor],
+    ) -> None:
+        """Put the state of a training back."""
+        best_weights = strip_prefix("best/", tensors)
+        _check_progress(manifest, net.max_epochs, keeps_best=bool(best_weights))
+        restore_network(net.module_, strip_prefix("weights/", tensors))
         best.best_epoch = manifest["best_epoch"]
         if best_weights:
+            check_alike(best_weights, net.module_.state_dict())
             device = next(net.module_.parameters()).device
             best.best_loss = manifest["best_loss"]
             best.weights = {k: v.to(device) for k, v in best_weights.items()}
-        optimizer = net.optimizer_.state_dict()
-        optimizer["state"] = _optimizer_state(_strip_prefix("optimizer/", tensors))
-        net.optimizer_.load_state_dict(optimizer)
+        restore_optimizer(net.optimizer_, strip_prefix("optimizer/", tensors))
         for name, generator in self.generators.items():
             generator.set_state(tensors[f"generator/{name}"])
         net.history.extend({"batches": [], **row} for row in manifest["history"])
@@ -153,14 +169,9 @@ class _WriteCheckpoint(Callback):
         self.checkpoint.save(net, self.best)
 
 
-def _arrays(tensors: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
-    """Return named tensors as NumPy arrays."""
-    return [(name, tensor.detach().cpu().numpy()) for name, tensor in tensors.items()]
-
-
 def _starting_point(net: TrainingNet) -> dict[str, str]:
     """Return digests of the initial network, which includes the interactome."""
-    arrays = sorted(_arrays(net.module_.state_dict()))
+    arrays = sorted(to_arrays(net.module_.state_dict()))
     prior = [array for name, array in arrays if "attention.edge_" in name]
     rest = [array for name, array in arrays if "attention.edge_" not in name]
     return {"interactome": digest(*prior), "first weights": digest(*rest)}
@@ -179,18 +190,29 @@ def _shorten(value: str | None) -> str | None:
     return f"{value[:_MAX_LENGTH]}..."
 
 
-def _strip_prefix(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
-    """Return the entries under a prefix, without it."""
-    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _optimizer_state(tensors: dict[str, Any]) -> dict[int, dict[str, Any]]:
-    """Rebuild the optimiser's per-parameter moments."""
-    state: dict[int, dict[str, Any]] = {}
-    for name, tensor in tensors.items():
-        index, moment = name.split("/")
-        state.setdefault(int(index), {})[moment] = tensor
-    return state
+def _check_progress(
+    manifest: dict[str, Any], max_epochs: int, *, keeps_best: bool
+) -> None:
+    """Require a history and a best epoch that a training can have written."""
+    rows, best_epoch = manifest["history"], manifest["best_epoch"]
+    names = {"train_loss", "learning_rate", "dur"}
+    are_rows = isinstance(rows, list) and all(
+        isinstance(row.get(name), Real)
+        for row in rows
+        for name in names | ({"valid_loss"} & set(row))
+    )
+    if not are_rows or not 0 < len(rows) <= max_epochs:
+        msg = f"its history is not one of 1 to {max_epochs} epochs"
+        raise ValueError(msg)
+    if not isinstance(best_epoch, int) or not 0 <= best_epoch <= len(rows):
+        msg = f"its best epoch is {best_epoch!r} of {len(rows)}"
+        raise ValueError(msg)
+    if keeps_best and not math.isfinite(manifest["best_loss"]):
+        msg = f"its best loss is {manifest['best_loss']!r}"
+        raise ValueError(msg)
+    if not isinstance(manifest["finished"], bool):
+        msg = f"finished is {manifest['finished']!r}"
+        raise TypeError(msg)
 
 
 def check_resumable(random_state: object) -> None:

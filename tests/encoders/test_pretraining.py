@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from sklearn_csg2a._utils.archive import read_archive, write_archive
 from sklearn_csg2a.chem import molecule_graphs
 from sklearn_csg2a.chem.graphs.mat import FEATURE_GROUPS, N_NODE_FEATURES
 from sklearn_csg2a.encoders import MATEncoder, pretrain_mat
@@ -117,6 +119,51 @@ def test_an_interrupted_pretraining_ends_like_one_that_ran_through(
     pd.testing.assert_frame_equal(result.history, expected.history)
     for name, array in _weights(expected.weights).items():
         np.testing.assert_array_equal(_weights(result.weights)[name], array)
+
+
+def test_P35_a_damaged_checkpoint_of_a_pretraining_is_refused(tmp_path, coordinates):
+    _pretrain(tmp_path, coordinates, max_epochs=1)
+    path = tmp_path / "pretraining.checkpoint"
+    content = path.read_bytes()
+    step = len(content) // 20
+    flipped = [
+        content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+        for at in range(0, len(content), step)
+    ]
+    cut = [content[:at] for at in range(0, len(content), step)]
+    for damaged in flipped + cut:
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match="Delete the file to restart"):
+            pretrain_mat(MOLECULES, tmp_path, **SMALL | {"max_epochs": 1})
+
+
+def _without_last(arrays, beginning):
+    name = next(n for n in sorted(arrays) if n.startswith(beginning) and arrays[n].ndim)
+    return {**arrays, name: np.ascontiguousarray(arrays[name][:-1])}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # torch would write the moments of a parameter past the end of their memory
+        lambda manifest, arrays: _without_last(arrays, "optimizer/"),
+        lambda manifest, arrays: _without_last(arrays, "model/"),
+        lambda manifest, arrays: manifest.update(step=manifest["step"] - 1),
+        lambda manifest, arrays: manifest.update(losses=["1.5"]),
+        lambda manifest, arrays: manifest.update(history=None),
+        lambda manifest, arrays: manifest.update(kind="checkpoint"),
+    ],
+)
+def test_P35_a_checkpoint_with_the_state_of_no_such_pretraining_is_refused(
+    tmp_path, coordinates, change
+):
+    _pretrain(tmp_path, coordinates, max_epochs=1)
+    path = tmp_path / "pretraining.checkpoint"
+    manifest, arrays = read_archive(path)
+    changed = change(manifest, arrays)
+    write_archive(path, manifest, changed if isinstance(changed, dict) else arrays)
+    with pytest.raises(CheckpointError, match=re.escape(str(path))):
+        pretrain_mat(MOLECULES, tmp_path, **SMALL | {"max_epochs": 1})
 
 
 def test_other_molecules_or_settings_are_refused(tmp_path, coordinates):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -242,6 +243,49 @@ def test_P35_a_damaged_checkpoint_is_refused(checkpoint, damage):
         content = b"" if damage == "empty" else b"text"
     checkpoint.write_bytes(content)
     with pytest.raises(CheckpointError, match="Delete the file"):
+        _model(checkpoint).fit(X, Y)
+
+
+def _smaller(arrays, beginning):
+    """Cut the last value off the first array whose name begins so."""
+    name = next(n for n in sorted(arrays) if n.startswith(beginning) and arrays[n].ndim)
+    return {**arrays, name: np.ascontiguousarray(arrays[name][:-1])}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # torch would write the moments of a parameter past the end of their memory
+        lambda manifest, arrays: _smaller(arrays, "optimizer/"),
+        lambda manifest, arrays: _smaller(arrays, "weights/"),
+        lambda manifest, arrays: _smaller(arrays, "best/"),
+        lambda manifest, arrays: arrays | {"optimizer/99/step": np.zeros((), "f4")},
+        lambda manifest, arrays: arrays | {"optimizer/step": np.zeros((), "f4")},
+        lambda manifest, arrays: {
+            name: array
+            for name, array in arrays.items()
+            if not name.startswith("generator/")
+        },
+        lambda manifest, arrays: manifest.update(history=[{}]),
+        lambda manifest, arrays: manifest.update(history=5),
+        lambda manifest, arrays: manifest.update(history=7 * manifest["history"]),
+        lambda manifest, arrays: manifest["history"][1].update(valid_loss="0.5"),
+        lambda manifest, arrays: manifest.update(best_epoch=9),
+        lambda manifest, arrays: manifest.update(best_loss=None),
+        lambda manifest, arrays: manifest.update(finished="yes"),
+        lambda manifest, arrays: manifest.update(fingerprint=None),
+        lambda manifest, arrays: manifest["fingerprint"].update(y=1),
+    ],
+)
+def test_P35_a_checkpoint_with_the_state_of_no_such_training_is_refused(
+    checkpoint, change
+):
+    manifest, arrays = read_archive(checkpoint)
+    changed = change(manifest, arrays)
+    write_archive(
+        checkpoint, manifest, changed if isinstance(changed, dict) else arrays
+    )
+    with pytest.raises(CheckpointError, match=re.escape(str(checkpoint))):
         _model(checkpoint).fit(X, Y)
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 
+from sklearn_csg2a._utils.archive import write_archive
 from sklearn_csg2a._utils.caller import find_stacklevel
 from sklearn_csg2a._utils.files import replacing
 from sklearn_csg2a.chem._cache import content_hash
@@ -33,6 +34,15 @@ from sklearn_csg2a.exceptions import (
 )
 from sklearn_csg2a.nn.mat import MAT
 from sklearn_csg2a.training.device import uses_bfloat16
+from sklearn_csg2a.training.stored_state import (
+    optimizer_arrays,
+    read_checkpoint,
+    refuse_other_content,
+    restore_network,
+    restore_optimizer,
+    strip_prefix,
+    to_arrays,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +56,8 @@ _LOGGER = logging.getLogger("sklearn_csg2a")
 _WIDTH_STEP = 8  # padded widths; few, so that few shapes are compiled
 _SORTED_BATCHES = 64  # number of batches that are sorted by size together
 _CHECKPOINT_SECONDS = 120
-_CHECKPOINT = "checkpoint.pt"
+_CHECKPOINT = "pretraining.checkpoint"
+_FORMAT = 1
 _WEIGHTS = "mat.safetensors"
 
 
@@ -244,36 +255,51 @@ class MaskedAtomTraining:
 
     def save(self) -> None:
         """Write the checkpoint atomically."""
-        content = {
+        moments = optimizer_arrays(self.optimizer)
+        arrays = {f"optimizer/{name}": array for name, array in moments.items()}
+        arrays |= {f"model/{k}": v for k, v in to_arrays(self.model.state_dict())}
+        manifest = {
+            "kind": "pretraining",
+            "format": _FORMAT,
             "identity": self.identity,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "losses": self.losses,
             "history": self.history,
         }
-        with replacing(self.folder / _CHECKPOINT) as part, part.open("xb") as file:
-            torch.save(content, file)
+        write_archive(self.folder / _CHECKPOINT, manifest, arrays)
 
     def resume(self) -> None:
         """Resume from the checkpoint, if there is one."""
         path = self.folder / _CHECKPOINT
         if not path.exists():
             return
-        content: dict[str, Any] = torch.load(
-            path, map_location=self.device, weights_only=True
-        )
-        if content["identity"] != self.identity:
+        manifest, tensors = read_checkpoint(path)
+        if manifest.get("kind") != "pretraining" or manifest.get("format") != _FORMAT:
+            msg = f"{path} is not a checkpoint that this version can resume."
+            raise CheckpointError(msg)
+        if manifest.get("identity") != self.identity:
             msg = (
                 f"{path} belongs to a pretraining with other molecules or settings; "
                 "choose another directory, or delete it to restart."
             )
             raise CheckpointError(msg)
-        self.model.load_state_dict(content["model"])
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.step = content["step"]
-        self.losses = content["losses"]
-        self.history = content["history"]
+        with refuse_other_content(path):
+            self._restore(manifest, tensors)
+
+    def _restore(
+        self, manifest: dict[str, Any], tensors: dict[str, torch.Tensor]
+    ) -> None:
+        """Put the state of a pretraining back."""
+        step, losses, history = (manifest[k] for k in ("step", "losses", "history"))
+        done = step - len(history) * self.steps_per_epoch
+        if not 0 <= done <= self.steps_per_epoch or len(losses) != done:
+            msg = f"{len(history)} epochs and {len(losses)} losses are not {step} steps"
+            raise ValueError(msg)
+        restore_network(self.model, strip_prefix("model/", tensors))
+        restore_optimizer(self.optimizer, strip_prefix("optimizer/", tensors))
+        self.step = step
+        self.losses = [float(one) for one in losses]
+        self.history = [dict(row) for row in history]
 
     def write_weights(self) -> Path:
         """Write the weights of the network; return the path."""
