@@ -162,7 +162,10 @@ def _load_network(
 @lru_cache(maxsize=2)
 def _build_network(weights: MATWeights, n_heads: int | None) -> MAT:
     """Build the network of weights in memory once."""
-    tensors = {name: torch.tensor(array) for name, array in weights.arrays.items()}
+    tensors = {
+        name: torch.tensor(array, dtype=torch.float32)
+        for name, array in weights.arrays.items()
+    }
     return _network(repr(weights), tensors, {}, n_heads)
 
 
@@ -174,14 +177,22 @@ def _network(
 ) -> MAT:
     """Build a network from tensors; `source` names them in messages."""
     tensors = {k: v for k, v in tensors.items() if not k.startswith(_UNUSED)}
-    if _EMBEDDING not in tensors or tensors[_EMBEDDING].ndim != 2:
+    embedding = tensors.get(_EMBEDDING)
+    if embedding is None or embedding.ndim != 2 or not embedding.numel():
         msg = (
             f"{source}: no tensor {_EMBEDDING!r}; this is not a state dictionary of "
             "a Molecule Attention Transformer."
         )
         raise ModelFileError(msg)
-    d_model, d_atom = tensors[_EMBEDDING].shape
+    d_model, d_atom = embedding.shape
     layers = {int(m.group(1)) for m in map(_LAYER.match, tensors) if m}
+    n_numbers = sum(tensor.numel() for tensor in tensors.values())
+    if 4 * len(layers) * d_model**2 > n_numbers:  # queries, keys, values and outputs
+        msg = (
+            f"{source}: {n_numbers} numbers are too few for {len(layers)} layers of "
+            f"width {d_model}."
+        )
+        raise ModelFileError(msg)
     network = MAT(
         d_atom=d_atom,
         d_model=d_model,
@@ -190,12 +201,32 @@ def _network(
         generator=torch.Generator().manual_seed(0),
     )
     _check_names(source, tensors, network.state_dict())
-    network.load_state_dict({k: v.to(torch.float32) for k, v in tensors.items()})
+    network.load_state_dict(tensors)
     return network.requires_grad_(requires_grad=False).eval()
 
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Return tensors and text metadata of a file without running its code."""
+    """Return tensors and text metadata of a file without running its code.
+
+    All tensors are dense, of float32.
+    """
+    tensors, metadata = _read_any_tensors(path)
+    unusable = [name for name, tensor in tensors.items() if not _is_dense(tensor)]
+    if unusable:
+        msg = (
+            f"{path.name}: {list_offenders(unusable)} are not dense tensors of real "
+            "numbers, all of them in the file."
+        )
+        raise ModelFileError(msg)
+    return {
+        name: tensor.to(torch.float32) for name, tensor in tensors.items()
+    }, metadata
+
+
+def _read_any_tensors(
+    path: Path,
+) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Return tensors of any kind and text metadata of a file."""
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
@@ -223,6 +254,16 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         msg = f"{path.name} does not contain a dictionary of named tensors."
         raise ModelFileError(msg)
     return {name: tensor.detach() for name, tensor in content.items()}, {}
+
+
+def _is_dense(tensor: torch.Tensor) -> bool:
+    """Whether the file holds a real number for each element."""
+    return (
+        tensor.layout == torch.strided
+        and tensor.device.type == "cpu"
+        and not (tensor.is_complex() or tensor.is_quantized)
+        and tensor.untyped_storage().nbytes() >= tensor.nbytes
+    )
 
 
 def _find_heads(

@@ -135,7 +135,8 @@ def load_published(
         "CCE.comp_proj.0.weight",
         f"{_MAT_PREFIX}src_embed.lut.weight",
     ):
-        if needed not in perturbation_tensors or perturbation_tensors[needed].ndim != 2:
+        found = perturbation_tensors.get(needed)
+        if found is None or found.ndim != 2 or not found.numel():
             msg = (
                 f"{path.name}: no matrix {needed!r}; this is not a state dictionary of "
                 "the published code."
@@ -183,7 +184,7 @@ def _read_perturbation(
     rest = {k: v for k, v in tensors.items() if not k.startswith(_MAT_PREFIX)}
     width = transformer["src_embed.lut.weight"].shape[0]
     encoder = MATEncoder(
-        MATWeights({k: v.numpy().astype(np.float32) for k, v in transformer.items()}),
+        MATWeights({k: v.numpy() for k, v in transformer.items()}),
         n_heads=max(1, width // _HEAD_WIDTH) if n_heads is None else n_heads,
     )
     compound_dim = rest["CCE.comp_proj.0.weight"].shape[1] - 4
@@ -281,7 +282,7 @@ def _load(
     if broken:
         msg = f"{path.name}: NaN or infinity in {list_offenders(broken)}."
         raise ModelFileError(msg)
-    ours = {own: tensors[name].float() for name, (own, _) in state.items()}
+    ours = {own: tensors[name] for name, (own, _) in state.items()}
     network.load_state_dict(ours, strict=False)
 
 

@@ -100,6 +100,23 @@ def _without(state, name):
         (lambda s: s | {"encoder.norm.a_2": torch.full((16,), torch.nan)}, "NaN"),
         (lambda s: _without(s, "src_embed.lut.weight"), "not a state dictionary"),
         (lambda s: {"a": 1}, "not contain a dictionary"),
+        (lambda s: s | {"src_embed.lut.weight": torch.ones(16, 0)}, "not a state"),
+        (lambda s: s | {"src_embed.lut.weight": torch.ones(999, 28)}, "too few for 2"),
+        *(
+            (lambda s, kind=kind: s | {"encoder.norm.a_2": kind}, "norm.a_2 are not")
+            for kind in (
+                torch.eye(16).to_sparse(),
+                torch.ones(16, device="meta"),
+                torch.ones(16, dtype=torch.complex64),
+                torch.ones(1).expand(10**12),  # of one number in the file
+            )
+        ),
+        (
+            lambda s: (
+                s | {"encoder.norm.a_2": torch.full((16,), 1e300, dtype=torch.float64)}
+            ),
+            "NaN or infinity",
+        ),
     ],
 )
 def test_wrong_weights_are_refused(tmp_path, state, change, reason):

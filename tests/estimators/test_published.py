@@ -169,6 +169,21 @@ def test_safetensors_give_the_same_model(
     np.testing.assert_array_equal(actual.predict(screen), expected.predict(screen))
 
 
+def test_a_checkpoint_in_half_precision_gives_its_rounded_weights(
+    checkpoint, response_state, screen
+):
+    short = {
+        name: tensor.to(torch.bfloat16) if tensor.is_floating_point() else tensor
+        for name, tensor in response_state.items()
+    }
+    rounded = {name: tensor.to(torch.float32) for name, tensor in short.items()}
+    found, expected = (
+        load_published(checkpoint(state), genes=GENES).predict(screen)
+        for state in (short, rounded)
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_number_of_heads_changes_the_encoding(checkpoint, perturbation_state, screen):
     path = checkpoint(perturbation_state)
     one, four = (load_published(path, genes=GENES, n_heads=n) for n in (None, 4))
@@ -267,6 +282,22 @@ def test_another_number_of_genes_is_refused(checkpoint, perturbation_state):
         load_published(path, genes=GENES[:5])
     with pytest.raises(InputError, match="G0 occur more than once"):
         load_published(path, genes=["G0", "G0", *GENES[2:]])
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.eye(6, 3).to_sparse(),
+        torch.zeros(6, 3, device="meta"),
+        torch.zeros(6, 3, dtype=torch.complex64),
+        torch.zeros(1, 1).expand(10**9, 3),
+    ],
+    ids=["sparse", "without numbers", "complex", "one number for all"],
+)
+def test_tensors_of_other_kinds_are_named(checkpoint, perturbation_state, tensor):
+    state = perturbation_state | {"w_comp": tensor}
+    with pytest.raises(ModelFileError, match="w_comp are not dense tensors of real"):
+        load_published(checkpoint(state), genes=GENES)
 
 
 @pytest.mark.parametrize(
