@@ -22,7 +22,7 @@ from sklearn_csg2a.evaluation.configuration import hash_parts
 from sklearn_csg2a.evaluation.evaluate import FoldTask
 from sklearn_csg2a.evaluation.naive import NAIVE_MODELS
 from sklearn_csg2a.evaluation.plan import Plan
-from sklearn_csg2a.evaluation.results import COLUMNS, KEY
+from sklearn_csg2a.evaluation.results import COLUMNS, KEY, NUMBER_COLUMNS
 from sklearn_csg2a.evaluation.runs import Run
 from sklearn_csg2a.evaluation.schemes import make_scheme_folds
 from sklearn_csg2a.evaluation.store import MemoryTable, Table
@@ -272,7 +272,7 @@ def _open_table(store: str | os.PathLike[str] | None) -> Table:
     if path.is_dir():
         msg = f"store={str(path)!r} is a folder; give the path of a CSV file in it."
         raise InputError(msg)
-    table = Table(path, _STORED_BY, COLUMNS)
+    table = Table(path, _STORED_BY, COLUMNS, NUMBER_COLUMNS)
     table.read()  # an error now, not after the first fit
     return table
 

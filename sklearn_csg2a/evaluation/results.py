@@ -48,6 +48,11 @@ COLUMNS = (
     "settings",
     "versions",
 )
+_TEXTS = {
+    *("data", "scheme", "model", "data_hash", "split_hash", "config_hash"),
+    *("naive_model", "device", "candidate", "settings", "versions"),
+}
+NUMBER_COLUMNS = tuple(name for name in COLUMNS if name not in _TEXTS)
 
 FOLD_KEY = ("scheme", "n_splits", "fold")
 FOLD_COLUMNS = (*FOLD_KEY, "split_hash", "n_train", "n_test", "n_valid")
@@ -55,7 +60,7 @@ FOLD_COLUMNS = (*FOLD_KEY, "split_hash", "n_train", "n_test", "n_valid")
 
 def results_table(folder: Path, data: str) -> Table:
     """Return the table of results of a data set."""
-    return Table(folder / f"{data}.csv", KEY, COLUMNS)
+    return Table(folder / f"{data}.csv", KEY, COLUMNS, NUMBER_COLUMNS)
 
 
 def folds_table(folder: Path, data: str) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from sklearn_csg2a._utils.files import replacing
-from sklearn_csg2a.exceptions import InputError
+from sklearn_csg2a._utils.offenders import list_offenders
+from sklearn_csg2a.exceptions import DataFileError, InputError
 
 DIGITS = 6
+_REMEDY = "The file is damaged: delete the line, or give the path of another file."
 
 Key = tuple[str, ...]
 
@@ -31,26 +34,48 @@ class Table:
     path: Path
     key: Sequence[str]
     columns: Sequence[str]
+    numbers: Sequence[str] = ()  # columns that hold a number or nothing
 
     def read(self) -> dict[Key, dict[str, str]]:
         """Return the rows by key; empty if there is no file yet."""
         if not self.path.is_file():
             return {}
-        with self.path.open(newline="", encoding="utf-8") as lines:
+        with self.path.open(newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines)
-            absent = [
-                name for name in self.key if name not in (reader.fieldnames or [])
-            ]
-            if absent:
-                msg = (
-                    f"{self.path} has no columns {absent}: it is not a file of stored "
-                    "results. Give the path of another file."
-                )
-                raise InputError(msg)
-            return {
-                self.key_of(row): {name: row.get(name) or "" for name in self.columns}
-                for row in reader
-            }
+            try:
+                return self._read(reader)
+            except (csv.Error, UnicodeDecodeError) as error:
+                msg = f"{self.path} is not a table of text ({error}). {_REMEDY}"
+                raise DataFileError(msg) from error
+
+    def _read(self, reader: csv.DictReader[str]) -> dict[Key, dict[str, str]]:
+        """Return the rows by key; refuse those that were not written here."""
+        header = reader.fieldnames or []
+        absent = [name for name in self.key if name not in header]
+        if absent:
+            msg = (
+                f"{self.path} has no columns {absent}: it is not a file of stored "
+                "results. Give the path of another file."
+            )
+            raise InputError(msg)
+        rows = {}
+        for row in reader:
+            problem = self._problem(row)
+            if problem:
+                msg = f"{self.path}, line {reader.line_num}: {problem}. {_REMEDY}"
+                raise DataFileError(msg)
+            texts = {name: row.get(name) or "" for name in self.columns}
+            rows[self.key_of(row)] = texts
+        return rows
+
+    def _problem(self, row: Mapping[str | None, Any]) -> str:
+        """Say what is wrong with a row; nothing if it is whole."""
+        if None in row or None in row.values():
+            return "more or fewer fields than the header"
+        wrong = [
+            name for name in self.numbers if row.get(name) and not _is_number(row[name])
+        ]
+        return list_offenders(wrong, lambda name: f"{name} is {row[name][:40]!r}")
 
     def key_of(self, row: Mapping[str, Any]) -> Key:
         """Return the key of a row."""
@@ -103,6 +128,14 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _is_number(text: str) -> bool:
+    """Whether text is a number, as a table of results has it: NaN is empty there."""
+    try:
+        return not math.isnan(float(text)) and text.isascii() and "_" not in text
+    except ValueError:
+        return False
 
 
 def _as_text(value: Any) -> str:

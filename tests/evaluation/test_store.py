@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from sklearn_csg2a.exceptions import DataFileError
 
 store = pytest.importorskip(
     "sklearn_csg2a.evaluation.store", reason="the benchmarks folder is not importable"
@@ -13,7 +16,9 @@ store = pytest.importorskip(
 
 @pytest.fixture
 def table(tmp_path):
-    return store.Table(tmp_path / "results" / "t.csv", ["fold", "model"], COLUMNS)
+    return store.Table(
+        tmp_path / "results" / "t.csv", ["fold", "model"], COLUMNS, ["fold", "rmse"]
+    )
 
 
 COLUMNS = ["fold", "model", "rmse", "note"]
@@ -72,3 +77,34 @@ def test_file_of_another_kind_is_refused(table):
     table.path.write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match=r"has no columns \['fold', 'model'\]"):
         table.read()
+
+
+HEADER = b"fold,model,rmse,note\n"
+
+
+def test_a_file_that_a_spreadsheet_has_written_is_read(table):
+    table.path.parent.mkdir()
+    table.path.write_bytes(b"\xef\xbb\xbf" + HEADER + b"0,a,1.5,x\r\n")
+    assert table.read()["0", "a"]["rmse"] == "1.5"
+
+
+@pytest.mark.parametrize(
+    ("rows", "where"),
+    [
+        (b"0,a,1,x\n1,a\n", "line 3: more or fewer fields than the header"),
+        (b"0,a,1,x,y\n", "line 2: more or fewer fields"),
+        (b"0,a,1.5.2,x\n", "line 2: rmse is '1.5.2'"),
+        (b"0,a,1_0,x\n", "line 2: rmse is '1_0'"),
+        (b"0,a,nan,x\n", "line 2: rmse is 'nan'"),
+        (b"one,a,1,x\n", "line 2: fold is 'one'"),
+        (b"0,a,1,\xff\n", "not a table of text"),
+        (b"0,a,1," + b"x" * 200_000, "not a table of text"),
+    ],
+)
+def test_a_damaged_file_is_refused_by_name_and_line(table, rows, where):
+    table.path.parent.mkdir()
+    table.path.write_bytes(HEADER + rows)
+    with pytest.raises(DataFileError, match=re.escape(where)) as caught:
+        table.read()
+    assert str(table.path) in str(caught.value)
+    assert "delete the line" in str(caught.value)
