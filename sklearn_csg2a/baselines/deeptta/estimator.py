@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -18,10 +19,10 @@ from sklearn_csg2a.baselines.deep._base import DeepResponse
 from sklearn_csg2a.baselines.deeptta.network import DeepTTANetwork
 from sklearn_csg2a.baselines.deeptta.subwords import Subwords
 from sklearn_csg2a.chem import canonical_smiles
+from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from os import PathLike
 
     import pandas as pd
 
@@ -177,7 +178,7 @@ class DeepTTA(DeepResponse):
         expression: pd.DataFrame | None = None,
         corpus: Sequence[str] | None = None,
         min_frequency: int = 5,
-        vocabulary: tuple[str | PathLike[str], str | PathLike[str]] | None = None,
+        vocabulary: tuple[str | os.PathLike[str], str | os.PathLike[str]] | None = None,
         max_tokens: int = 50,
         n_layers: int = 8,
         dropout: float = 0.1,
@@ -229,7 +230,7 @@ class DeepTTA(DeepResponse):
         if not self._has_compounds:
             return
         if self.vocabulary is not None:
-            self._subwords = Subwords.read(*self.vocabulary)
+            self._subwords = Subwords.read(*_two_paths(self.vocabulary))
         else:
             corpus = training.smiles
             if self.corpus is not None:
@@ -248,3 +249,16 @@ class DeepTTA(DeepResponse):
 
     def _compound_inputs(self, smiles: Sequence[str]) -> tuple[np.ndarray, ...]:
         return self._subwords.encode(smiles, self.max_tokens)
+
+
+def _two_paths(vocabulary: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Return the paths of the merges and of the tokens."""
+    if len(vocabulary) != 2 or not all(
+        isinstance(path, str | os.PathLike) for path in vocabulary
+    ):
+        msg = (
+            f"vocabulary={vocabulary!r} must be the paths of two files: the list of "
+            "merges, and the table of tokens."
+        )
+        raise InputError(msg)
+    return vocabulary

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pandas.errors import EmptyDataError, ParserError
 
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
@@ -80,15 +81,24 @@ class Subwords:
         cls, codes: str | os.PathLike[str], vocabulary: str | os.PathLike[str]
     ) -> Subwords:
         """Read a list of merges, and a table whose column `index` holds the tokens."""
-        lines = Path(codes).read_text("utf-8").splitlines()
+        try:
+            lines = Path(codes).read_text("utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            msg = f"{codes}: not a text of merges ({error})."
+            raise DataFileError(msg) from error
         # only the first line is a header; in others, # is a triple bond
         pairs = [tuple(line.split(" ")) for line in lines[1:] if line]
         if not pairs or any(len(pair) != 2 for pair in pairs):
             msg = f"{codes}: expected a header, then two symbols in each line."
             raise DataFileError(msg)
-        table = pd.read_csv(vocabulary, keep_default_na=False, dtype=str)
+        due = "expected a table with a column 'index' of tokens"
+        try:
+            table = pd.read_csv(vocabulary, keep_default_na=False, dtype=str)
+        except (UnicodeDecodeError, ParserError, EmptyDataError) as error:
+            msg = f"{vocabulary}: {due} ({str(error).strip()})."
+            raise DataFileError(msg) from error
         if "index" not in table.columns:
-            msg = f"{vocabulary}: expected a table with a column 'index' of tokens."
+            msg = f"{vocabulary}: {due}."
             raise DataFileError(msg)
         return cls([(a, b) for a, b in pairs], table["index"].tolist())
 

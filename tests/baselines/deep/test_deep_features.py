@@ -161,6 +161,34 @@ def test_a_vocabulary_is_read_with_the_bonds_that_look_like_comments(tmp_path, s
         Subwords.read(codes, table)
 
 
+@pytest.mark.parametrize(
+    ("codes", "table", "named"),
+    [
+        (b"#\nC \xff\n", b"index\nC\n", "codes.txt: not a text"),
+        (b"PK\x03\x04\x80", b"index\nC\n", "codes.txt: not a text"),
+        (b"#\nC C\n", b"", "map.csv: expected a table with a column 'index'"),
+        (b"#\nC C\n", b"index\n\xff\n", "map.csv: expected a table"),
+        (b"#\nC C\n", b"index\nC\nC,1,2\n", "map.csv: expected a table"),
+        (b"#\nC C\n", b'index\n"C\nC', "map.csv: expected a table"),
+    ],
+)
+def test_a_damaged_vocabulary_is_refused_by_the_name_of_its_file(
+    tmp_path, codes, table, named
+):
+    paths = tmp_path / "codes.txt", tmp_path / "map.csv"
+    for path, content in zip(paths, (codes, table), strict=True):
+        path.write_bytes(content)
+    with pytest.raises(DataFileError, match=named):
+        Subwords.read(*paths)
+
+
+@pytest.mark.parametrize("vocabulary", [("codes",), ("a", "b", "c"), (3, 4)])
+def test_a_vocabulary_is_two_paths(screen, vocabulary):
+    X, y, expression = screen
+    with pytest.raises(InputError, match="must be the paths of two files"):
+        DeepTTA(expression=expression, vocabulary=vocabulary).fit(X, y)
+
+
 def test_losses_of_graphdrp_are_those_of_the_sigmoid_of_the_response(screen):
     X, y, expression = screen
     held_out = np.arange(len(y)) % 4 == 0
