@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import numpy as np
@@ -116,7 +117,7 @@ def test_new_compounds_are_encoded_by_fingerprints_and_the_transformer(
 
 
 def test_the_documentation_lists_what_is_chosen():
-    rows = re.findall(r"^    (\w+) +(.+?) +(.+?) +(.+?) +(.+)$", _table(), re.MULTILINE)
+    rows = re.findall(r"^(\w+) +(.+?) +(.+?) +(.+?) +(.+)$", _table(), re.MULTILINE)
     assert rows[0] == ("parameter", *WRITTEN_OUT)
     for name, *values in rows[1:]:
         for novelty, value in zip(WRITTEN_OUT, values, strict=True):
@@ -125,8 +126,10 @@ def test_the_documentation_lists_what_is_chosen():
 
 
 def _table():
-    line = "    =============  ======  ======  ========  ======\n"
-    _, head, body, _ = DrugResponseRegressor.__doc__.split(line)
+    line = "=============  ======  ======  ========  ======\n"
+    # Python 3.13 removes the indentation itself
+    text = inspect.cleandoc(DrugResponseRegressor.__doc__)
+    _, head, body, _ = text.split(line)
     return head + body
 
 
