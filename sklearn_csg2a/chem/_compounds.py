@@ -42,6 +42,7 @@ _REACTION_ARROW = re.compile(r"(?<!-)>")
 _ROUND_TRIPS = 3
 _COMMA = re.compile(r", ?")
 _KEPT = 2**18  # strings whose reading is remembered: those of 100,000 compounds
+_KEPT_MOLECULES = 2**9  # strings whose molecule is: those of a screen
 _DUMMY = rdqueries.AtomNumEqualsQueryAtom(0)
 _WITH_MAP = rdqueries.HasPropQueryAtom("molAtomMapNumber")
 
@@ -85,10 +86,12 @@ def parse_smiles(smiles: object) -> Chem.Mol:
     sklearn_csg2a.exceptions.InvalidSmilesError: 'CCO ethanol': white space is \
 not part of a SMILES string; strip it and drop the text behind it
     """
-    problem, mol = _read(smiles)
-    if mol is None:
+    if isinstance(smiles, str):
+        problem, mol = _read_text(str(smiles))
+        if mol is not None:
+            return Chem.Mol(mol)  # the kept one must not change
         raise InvalidSmilesError(problem)
-    return mol
+    raise InvalidSmilesError(describe_type(smiles))
 
 
 def canonical_smiles(smiles: object) -> str:
@@ -169,15 +172,13 @@ def _canonical_text(text: str) -> str:
 @lru_cache(maxsize=_KEPT)
 def _rewrite(text: str) -> tuple[str, str]:
     """Return ("", what RDKit writes for a string) or (problem, "")."""
-    problem, mol = _read(text)
+    problem, mol = _read_text(text)
     return ("", Chem.MolToSmiles(mol)) if mol is not None else (problem, "")
 
 
-def _read(smiles: object) -> tuple[str, Chem.Mol | None]:
+@lru_cache(maxsize=_KEPT_MOLECULES)
+def _read_text(text: str) -> tuple[str, Chem.Mol | None]:
     """Return ("", molecule) or (problem, None)."""
-    if not isinstance(smiles, str):
-        return describe_type(smiles), None
-    text = str(smiles)
     if "|" in text:
         text, radicals = split_extension(text)
         if radicals:
