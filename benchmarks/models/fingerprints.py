@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
-from rdkit.Chem import Crippen, Descriptors, rdFingerprintGenerator, rdMolDescriptors
+from rdkit.Chem import (
+    Crippen,
+    Descriptors,
+    MACCSkeys,
+    rdFingerprintGenerator,
+    rdMolDescriptors,
+)
 
 from sklearn_csg2a.baselines import PotencyRegressor
 from sklearn_csg2a.baselines.kernels._compounds import compare_all, compare_compounds
@@ -31,16 +36,47 @@ DESCRIPTORS: tuple[Callable[[Any], float], ...] = (
         atom.GetAtomicNum() in (9, 17, 35) for atom in molecule.GetAtoms()
     ),
 )
-GENERATORS: dict[str, Callable[[int], Any]] = {
-    "pairs": lambda n_bits: rdFingerprintGenerator.GetAtomPairGenerator(fpSize=n_bits),
-    "features": lambda n_bits: rdFingerprintGenerator.GetMorganGenerator(
+_Fingerprint = Callable[[Any, int], np.ndarray]
+
+
+def _bits_of(make: Callable[..., Any], **settings: Any) -> _Fingerprint:
+    """Return a function that says which patterns a molecule has."""
+    return lambda molecule, n: make(fpSize=n, **settings).GetFingerprintAsNumPy(
+        molecule
+    )
+
+
+def _counts_of(make: Callable[..., Any], **settings: Any) -> _Fingerprint:
+    """Return a function that says how often a molecule has each pattern."""
+    return lambda molecule, n: make(fpSize=n, **settings).GetCountFingerprintAsNumPy(
+        molecule
+    )
+
+
+def _keys(molecule: Any, n_bits: int) -> np.ndarray:
+    """Return which of the 166 MACCS keys a molecule has, from column 1 on."""
+    found = np.zeros(n_bits)
+    found[list(MACCSkeys.GenMACCSKeys(molecule).GetOnBits())] = 1
+    return found
+
+
+_CIRCLES = rdFingerprintGenerator.GetMorganGenerator
+_PAIRS = rdFingerprintGenerator.GetAtomPairGenerator
+_TORSIONS = rdFingerprintGenerator.GetTopologicalTorsionGenerator
+FINGERPRINTS: dict[str, _Fingerprint] = {
+    "circles": _bits_of(_CIRCLES, radius=2),
+    "features": _bits_of(
+        _CIRCLES,
         radius=2,
-        fpSize=n_bits,
         atomInvariantsGenerator=rdFingerprintGenerator.GetMorganFeatureAtomInvGen(),
     ),
-    "paths": lambda n_bits: rdFingerprintGenerator.GetRDKitFPGenerator(
-        fpSize=n_bits, maxPath=5
-    ),
+    "pairs": _bits_of(_PAIRS),
+    "paths": _bits_of(rdFingerprintGenerator.GetRDKitFPGenerator, maxPath=5),
+    "torsions": _bits_of(_TORSIONS),
+    "keys": _keys,
+    "circle_counts": _counts_of(_CIRCLES, radius=2),
+    "pair_counts": _counts_of(_PAIRS),
+    "torsion_counts": _counts_of(_TORSIONS),
 }
 
 
@@ -60,15 +96,16 @@ class DescriptorEncoder(SmilesEncoder):
 
 
 class FingerprintEncoder(SmilesEncoder):
-    """Encode compounds by other fingerprints than Morgan's.
+    """Encode compounds by one of several fingerprints.
 
     Parameters
     ----------
-    kind : {"pairs", "features", "paths"}
-        Pairs of atoms and their distance; circular environments of pharmacophoric
-        features; paths of up to five bonds.
+    kind : str
+        One of FINGERPRINTS: circular environments of atoms, or of pharmacophoric
+        features; pairs of atoms and their distance; paths of up to five bonds; four
+        atoms in a row; structural keys. Some of them also as counts.
     n_bits : int, default=2048
-        Number of columns.
+        Number of columns, of which keys need 167.
     """
 
     keep_salts = True
@@ -83,50 +120,20 @@ class FingerprintEncoder(SmilesEncoder):
         return self.n_bits
 
     def _encode(self, smiles: Sequence[str]) -> np.ndarray:
-        generator = GENERATORS[self.kind](self.n_bits)
+        find = FINGERPRINTS[self.kind]
         encoding = np.zeros((len(smiles), self.n_bits), dtype=np.float32)
         for row, compound in enumerate(smiles):
-            encoding[row] = generator.GetFingerprintAsNumPy(parse_smiles(compound))
+            encoding[row] = find(parse_smiles(compound), self.n_bits)
         return encoding
 
 
 class MeanSimilarityRegressor(PotencyRegressor):
     """Gaussian process of levels on the mean similarity of several fingerprints.
 
-    Parameters
-    ----------
-    power : float, default=1.0
-        Of the mean of the Tanimoto similarities of the parts of `compound_encoder`.
-        Above 1, only compounds that are much alike are. Linear kernels are added.
-    compound_encoder, compound_kernel, screens, exclude, correlations, noise, columns, \
-on_invalid_smiles
-        As in `PotencyRegressor`, with a kernel for each part.
+    The kernel is the mean of the Tanimoto similarities of the parts of
+    `compound_encoder`, plus linear kernels. Parameters are those of `PotencyRegressor`,
+    with a kernel for each part.
     """
-
-    def __init__(
-        self,
-        *,
-        compound_encoder: Any = "morgan",
-        compound_kernel: Any = "tanimoto",
-        screens: pd.DataFrame | Mapping[str, pd.DataFrame] | None = None,
-        exclude: Iterable[str] | None = None,
-        correlations: Mapping[str, float] | None = None,
-        noise: float = 0.15,
-        columns: Mapping[str, str] | None = None,
-        on_invalid_smiles: Any = "raise",
-        power: float = 1.0,
-    ) -> None:
-        super().__init__(
-            compound_encoder=compound_encoder,
-            compound_kernel=compound_kernel,
-            screens=screens,
-            exclude=exclude,
-            correlations=correlations,
-            noise=noise,
-            columns=columns,
-            on_invalid_smiles=on_invalid_smiles,
-        )
-        self.power = power
 
     def _compare(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return self._add_up(
@@ -143,10 +150,9 @@ on_invalid_smiles
 
     def _add_up(self, compare: Callable[[str, slice], np.ndarray]) -> np.ndarray:
         """Return the kernel of all parts, from a function that compares by one."""
-        found: dict[str, list[np.ndarray]] = {"tanimoto": [], "linear": []}
+        n_fingerprints = sum(kind == "tanimoto" for kind, *_ in self._blocks)
+        total = np.zeros(())
         for kind, first, last in self._blocks:
-            found[kind].append(compare(kind, slice(first, last)))
-        total = np.mean(found["tanimoto"], axis=0) ** self.power
-        for part in found["linear"]:
-            total += part
+            part = compare(kind, slice(first, last))
+            total = total + (part / n_fingerprints if kind == "tanimoto" else part)
         return total

@@ -6,18 +6,17 @@ of training cells, too, for new pairs of both. Results depend little on them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils import Bunch
 
 from benchmarks.models.fingerprints import (
-    GENERATORS,
+    FINGERPRINTS,
     DescriptorEncoder,
     FingerprintEncoder,
     MeanSimilarityRegressor,
@@ -33,6 +32,9 @@ Known = Literal["all", "fit"] | None
 # Of annotation beside structure: the square is the weight of the kernel of a column.
 LEVEL_WEIGHT = (0.5 / 3) ** 0.5
 RANKING_WEIGHT = 0.5**0.5
+# Beside the mean similarity of fingerprints, where the pathway is left out.
+SIMILARITY_WEIGHT = (0.5 / 6) ** 0.5
+SIMILARITY_COLUMNS = ("target", "mechanism")
 # With profiles of the compounds of GDSC1, of drug folds 0 and 3: structure counts half
 # as much, which is the same as twice the annotation, penalty and effects of cell lines.
 PROFILES = "GDSC1"
@@ -53,14 +55,15 @@ def make_level_ranking(
     screens: bool = False,
     annotation: Known = None,
     profiles: bool = False,
-    average: bool = False,
+    similarity: bool = False,
 ) -> LevelRankingRegressor:
     """Make a Gaussian process of levels and a kernel ridge regression of rankings.
 
     `screens` are of compounds that the data set lacks. `annotation` says of which of
     its compounds the annotation is known: see `AnnotationEncoder`. With `profiles`, how
     training cell lines differ is learned from such compounds of GDSC1, too. With
-    `average`, models of different kinds are averaged in both parts.
+    `similarity`, levels compare structures by several fingerprints, and rankings are
+    averaged with a forest.
     """
     del scheme
     model = LevelRankingRegressor(
@@ -73,9 +76,9 @@ def make_level_ranking(
     weight = RANKING_WEIGHT if annotation is None else 1.0
     ranking = make_ranking(data, annotation=annotation, weight=weight)
     ranking.set_params(**BESIDE_PROFILES)
-    if average:
+    if similarity:
         ranking = add_forest(ranking, data, annotation, seed)
-        model.set_params(level=make_average_level(data, annotation=annotation))
+        model.set_params(level=make_similarity_level(data, annotation=annotation))
     return model.set_params(
         ranking=ranking,
         profiles=_name_cells(knowledge, data),
@@ -99,31 +102,20 @@ def make_level(data: Bunch, *, screens: bool, annotation: Known) -> PotencyRegre
     return level.set_params(**_tell_screens(data)) if screens else level
 
 
-def make_average_level(data: Bunch, *, annotation: Known) -> VotingRegressor:
-    """Average three models of levels, which differ in how structures are compared.
-
-    By Morgan fingerprints, by the mean similarity of four kinds of fingerprints, and by
-    its square.
-    """
+def make_similarity_level(data: Bunch, *, annotation: Known) -> MeanSimilarityRegressor:
+    """Make the model of levels that compares structures by several fingerprints."""
+    known = _annotate(data, annotation, SIMILARITY_WEIGHT, SIMILARITY_COLUMNS)
     parts: list[tuple[str, Any]] = [
-        (kind, FingerprintEncoder(kind)) for kind in GENERATORS
+        (kind, FingerprintEncoder(kind)) for kind in FINGERPRINTS
     ]
-    told = _compare(data, annotation, LEVEL_WEIGHT)
-    union = told["compound_encoder"]
-    several = {
-        "compound_encoder": FeatureUnion([*parts, *union.transformer_list]),
-        "compound_kernel": {
-            **dict.fromkeys(GENERATORS, "tanimoto"),
-            **told["compound_kernel"],
+    return MeanSimilarityRegressor(
+        compound_encoder=FeatureUnion([*parts, ("annotation", known)]),
+        compound_kernel={
+            **dict.fromkeys(FINGERPRINTS, "tanimoto"),
+            "annotation": "linear",
         },
         **_tell_screens(data),
-    }
-    members = [
-        ("morgan", make_level(data, screens=True, annotation=annotation)),
-        ("mean", MeanSimilarityRegressor(**several)),
-        ("square", MeanSimilarityRegressor(power=2.0, **several)),
-    ]
-    return VotingRegressor(members)
+    )
 
 
 def _tell_screens(data: Bunch) -> dict[str, Any]:
@@ -181,12 +173,14 @@ def _compare(data: Bunch, annotation: Known, weight: float) -> dict[str, Any]:
     }
 
 
-def _annotate(data: Bunch, annotation: str, weight: float) -> AnnotationEncoder:
+def _annotate(
+    data: Bunch, annotation: str, weight: float, columns: Sequence[str] = COLUMNS
+) -> AnnotationEncoder:
     """Return the encoder of annotation, where the data have it."""
     knowledge = _knowledge_of(data)
     return AnnotationEncoder(
         knowledge.annotation,
-        columns=list(COLUMNS),
+        columns=list(columns),
         known=annotation,
         exclude=None if annotation == "all" else np.array(knowledge.smiles),
         weight=weight,
@@ -215,10 +209,18 @@ LEVEL_RANKING: dict[str, Callable[..., Any]] = {
     "LevelRanking_profiles_expected": partial(
         make_level_ranking, screens=True, annotation="fit", profiles=True
     ),
-    "LevelRanking_averages_known": partial(
-        make_level_ranking, screens=True, annotation="all", profiles=True, average=True
+    "LevelRanking_similarity_known": partial(
+        make_level_ranking,
+        screens=True,
+        annotation="all",
+        profiles=True,
+        similarity=True,
     ),
-    "LevelRanking_averages_expected": partial(
-        make_level_ranking, screens=True, annotation="fit", profiles=True, average=True
+    "LevelRanking_similarity_expected": partial(
+        make_level_ranking,
+        screens=True,
+        annotation="fit",
+        profiles=True,
+        similarity=True,
     ),
 }

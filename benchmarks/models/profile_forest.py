@@ -16,6 +16,8 @@ from sklearn_csg2a.encoders._pair_layout import find_distinct_columns
 
 _N_STEPS = 30  # of filling in pairs that were not measured
 _PENALTY = 20.0  # on singular values of the profiles, in the unit of the response
+_LEAST = 1e-6  # is added to the spread of a profile, which may be constant
+_SHRUNK = 0.76  # spread of predicted profiles, relative to measured ones
 
 
 class KernelAndForest(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
@@ -26,6 +28,11 @@ class KernelAndForest(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     Columns that are constant, or equal to an earlier one, are left out.
     Pairs that were not measured are filled in before, for both models.
 
+    Compounds in which cell lines differ more would count more, by the square of that.
+    So both models learn profiles divided by the root of their standard deviation, which
+    is also that of what remains: predicted profiles are multiplied by theirs, relative
+    to a typical one.
+
     Parameters
     ----------
     kernel : regressor
@@ -34,7 +41,7 @@ class KernelAndForest(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Turns a list of SMILES into the features of the forest.
     expression : DataFrame of shape (n_cells, n_genes)
         Basal expression, by which profiles are continued to new cell lines.
-    share : float, default=0.35
+    share : float, default=0.45
         Weight of the forest; that of the kernel model is the rest.
     n_estimators, max_features, min_samples_leaf, random_state
         Of the `ExtraTreesRegressor`.
@@ -51,6 +58,8 @@ class KernelAndForest(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         The fitted encoder.
     cells_ : Index of length n_cells
         The training cell lines.
+    typical_ : float
+        Standard deviation of a typical profile that is predicted.
     """
 
     def __init__(
@@ -59,9 +68,9 @@ class KernelAndForest(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         encoder: Any,
         expression: pd.DataFrame,
         *,
-        share: float = 0.35,
+        share: float = 0.45,
         n_estimators: int = 200,
-        max_features: float = 0.2,
+        max_features: float = 0.1,
         min_samples_leaf: int = 2,
         n_components: int = 40,
         gamma: float = 0.3,
@@ -87,32 +96,50 @@ class KernelAndForest(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         compound, smiles = pd.factorize(X["smiles"].astype(object))
         cell, self.cells_ = pd.factorize(X["cell_line"].astype(object))
         profiles = _tabulate(response, given, compound, cell)
+        profiles -= profiles.mean(axis=1, keepdims=True)
         weights = np.bincount(compound, given) / np.bincount(compound)
+        spread = profiles.std(axis=1, keepdims=True) + _LEAST
+        typical = np.exp(np.average(np.log(spread[:, 0]), weights=weights))
+        self.typical_ = _SHRUNK * typical
+        profiles /= np.sqrt(spread / typical)
         grid = np.indices(profiles.shape).reshape(2, -1)
         rows = X.iloc[np.unique(cell, return_index=True)[1][grid[1]]]
         rows = rows.reset_index(drop=True).assign(smiles=np.asarray(smiles)[grid[0]])
         self.kernel_ = clone(self.kernel).fit(
             rows, profiles.ravel(), sample_weight=weights[grid[0]]
         )
+        self._cell_rows = rows.iloc[: profiles.shape[1]]
         self._learn_profiles(smiles.tolist(), profiles, weights)
         return self
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
         """Predict the response of each row, (n_rows,)."""
         compound, smiles = pd.factorize(X["smiles"].astype(object))
+        known = self._cell_rows.iloc[np.tile(np.arange(len(self.cells_)), len(smiles))]
+        known = known.assign(smiles=np.repeat(np.asarray(smiles), len(self.cells_)))
+        every = pd.concat([known, X[known.columns]], ignore_index=True)
+        average = (1 - self.share) * self.kernel_.predict(every)
+        average += self.share * self._predict_forest(every)
+        of_known, of_rows = np.split(average, [len(known)])
+        of_known = of_known.reshape(len(smiles), -1)
+        center = of_known.mean(axis=1)[compound]
+        factor = of_known.std(axis=1)[compound] / self.typical_
+        return center + factor * (of_rows - center)
+
+    def _predict_forest(self, X: pd.DataFrame) -> np.ndarray:
+        """Return what the forest predicts of each row, (n_rows,)."""
+        compound, smiles = pd.factorize(X["smiles"].astype(object))
         cell, names = pd.factorize(X["cell_line"].astype(object))
         features = encode_compounds(self.encoder_, smiles.tolist())
         scores = self.forest_.predict(features[:, self._columns])
         scores = scores.reshape(len(smiles), -1)
         profiles = self._mean + scores @ self._components
-        of_forest = self._continue(profiles, pd.Index(names))[compound, cell]
-        return (1 - self.share) * self.kernel_.predict(X) + self.share * of_forest
+        return self._continue(profiles, pd.Index(names))[compound, cell]
 
     def _learn_profiles(
         self, smiles: list[str], profiles: np.ndarray, weights: np.ndarray
     ) -> None:
         """Fit the forest to principal components of the profiles."""
-        profiles = profiles - profiles.mean(axis=1, keepdims=True)
         self._mean = np.average(profiles, axis=0, weights=weights)
         centered = profiles - self._mean
         scaled = centered * np.sqrt(weights)[:, None]

@@ -123,7 +123,7 @@ SPACES["LevelRanking"] = {
     "ranking__gamma": LogUniform(0.1, 3.0),
     "ranking__identity_weight": LogUniform(0.1, 10.0),
 }
-SPACES["LevelRanking_averages"] = {
+SPACES["LevelRanking_similarity"] = {
     "ranking__share": [0.2, 0.35, 0.5],
     "ranking__max_features": [0.1, 0.2, 0.4],
     "ranking__min_samples_leaf": [1, 2, 4],

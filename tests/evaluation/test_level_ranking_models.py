@@ -48,9 +48,9 @@ def test_screens_tell_nothing_of_the_compounds_of_the_data(name, data):
     model = models.MODELS[name](data, "drug", 0)
     levels = getattr(model.level, "estimators", [("level", model.level)])
     lists = [level.exclude for _, level in levels]
-    if "profiles" in name or "averages" in name:
+    if "profiles" in name or "similarity" in name:
         lists.append(model.exclude)
-    if "averages" in name:
+    if "similarity" in name:
         lists.append(dict(model.ranking.encoder.transformer_list)["potency"].exclude)
     own = set(compound_identities(data.X["smiles"].unique()))
     assert all(own <= set(compound_identities(excluded)) for excluded in lists)
@@ -68,7 +68,7 @@ def test_expected_annotation_is_not_that_of_held_out_compounds(data, fold):
     new = data.X.iloc[fold.test]
     cases = {
         "LevelRanking_expected": False,
-        "LevelRanking_averages_expected": False,
+        "LevelRanking_similarity_expected": False,
         "LevelRanking_known": True,
     }
     for name, differs in cases.items():

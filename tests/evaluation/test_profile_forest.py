@@ -8,6 +8,7 @@ import pytest
 from sklearn.pipeline import FeatureUnion
 
 from sklearn_csg2a.baselines import PairwiseKernelRidge, PotencyRegressor
+from sklearn_csg2a.baselines.kernels._kronecker import tanimoto_kernel
 from sklearn_csg2a.encoders import MorganEncoder
 
 module = pytest.importorskip(
@@ -19,6 +20,12 @@ fingerprints = pytest.importorskip("benchmarks.models.fingerprints")
 ALCOHOLS = ["C" * n + "O" for n in range(1, 9)]
 AMINES = ["C" * n + "N" for n in range(1, 9)]
 CELLS = [f"cell {k}" for k in range(12)]
+SMALL = {
+    "n_components": 3,
+    "n_estimators": 50,
+    "max_features": 0.2,
+    "random_state": 0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +52,7 @@ def _make(expression, **settings):
         PairwiseKernelRidge(expression=expression),
         fingerprints.FingerprintEncoder("features"),
         expression,
-        **{"n_components": 3, "n_estimators": 50, "random_state": 0, **settings},
+        **{**SMALL, **settings},
     )
 
 
@@ -55,15 +62,33 @@ def _new(cells, compounds):
     ).to_frame(index=False)
 
 
-def test_prediction_is_the_weighted_mean_of_both(screen):
+@pytest.mark.parametrize("share", [0, 0.3, 1])
+def test_mean_of_both_has_the_spread_that_it_predicts(screen, share):
     X, y, expression, measured = screen
+    model = _make(expression, share=share).fit(X[measured], y[measured])
     new = _new(CELLS, ["CC(C)O", "CC(C)N"])
+    mean = (1 - share) * model.kernel_.predict(new) + share * model._predict_forest(new)
+    mean, found = (one.reshape(-1, 2) for one in (mean, model.predict(new)))
+    spread = mean.std(axis=0)
+    assert np.allclose(found.mean(axis=0), mean.mean(axis=0))
+    assert np.allclose(found.std(axis=0), spread**2 / model.typical_)
+    centered = (one - one.mean(axis=0) for one in (mean, found))
+    ratios = np.divide(*centered)
+    assert np.allclose(ratios, ratios[0])
+
+
+def test_cell_lines_asked_for_do_not_change_each_other(screen):
+    X, y, expression, measured = screen
     model = _make(expression).fit(X[measured], y[measured])
-    shares = {
-        share: model.set_params(share=share).predict(new) for share in (0, 0.3, 1)
-    }
-    assert np.allclose(shares[0], model.kernel_.predict(new))
-    assert np.allclose(shares[0.3], 0.7 * shares[0] + 0.3 * shares[1])
+    new = _new(CELLS, ["CC(C)O", "CC(C)N"])
+    some = [0, 3, 7]
+    assert np.allclose(model.predict(new.iloc[some]), model.predict(new)[some])
+
+
+def test_profiles_without_any_difference_can_be_learned(screen):
+    X, _, expression, measured = screen
+    model = _make(expression).fit(X[measured], np.full(measured.sum(), 2.0))
+    assert np.isfinite(model.predict(_new(CELLS, ["CC(C)O"]))).all()
 
 
 @pytest.mark.parametrize("held_out", [[], CELLS[-2:]])
@@ -104,7 +129,7 @@ def test_measured_pairs_stay_and_others_are_filled_in(screen):
     assert np.isfinite(profiles).all()
 
 
-@pytest.mark.parametrize("kind", sorted(fingerprints.GENERATORS))
+@pytest.mark.parametrize("kind", sorted(fingerprints.FINGERPRINTS))
 def test_fingerprints_are_of_the_compound_not_of_its_spelling(kind):
     encoder = fingerprints.FingerprintEncoder(kind, n_bits=256)
     first, second, other = encoder.transform(["OCC", "CCO", "c1ccccc1N"])
@@ -119,31 +144,30 @@ def test_descriptors_are_finite_and_differ():
     assert len(np.unique(encoding, axis=0)) == 3
 
 
-def test_with_a_power_only_compounds_much_alike_are_similar():
-    encoder = FeatureUnion(
-        [(kind, fingerprints.FingerprintEncoder(kind)) for kind in ("pairs", "paths")]
-    )
-    X, y = pd.DataFrame({"smiles": ["CCCCCO", "c1ccccc1N"]}), [0.0, 1.0]
-    new = pd.DataFrame({"smiles": ["CCCCCO", "CCCCO"]})
-    known, similar = zip(
-        *(
-            fingerprints.MeanSimilarityRegressor(
-                compound_encoder=encoder,
-                compound_kernel=dict.fromkeys(("pairs", "paths"), "tanimoto"),
-                noise=1e-6,
-                power=power,
-            )
-            .fit(X, y)
-            .predict(new)
-            for power in (1.0, 3.0)
+def test_similarity_is_the_mean_over_fingerprints():
+    kinds = ("pairs", "keys", "circle_counts")
+    X, y = pd.DataFrame({"smiles": ALCOHOLS}), np.arange(8.0)
+    new = pd.DataFrame({"smiles": ["CC(C)O", "CCN"]})
+    model = fingerprints.MeanSimilarityRegressor(
+        compound_encoder=FeatureUnion(
+            [(kind, fingerprints.FingerprintEncoder(kind)) for kind in kinds]
         ),
-        strict=True,
+        compound_kernel=dict.fromkeys(kinds, "tanimoto"),
+        noise=0.1,
+    ).fit(X, y)
+    every = [
+        fingerprints.FingerprintEncoder(kind).transform([*ALCOHOLS, *new["smiles"]])
+        for kind in kinds
+    ]
+    similarity = np.mean([tanimoto_kernel(one, one) for one in every], axis=0)
+    dual = np.linalg.solve(
+        similarity[:8, :8] + 0.1 * np.eye(8), (y - y.mean()) / y.std()
     )
-    assert np.allclose(known, 0, atol=1e-3)
-    assert 0 < similar[0] < similar[1] < 0.5
+    expected = y.mean() + y.std() * similarity[8:, :8] @ dual
+    assert np.allclose(model.predict(new), expected, atol=1e-6)
 
 
-def test_one_fingerprint_at_power_one_is_the_usual_process():
+def test_one_fingerprint_is_the_usual_process():
     X, y = pd.DataFrame({"smiles": ALCOHOLS + AMINES}), np.arange(16.0)
     new = pd.DataFrame({"smiles": ["CC(C)O", "CC(C)N"]})
     screens = {"other": pd.DataFrame({"A549": [1.0, 2, 3]}, index=["C", "CC", "CCC"])}
