@@ -15,12 +15,7 @@ import pandas as pd
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils import Bunch
 
-from benchmarks.models.fingerprints import (
-    FINGERPRINTS,
-    DescriptorEncoder,
-    FingerprintEncoder,
-    MeanSimilarityRegressor,
-)
+from benchmarks.models.fingerprints import FINGERPRINTS, DescriptorEncoder
 from benchmarks.models.knowledge import COLUMNS
 from benchmarks.models.profile_forest import KernelAndForest
 from sklearn_csg2a import LevelRankingRegressor
@@ -102,14 +97,14 @@ def make_level(data: Bunch, *, screens: bool, annotation: Known) -> PotencyRegre
     return level.set_params(**_tell_screens(data)) if screens else level
 
 
-def make_similarity_level(data: Bunch, *, annotation: Known) -> MeanSimilarityRegressor:
+def make_similarity_level(data: Bunch, *, annotation: Known) -> PotencyRegressor:
     """Make the model of levels that compares structures by several fingerprints."""
     known = _annotate(data, annotation, SIMILARITY_WEIGHT, SIMILARITY_COLUMNS)
-    parts: list[tuple[str, Any]] = [
-        (kind, FingerprintEncoder(kind)) for kind in FINGERPRINTS
-    ]
-    return MeanSimilarityRegressor(
-        compound_encoder=FeatureUnion([*parts, ("annotation", known)]),
+    return PotencyRegressor(
+        compound_encoder=FeatureUnion(
+            [*FINGERPRINTS.items(), ("annotation", known)],
+            transformer_weights=dict.fromkeys(FINGERPRINTS, len(FINGERPRINTS) ** -0.5),
+        ),
         compound_kernel={
             **dict.fromkeys(FINGERPRINTS, "tanimoto"),
             "annotation": "linear",

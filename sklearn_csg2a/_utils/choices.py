@@ -15,6 +15,7 @@ __all__ = [
     "CompoundEncoder",
     "CompoundKernel",
     "CompoundTransformer",
+    "FingerprintKind",
     "GraphConvolution",
     "Levels",
     "MissingGenes",
@@ -28,6 +29,7 @@ AttentionForm = Literal["paper", "gated", "released", "off"]
 Auto = Literal["auto"]
 Batching = Literal["rows", "blocks"]
 CompoundKernel = Literal["tanimoto", "linear"]
+FingerprintKind = Literal["pairs", "features", "paths", "torsions", "keys"]
 GraphConvolution = Literal["gin", "gcn", "gat", "gat_gcn"]
 MissingGenes = Literal["error", "zero"]
 Novelty = Literal["pair", "cell", "compound", "both"]

@@ -2,6 +2,7 @@
 
 from sklearn_csg2a.encoders._annotation import AnnotationEncoder
 from sklearn_csg2a.encoders._base import MorganEncoder
+from sklearn_csg2a.encoders._fingerprints import FingerprintEncoder
 from sklearn_csg2a.encoders._mat import MATEncoder
 from sklearn_csg2a.encoders._mat_weights import MATWeights
 from sklearn_csg2a.encoders._mechanism import mechanism_groups
@@ -16,6 +17,7 @@ from sklearn_csg2a.encoders.pretraining import pretrain_mat
 
 __all__ = [
     "AnnotationEncoder",
+    "FingerprintEncoder",
     "MATEncoder",
     "MATWeights",
     "MorganEncoder",

@@ -53,6 +53,7 @@ _ESTIMATORS = {
     ),
     "sklearn_csg2a.encoders": (
         "AnnotationEncoder",
+        "FingerprintEncoder",
         "MATEncoder",
         "MorganEncoder",
         "PairFeatures",

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from rdkit import Chem
-from rdkit.Chem import rdFingerprintGenerator
+from rdkit.Chem import MACCSkeys, rdFingerprintGenerator
 from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import check_estimator
 
-from sklearn_csg2a.encoders import MorganEncoder
+from sklearn_csg2a.encoders import FingerprintEncoder, MorganEncoder
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
 
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)Oc1ccccc1C(=O)O"]
@@ -84,3 +84,39 @@ def test_encoder_follows_the_conventions_of_scikit_learn():
 @pytest.mark.filterwarnings("ignore:Can't test estimator")
 def test_encoder_passes_the_checks_for_text_input():
     check_estimator(MorganEncoder())
+
+
+KINDS = ["features", "pairs", "paths", "torsions", "keys"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_fingerprints_are_of_the_compound_not_of_its_spelling(kind):
+    encoder = FingerprintEncoder(kind, n_bits=256)
+    first, second, other = encoder.transform(["OCC", "CCO", "c1ccccc1N"])
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, other)
+    assert len(encoder.get_feature_names_out()) == len(first)
+
+
+@pytest.mark.parametrize("kind", KINDS[:-1])
+def test_counts_are_at_least_what_is_marked(kind):
+    marked, counted = (
+        FingerprintEncoder(kind, count=count).transform(["CCCCCCO", "CCN"])
+        for count in (False, True)
+    )
+    assert set(np.unique(marked)) == {0, 1}
+    assert counted.max() > 1
+    assert (counted.sum(axis=1) >= marked.sum(axis=1)).all()
+
+
+def test_keys_are_those_of_rdkit_and_not_counted():
+    expected = [MACCSkeys.GenMACCSKeys(Chem.MolFromSmiles(one)) for one in SMILES]
+    encoding = FingerprintEncoder("keys").transform(SMILES)
+    assert np.array_equal(encoding, [list(one) for one in expected])
+    with pytest.raises(InputError, match="has no counts"):
+        FingerprintEncoder("keys", count=True).transform(SMILES)
+
+
+def test_other_kinds_of_fingerprints_are_refused():
+    with pytest.raises(InvalidParameterError, match="kind"):
+        FingerprintEncoder("circles").transform(SMILES)

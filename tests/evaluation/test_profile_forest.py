@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.pipeline import FeatureUnion
 
-from sklearn_csg2a.baselines import PairwiseKernelRidge, PotencyRegressor
-from sklearn_csg2a.baselines.kernels._kronecker import tanimoto_kernel
-from sklearn_csg2a.encoders import MorganEncoder
+from sklearn_csg2a.baselines import PairwiseKernelRidge
+from sklearn_csg2a.encoders import FingerprintEncoder
 
 module = pytest.importorskip(
     "benchmarks.models.profile_forest",
@@ -50,7 +48,7 @@ def screen():
 def _make(expression, **settings):
     return module.KernelAndForest(
         PairwiseKernelRidge(expression=expression),
-        fingerprints.FingerprintEncoder("features"),
+        FingerprintEncoder("features"),
         expression,
         **{**SMALL, **settings},
     )
@@ -129,52 +127,8 @@ def test_measured_pairs_stay_and_others_are_filled_in(screen):
     assert np.isfinite(profiles).all()
 
 
-@pytest.mark.parametrize("kind", sorted(fingerprints.FINGERPRINTS))
-def test_fingerprints_are_of_the_compound_not_of_its_spelling(kind):
-    encoder = fingerprints.FingerprintEncoder(kind, n_bits=256)
-    first, second, other = encoder.transform(["OCC", "CCO", "c1ccccc1N"])
-    assert np.array_equal(first, second)
-    assert not np.array_equal(first, other)
-
-
 def test_descriptors_are_finite_and_differ():
     encoding = fingerprints.DescriptorEncoder().transform(["CCO", "C[NH3+]", "CCCl"])
     assert encoding.shape == (3, len(fingerprints.DESCRIPTORS))
     assert np.isfinite(encoding).all()
     assert len(np.unique(encoding, axis=0)) == 3
-
-
-def test_similarity_is_the_mean_over_fingerprints():
-    kinds = ("pairs", "keys", "circle_counts")
-    X, y = pd.DataFrame({"smiles": ALCOHOLS}), np.arange(8.0)
-    new = pd.DataFrame({"smiles": ["CC(C)O", "CCN"]})
-    model = fingerprints.MeanSimilarityRegressor(
-        compound_encoder=FeatureUnion(
-            [(kind, fingerprints.FingerprintEncoder(kind)) for kind in kinds]
-        ),
-        compound_kernel=dict.fromkeys(kinds, "tanimoto"),
-        noise=0.1,
-    ).fit(X, y)
-    every = [
-        fingerprints.FingerprintEncoder(kind).transform([*ALCOHOLS, *new["smiles"]])
-        for kind in kinds
-    ]
-    similarity = np.mean([tanimoto_kernel(one, one) for one in every], axis=0)
-    dual = np.linalg.solve(
-        similarity[:8, :8] + 0.1 * np.eye(8), (y - y.mean()) / y.std()
-    )
-    expected = y.mean() + y.std() * similarity[8:, :8] @ dual
-    assert np.allclose(model.predict(new), expected, atol=1e-6)
-
-
-def test_one_fingerprint_is_the_usual_process():
-    X, y = pd.DataFrame({"smiles": ALCOHOLS + AMINES}), np.arange(16.0)
-    new = pd.DataFrame({"smiles": ["CC(C)O", "CC(C)N"]})
-    screens = {"other": pd.DataFrame({"A549": [1.0, 2, 3]}, index=["C", "CC", "CCC"])}
-    union = FeatureUnion([("bits", MorganEncoder())])
-    usual = PotencyRegressor(screens=screens).fit(X, y)
-    same = fingerprints.MeanSimilarityRegressor(
-        screens=screens, compound_encoder=union, compound_kernel={"bits": "tanimoto"}
-    ).fit(X, y)
-    assert np.allclose(usual.predict(new), same.predict(new))
-    assert np.allclose(*(one.predict(new, return_std=True)[1] for one in (usual, same)))

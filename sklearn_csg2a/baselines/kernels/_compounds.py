@@ -20,7 +20,15 @@ from sklearn_csg2a.exceptions import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["check_compound_kernel", "compare_all", "compare_compounds", "list_blocks"]
+__all__ = [
+    "Block",
+    "check_compound_kernel",
+    "compare_all",
+    "compare_compounds",
+    "list_blocks",
+]
+
+Block = tuple[str, int, int, float]  # kernel, columns from and to, weight
 
 _SPARSE = 0.1  # share of numbers that are not 0, below which products are sparse
 
@@ -64,16 +72,24 @@ def check_compound_kernel(kernel: Any, encoder: Any) -> None:
 
 def list_blocks(
     kernel: str | Mapping[str, str], encoder: Any, smiles: str
-) -> list[tuple[str, int, int]]:
-    """Return kernel and columns, from and to, of each part of a fitted encoder."""
+) -> list[Block]:
+    """Return kernel, columns and weight of each part of a fitted encoder.
+
+    The weight of a kernel is the square of that of its part in the union, by which
+    encodings are multiplied: linear kernels have it without more, a Tanimoto kernel
+    does not depend on it.
+    """
     if encoder is None or not isinstance(kernel, Mapping):
         return []
+    weights = encoder.transformer_weights or {}
     blocks, first = [], 0
     for name, part in encoder.transformer_list:
         if part == "drop":
             continue
         last = first + encode_compounds(part, [smiles]).shape[1]
-        blocks.append((kernel[name], first, last))
+        kind = kernel[name]
+        weight = weights.get(name, 1.0) ** 2 if kind == "tanimoto" else 1.0
+        blocks.append((kind, first, last, weight))
         first = last
     return blocks
 
@@ -82,15 +98,16 @@ def compare_compounds(
     left: np.ndarray,
     right: np.ndarray,
     kernel: str | Mapping[str, str],
-    blocks: Sequence[tuple[str, int, int]],
+    blocks: Sequence[Block],
 ) -> np.ndarray:
     """Return the kernel of encoded compounds, (n_left, n_right)."""
     if left.shape[1] == 0:  # no compounds at all
         return np.ones((len(left), len(right)))
     if blocks:
         compared = np.zeros((len(left), len(right)))
-        for kind, first, last in blocks:
-            compared += _KERNELS[kind](left[:, first:last], right[:, first:last])
+        for kind, first, last, weight in blocks:
+            part = _KERNELS[kind](left[:, first:last], right[:, first:last])
+            compared += weight * part
         return compared
     return _KERNELS[str(kernel)](left, right)
 
@@ -98,7 +115,7 @@ def compare_compounds(
 def compare_all(
     encodings: np.ndarray,
     kernel: str | Mapping[str, str],
-    blocks: list[tuple[str, int, int]],
+    blocks: Sequence[Block],
 ) -> np.ndarray:
     """Return the kernel of thousands of compounds, (n, n), symmetric.
 
@@ -108,10 +125,11 @@ def compare_all(
     if np.count_nonzero(encodings) >= _SPARSE * encodings.size:
         return compare_compounds(encodings, encodings, kernel, blocks)
     compared = np.zeros((len(encodings), len(encodings)))
-    for kind, first, last in blocks or [(str(kernel), 0, encodings.shape[1])]:
+    whole = (str(kernel), 0, encodings.shape[1], 1.0)
+    for kind, first, last, weight in blocks or [whole]:
         numbers = sparse.csr_array(encodings[:, first:last].astype(np.float64))
         product = (numbers @ numbers.T).toarray()
         if kind == "tanimoto":
             product = similarity_of_products(product, *2 * [product.diagonal()])
-        compared += product
+        compared += weight * product
     return compared

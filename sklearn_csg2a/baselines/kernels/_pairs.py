@@ -16,6 +16,7 @@ from sklearn_csg2a._utils.memory import refuse_without_memory
 from sklearn_csg2a._utils.validation import draw_seeds
 from sklearn_csg2a.baselines._features import FeatureRegressor, Standardizer
 from sklearn_csg2a.baselines.kernels._compounds import (
+    Block,
     check_compound_kernel,
     compare_compounds,
     list_blocks,
@@ -175,7 +176,7 @@ class SummedKernelRegressor(PairKernelRegressor):
     """One whose kernel of compounds may be a sum over the parts of the encoding."""
 
     # none in models of files that were saved before a kernel could be given per part
-    _blocks: Sequence[tuple[str, int, int]] = ()
+    _blocks: Sequence[Block] = ()
 
     compound_kernel: str | Mapping[str, str]
 

@@ -66,7 +66,7 @@ class PotencyRegressor(NaiveRegressor):
         ``x.y / (|x|^2 + |y|^2 - x.y)``, or ``x.y``. A dict gives one for each part of
         a `FeatureUnion` by its name, and the kernels are added, so that annotations of
         compounds, such as mechanisms, are combined with their structure.
-        `transformer_weights` of the union weight linear kernels, by their squares.
+        `transformer_weights` of the union weight the kernels, by their squares.
     screens : DataFrame or dict of str to DataFrame, default=None
         Another screen, or several by name: index SMILES, one column per assay or cell
         line, NaN where not measured. Units do not matter, but large values should have

@@ -69,7 +69,7 @@ class ResponseGaussianProcess(SummedKernelRegressor):
         ``x.y / (|x|^2 + |y|^2 - x.y)``, or ``x.y``. A dict gives one for each part of
         a `FeatureUnion` by its name, and the kernels are added, so that annotations of
         compounds, such as mechanisms, are combined with their structure.
-        `transformer_weights` of the union weight linear kernels, by their squares.
+        `transformer_weights` of the union weight the kernels, by their squares.
     gamma : float, default=0.5
         Inverse squared width of the kernel of cell lines,
         ``exp(-gamma * mean((x - y)^2))`` over the genes, each standardised over the

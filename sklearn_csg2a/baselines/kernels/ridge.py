@@ -69,7 +69,7 @@ class PairwiseKernelRidge(SummedKernelRegressor):
         ``x.y / (|x|^2 + |y|^2 - x.y)``, or ``x.y``. A dict gives one for each part of
         a `FeatureUnion` by its name, and the kernels are added, so that annotations of
         compounds, such as mechanisms, are combined with their structure.
-        `transformer_weights` of the union weight linear kernels, by their squares.
+        `transformer_weights` of the union weight the kernels, by their squares.
     cell_kernel : {"rbf", "linear"}, default="rbf"
         Kernel of expression, each gene standardised over the training cells:
         ``exp(-gamma * mean((x - y)^2))`` or ``mean(x * y)`` over the genes.

@@ -95,7 +95,7 @@ def _union():
     known = AnnotationEncoder(TARGETS, columns=["target"], weight=1.0)
     return FeatureUnion(
         [("bits", MorganEncoder()), ("known", known)],
-        transformer_weights={"known": 0.7},
+        transformer_weights={"bits": 0.5, "known": 0.7},
     )
 
 
@@ -116,7 +116,7 @@ def test_kernels_of_the_parts_of_a_union_add_up(expression, response):
     y = response(at)
     known = _union().fit(SMILES).transformer_list[1][1].transform(SMILES)
     cells = rbf_kernel(_standardised(expression, at), gamma=1.0 / N_GENES)
-    of_drugs = tanimoto_matrix(SMILES) + 0.7**2 * known @ known.T
+    of_drugs = 0.5**2 * tanimoto_matrix(SMILES) + 0.7**2 * known @ known.T
     kernel = (of_drugs + 1.0)[np.ix_(DRUG, DRUG)] * (cells + 1.0)[np.ix_(CELL, CELL)]
     reference = KernelRidge(alpha=0.3, kernel="precomputed")
     reference.fit(kernel[np.ix_(at, at)], y - y.mean())

@@ -11,8 +11,13 @@ from sklearn.pipeline import FeatureUnion
 
 from sklearn_csg2a import load_model, save_model
 from sklearn_csg2a.baselines import PotencyRegressor
+from sklearn_csg2a.baselines.kernels._kronecker import tanimoto_kernel
 from sklearn_csg2a.chem import tanimoto_matrix
-from sklearn_csg2a.encoders import AnnotationEncoder, MorganEncoder
+from sklearn_csg2a.encoders import (
+    AnnotationEncoder,
+    FingerprintEncoder,
+    MorganEncoder,
+)
 from sklearn_csg2a.exceptions import InputError
 
 SMILES = ["CO", "CCO", "CCCO", "CCCCO", "CC(C)O", "c1ccccc1O", "Cc1ccccc1O", "CCN"]
@@ -157,6 +162,28 @@ def test_annotation_counts_beside_structure(response):
         compound_kernel={"structure": "tanimoto", "known": "linear"},
     )
     assert model.fit(_rows(SMILES), y).predict(_rows(NEW[:1])) > 3
+
+
+@pytest.mark.parametrize("n_others", [0, 200])  # sums of sparse products with many
+def test_similarity_can_be_the_mean_over_fingerprints(n_others, response):
+    parts = {"pairs": FingerprintEncoder(), "counts": MorganEncoder(count=True)}
+    parts["keys"] = FingerprintEncoder("keys")
+    smiles = [*SMILES, *("C" * n + "Br" for n in range(1, n_others + 1))]
+    y = np.concatenate([response, np.arange(n_others) / 50])
+    model = PotencyRegressor(
+        compound_encoder=FeatureUnion(
+            list(parts.items()), transformer_weights=dict.fromkeys(parts, 3**-0.5)
+        ),
+        compound_kernel=dict.fromkeys(parts, "tanimoto"),
+    ).fit(_rows(smiles), y)
+    every = [encoder.transform([*smiles, *NEW]) for encoder in parts.values()]
+    similarity = np.mean([tanimoto_kernel(one, one) for one in every], axis=0)
+    known, n = slice(None, len(smiles)), len(smiles)
+    kernel = similarity[known, known] + 0.15 * np.eye(n)
+    expected = similarity[n:, known] @ np.linalg.solve(kernel, (y - y.mean()) / y.std())
+    np.testing.assert_allclose(
+        model.predict(_rows(NEW)), y.mean() + y.std() * expected, rtol=1e-6
+    )
 
 
 def test_a_model_file_keeps_everything(response, tmp_path):
