@@ -1,6 +1,6 @@
 """Compare models compound by compound, from predictions stored by benchmarks/run.py.
 
-    python benchmarks/by_compound.py LevelRanking_averages_known \
+    python benchmarks/by_compound.py LevelRanking_similarity_known \
         PairwiseKernelRidge_known --data gdsc_full --schemes drug disjoint
 
 The first model is compared with each of the others. Folds of new compounds hold few of
