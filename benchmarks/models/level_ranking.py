@@ -15,12 +15,13 @@ import pandas as pd
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils import Bunch
 
-from benchmarks.models.fingerprints import FINGERPRINTS, DescriptorEncoder
+from benchmarks.models.descriptors import DescriptorEncoder
 from benchmarks.models.knowledge import COLUMNS
 from benchmarks.models.profile_forest import KernelAndForest
 from sklearn_csg2a import LevelRankingRegressor
 from sklearn_csg2a.baselines import PairwiseKernelRidge, PotencyRegressor
 from sklearn_csg2a.encoders import AnnotationEncoder, MorganEncoder, PotencyEncoder
+from sklearn_csg2a.encoders._fingerprints import FINGERPRINTS
 
 Known = Literal["all", "fit"] | None
 

@@ -77,6 +77,14 @@ def tanimoto_matrix(
     return similarity
 
 
+def similarity_of_products(
+    product: np.ndarray, left: np.ndarray, right: np.ndarray
+) -> np.ndarray:
+    """Return the Tanimoto similarity from x.y (n_left, n_right), |x|^2 and |y|^2."""
+    joint = left[:, None] + right - product
+    return np.divide(product, joint, out=np.ones_like(product), where=joint > 0)
+
+
 def nearest_tanimoto(query: Sequence[str], reference: Sequence[str]) -> np.ndarray:
     """Compute the similarity of each compound to its nearest reference.
 

@@ -10,14 +10,16 @@ from rdkit.Chem import MACCSkeys, rdFingerprintGenerator
 
 from sklearn_csg2a._utils.choices import FingerprintKind, options
 from sklearn_csg2a._utils.sklearn_compat import Interval, StrOptions
-from sklearn_csg2a.chem._compounds import parse_smiles
-from sklearn_csg2a.encoders._base import SmilesEncoder
+from sklearn_csg2a.chem._compounds import parent_smiles, parse_smiles
+from sklearn_csg2a.chem._similarity import similarity_of_products
+from sklearn_csg2a.encoders._base import MorganEncoder, SmilesEncoder
+from sklearn_csg2a.encoders._resolve import encode_compounds
 from sklearn_csg2a.exceptions import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["FingerprintEncoder"]
+__all__ = ["FINGERPRINTS", "FingerprintEncoder", "mean_similarity"]
 
 _KEYS = "keys"
 _N_KEYS = 167  # the first is never set
@@ -147,3 +149,37 @@ class FingerprintEncoder(SmilesEncoder):
         for row, molecule in enumerate(molecules):
             encoding[row] = fingerprint(molecule)
         return encoding
+
+
+# Of different kinds; some mark patterns, some count them.
+FINGERPRINTS: dict[str, SmilesEncoder] = {
+    "morgan": MorganEncoder(),
+    "morgan_counts": MorganEncoder(count=True),
+    "features": FingerprintEncoder("features"),
+    "pairs": FingerprintEncoder("pairs"),
+    "pair_counts": FingerprintEncoder("pairs", count=True),
+    "paths": FingerprintEncoder("paths"),
+    "torsions": FingerprintEncoder("torsions"),
+    "torsion_counts": FingerprintEncoder("torsions", count=True),
+    "keys": FingerprintEncoder("keys"),
+}
+
+
+def mean_similarity(query: Sequence[str], reference: Sequence[str]) -> np.ndarray:
+    """Return the mean Tanimoto similarity over all FINGERPRINTS of largest fragments.
+
+    The similarity ``x.y / (|x|^2 + |y|^2 - x.y)`` of a pair does not depend on other
+    compounds, to the last bit: all numbers are whole.
+    """
+    rows, columns = (
+        [parent_smiles(text) for text in compounds] for compounds in (query, reference)
+    )
+    total = np.zeros((len(rows), len(columns)))
+    for encoder in FINGERPRINTS.values():
+        left, right = (
+            encode_compounds(encoder, compounds).astype(np.float64)
+            for compounds in (rows, columns)
+        )
+        squares = (left**2).sum(axis=1), (right**2).sum(axis=1)
+        total += similarity_of_products(left @ right.T, *squares)
+    return total / len(FINGERPRINTS)

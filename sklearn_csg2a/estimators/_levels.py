@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_csg2a._utils.interrupts import check_uninterrupted
 from sklearn_csg2a._utils.stored_tables import StoresTables
-from sklearn_csg2a.chem import compound_identities, tanimoto_matrix
+from sklearn_csg2a.chem import compound_identities
+from sklearn_csg2a.encoders._fingerprints import mean_similarity
 from sklearn_csg2a.estimators._preparation import chosen
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import fit_mean_effects
@@ -31,7 +32,9 @@ STRUCTURE = "structure"
 
 
 class StructureLevels(RegressorMixin, BaseEstimator):
-    """Gaussian process of the levels of compounds, on Tanimoto similarity.
+    """Gaussian process of the levels of compounds, on their mean Tanimoto similarity.
+
+    Similarities by nine fingerprints are averaged.
 
     Parameters
     ----------
@@ -58,14 +61,14 @@ class StructureLevels(RegressorMixin, BaseEstimator):
         """Fit to a row, and its level in y, for each compound."""
         self.smiles_ = X[self.smiles_column].tolist()
         self.mean_ = float(np.mean(y))
-        kernel = tanimoto_matrix(self.smiles_)
+        kernel = mean_similarity(self.smiles_, self.smiles_)
         kernel[np.diag_indices_from(kernel)] += self.noise
         self.dual_coef_ = linalg.solve(kernel, y - self.mean_, assume_a="pos")
         return self
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
         """Predict the level of the compound of each row, (n_rows,)."""
-        kernel = tanimoto_matrix(X[self.smiles_column].tolist(), self.smiles_)
+        kernel = mean_similarity(X[self.smiles_column].tolist(), self.smiles_)
         # A sum for each row, whose bits do not depend on the other rows.
         return self.mean_ + (kernel * self.dual_coef_).sum(axis=1)
 

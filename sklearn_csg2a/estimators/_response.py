@@ -100,9 +100,9 @@ class DrugResponseRegressor(
         Model of the mean response of compounds, such as
         :class:`~sklearn_csg2a.baselines.PotencyRegressor`; the network then learns what
         differs between cell lines: see :class:`LevelRankingRegressor`, where
-        predictions are also centred. "structure" is a Gaussian process on Tanimoto
-        similarity; "auto" is that with ``novelty="compound"``, else None: the network
-        predicts all.
+        predictions are also centred. "structure" is a Gaussian process on the mean
+        similarity of nine fingerprints; "auto" is that with ``novelty="compound"``,
+        else None: the network predicts all.
     cell_effects : bool or "auto", default="auto"
         Set mean effects of training cell lines apart like levels, and add them to the
         predictions for these cell lines. Ignored if `level` is None. "auto" is True

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_csg2a.encoders import FingerprintEncoder, MorganEncoder
+from sklearn_csg2a.encoders._fingerprints import mean_similarity
 from sklearn_csg2a.exceptions import InputError, InvalidSmilesError
 
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)Oc1ccccc1C(=O)O"]
@@ -120,3 +121,15 @@ def test_keys_are_those_of_rdkit_and_not_counted():
 def test_other_kinds_of_fingerprints_are_refused():
     with pytest.raises(InvalidParameterError, match="kind"):
         FingerprintEncoder("circles").transform(SMILES)
+
+
+def test_mean_similarity_is_that_of_parents_and_of_each_pair_alone():
+    compounds = [*SMILES, "C", "CC(=O)Oc1ccccc1C(=O)O.Cl"]
+    similarity = mean_similarity(compounds, compounds)
+    assert np.array_equal(similarity, similarity.T)
+    assert np.array_equal(similarity.diagonal(), np.ones(5))
+    assert np.array_equal(similarity[4], similarity[2])
+    assert (similarity[0, 1:4] < 1).all()
+    assert np.array_equal(
+        mean_similarity(compounds[:1], compounds[1:]), similarity[:1, 1:]
+    )

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.pipeline import FeatureUnion
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_csg2a import DrugResponseRegressor, load_model, save_model
 from sklearn_csg2a.baselines import GlobalMean, PotencyRegressor
 from sklearn_csg2a.datasets import make_screen
+from sklearn_csg2a.encoders._fingerprints import FINGERPRINTS
 from sklearn_csg2a.exceptions import InputError
 from sklearn_csg2a.metrics import fit_mean_effects
 from sklearn_csg2a.model_selection import DrugBlindKFold
@@ -118,7 +120,14 @@ def test_for_new_compounds_levels_and_effects_of_cell_lines_are_set_apart(
 def test_levels_by_structure_are_those_of_the_gaussian_process(screen, split):
     X, y, new = split
     by_structure = _make_for_compounds(screen).fit(X, y)
-    given = _make_for_compounds(screen, level=PotencyRegressor()).fit(X, y)
+    process = PotencyRegressor(
+        compound_encoder=FeatureUnion(
+            list(FINGERPRINTS.items()),
+            transformer_weights=dict.fromkeys(FINGERPRINTS, 1 / 3),
+        ),
+        compound_kernel=dict.fromkeys(FINGERPRINTS, "tanimoto"),
+    )
+    given = _make_for_compounds(screen, level=process).fit(X, y)
     np.testing.assert_allclose(
         by_structure.predict_parts(new)["level"],
         given.predict_parts(new)["level"],

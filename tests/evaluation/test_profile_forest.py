@@ -13,7 +13,7 @@ module = pytest.importorskip(
     "benchmarks.models.profile_forest",
     reason="the benchmarks folder is not importable",
 )
-fingerprints = pytest.importorskip("benchmarks.models.fingerprints")
+descriptors = pytest.importorskip("benchmarks.models.descriptors")
 
 ALCOHOLS = ["C" * n + "O" for n in range(1, 9)]
 AMINES = ["C" * n + "N" for n in range(1, 9)]
@@ -128,7 +128,7 @@ def test_measured_pairs_stay_and_others_are_filled_in(screen):
 
 
 def test_descriptors_are_finite_and_differ():
-    encoding = fingerprints.DescriptorEncoder().transform(["CCO", "C[NH3+]", "CCCl"])
-    assert encoding.shape == (3, len(fingerprints.DESCRIPTORS))
+    encoding = descriptors.DescriptorEncoder().transform(["CCO", "C[NH3+]", "CCCl"])
+    assert encoding.shape == (3, len(descriptors.DESCRIPTORS))
     assert np.isfinite(encoding).all()
     assert len(np.unique(encoding, axis=0)) == 3

@@ -9,11 +9,9 @@ import numpy as np
 from scipy import sparse
 from sklearn.pipeline import FeatureUnion
 
-from sklearn_csg2a.baselines.kernels._kronecker import (
-    similarity_of_products,
-    tanimoto_kernel,
-)
+from sklearn_csg2a.baselines.kernels._kronecker import tanimoto_kernel
 from sklearn_csg2a.baselines.kernels._products import multiply_rows
+from sklearn_csg2a.chem._similarity import similarity_of_products
 from sklearn_csg2a.encoders import encode_compounds
 from sklearn_csg2a.exceptions import InputError
 

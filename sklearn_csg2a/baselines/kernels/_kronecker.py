@@ -14,6 +14,7 @@ import numpy as np
 from scipy import linalg
 
 from sklearn_csg2a.baselines.kernels._products import multiply_rows
+from sklearn_csg2a.chem._similarity import similarity_of_products
 from sklearn_csg2a.nn.blocks import count_blocks, map_blocks
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ __all__ = [
     "conjugate_gradients",
     "predict_pairs",
     "rbf_kernel",
-    "similarity_of_products",
     "solve_ridge",
     "tanimoto_kernel",
 ]
@@ -62,14 +62,6 @@ def tanimoto_kernel(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     product = multiply_rows(left, right.T)
     squares = (left**2).sum(axis=1), (right**2).sum(axis=1)
     return similarity_of_products(product, *squares)
-
-
-def similarity_of_products(
-    product: np.ndarray, left: np.ndarray, right: np.ndarray
-) -> np.ndarray:
-    """Return the Tanimoto similarity from x.y (n_left, n_right), |x|^2 and |y|^2."""
-    joint = left[:, None] + right - product
-    return np.divide(product, joint, out=np.ones_like(product), where=joint > 0)
 
 
 def _multiply(left: np.ndarray, grid: np.ndarray, right: np.ndarray) -> np.ndarray:

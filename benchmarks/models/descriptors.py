@@ -1,4 +1,4 @@
-"""Structure beside the Morgan fingerprint: others, and descriptors."""
+"""Descriptors of compounds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from rdkit.Chem import Crippen, Descriptors, rdMolDescriptors
 
 from sklearn_csg2a.chem import parse_smiles
-from sklearn_csg2a.encoders import FingerprintEncoder, MorganEncoder
 from sklearn_csg2a.encoders._base import SmilesEncoder
 
 # Twelve numbers of a compound: size, lipophilicity, polarity, hydrogen bonds, shape.
@@ -29,18 +28,6 @@ DESCRIPTORS: tuple[Callable[[Any], float], ...] = (
         atom.GetAtomicNum() in (9, 17, 35) for atom in molecule.GetAtoms()
     ),
 )
-# Nine fingerprints, of which some mark patterns and some count them.
-FINGERPRINTS: dict[str, SmilesEncoder] = {
-    "morgan": MorganEncoder(),
-    "morgan_counts": MorganEncoder(count=True),
-    "features": FingerprintEncoder("features"),
-    "pairs": FingerprintEncoder("pairs"),
-    "pair_counts": FingerprintEncoder("pairs", count=True),
-    "paths": FingerprintEncoder("paths"),
-    "torsions": FingerprintEncoder("torsions"),
-    "torsion_counts": FingerprintEncoder("torsions", count=True),
-    "keys": FingerprintEncoder("keys"),
-}
 
 
 class DescriptorEncoder(SmilesEncoder):
