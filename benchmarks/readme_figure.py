@@ -25,7 +25,7 @@ LABELS = {
     "PairwiseKernelRidge": ("kernel ridge", "classical"),
     "ResponseGP": ("Gaussian process", "classical"),
     "RandomForest": ("random forest", "classical"),
-    "LevelRanking_known": ("level and ranking, informed", "classical"),
+    "LevelRanking_similarity_known": ("level and ranking, informed", "classical"),
     "MeanEffects": ("mean effects", "naive"),
     "TissueDrugMean": ("mean of tissue and drug", "naive"),
 }

@@ -101,8 +101,8 @@ class DrugResponseRegressor(
         :class:`~sklearn_csg2a.baselines.PotencyRegressor`; the network then learns what
         differs between cell lines: see :class:`LevelRankingRegressor`, where
         predictions are also centred. "structure" is a Gaussian process on the mean
-        similarity of nine fingerprints; "auto" is that with ``novelty="compound"``,
-        else None: the network predicts all.
+        similarity of nine fingerprints; "auto" is that if compounds will be new
+        ("compound", "both"), else None: the network predicts all.
     cell_effects : bool or "auto", default="auto"
         Set mean effects of training cell lines apart like levels, and add them to the
         predictions for these cell lines. Ignored if `level` is None. "auto" is True
@@ -257,7 +257,7 @@ class DrugResponseRegressor(
     bilinear_dim   0       64      0         0
     =============  ======  ======  ========  ======
 
-    ``novelty="compound"`` also chooses `level` and `compound_encoder`.
+    "compound" and "both" also choose `level`, "compound" `compound_encoder`.
 
     References
     ----------

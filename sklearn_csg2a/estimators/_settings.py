@@ -58,6 +58,7 @@ SETTINGS: dict[str | None, dict[str, Any]] = {
         "dropout": 0.5,
         "gene_dropout": 0.7,
         "learning_rate": 3e-4,
+        "level": "structure",
         "max_epochs": 4,
     },
 }

@@ -46,6 +46,7 @@ WRITTEN_OUT = {
         "gene_dropout": 0.7,
         "head_hidden": (256, 64),
         "learning_rate": 3e-4,
+        "level": "structure",
     },
 }
 EPOCHS = {"pair": 40, "cell": 20, "compound": 10, "both": 4}
