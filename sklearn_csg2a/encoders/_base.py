@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MorganEncoder",
     "SmilesEncoder",
+    "compute_fingerprints",
     "read_smiles",
 ]
 
@@ -250,12 +251,19 @@ class MorganEncoder(SmilesEncoder):
         generator = rdFingerprintGenerator.GetMorganGenerator(
             radius=int(self.radius), fpSize=int(self.n_bits)
         )
-        fingerprint = (
-            generator.GetCountFingerprintAsNumPy
-            if self.count
-            else generator.GetFingerprintAsNumPy
-        )
-        encoding = np.zeros((len(smiles), self.n_bits), dtype=np.float32)
-        for row, compound in enumerate(smiles):
-            encoding[row] = fingerprint(parse_smiles(compound))
-        return encoding
+        return compute_fingerprints(generator, smiles, self.n_bits, self.count)
+
+
+def compute_fingerprints(
+    generator: Any, smiles: Sequence[str], n_bits: int, count: bool
+) -> np.ndarray:
+    """Return which patterns compounds have, or how often: (n, n_bits) float32."""
+    fingerprint = (
+        generator.GetCountFingerprintAsNumPy
+        if count
+        else generator.GetFingerprintAsNumPy
+    )
+    encoding = np.zeros((len(smiles), n_bits), dtype=np.float32)
+    for row, compound in enumerate(smiles):
+        encoding[row] = fingerprint(parse_smiles(compound))
+    return encoding

@@ -12,7 +12,11 @@ from sklearn_csg2a._utils.choices import FingerprintKind, options
 from sklearn_csg2a._utils.sklearn_compat import Interval, StrOptions
 from sklearn_csg2a.chem._compounds import parent_smiles, parse_smiles
 from sklearn_csg2a.chem._similarity import similarity_of_products
-from sklearn_csg2a.encoders._base import MorganEncoder, SmilesEncoder
+from sklearn_csg2a.encoders._base import (
+    MorganEncoder,
+    SmilesEncoder,
+    compute_fingerprints,
+)
 from sklearn_csg2a.encoders._resolve import encode_compounds
 from sklearn_csg2a.exceptions import InputError
 
@@ -130,24 +134,20 @@ class FingerprintEncoder(SmilesEncoder):
 
     def _encode(self, smiles: Sequence[str]) -> np.ndarray:
         """Compute the fingerprints: (n, n_features) float32."""
-        molecules = map(parse_smiles, smiles)
-        encoding = np.zeros((len(smiles), self._n_features_out), dtype=np.float32)
         if self.kind == _KEYS:
-            if self.count:
-                msg = "kind='keys' has no counts; use count=False, or another kind."
-                raise InputError(msg)
-            for row, molecule in enumerate(molecules):
-                found = MACCSkeys.GenMACCSKeys(molecule).GetOnBits()
-                encoding[row, list(found)] = 1
-            return encoding
+            return self._mark_keys(smiles)
         generator = _GENERATORS[self.kind](int(self.n_bits))
-        fingerprint = (
-            generator.GetCountFingerprintAsNumPy
-            if self.count
-            else generator.GetFingerprintAsNumPy
-        )
-        for row, molecule in enumerate(molecules):
-            encoding[row] = fingerprint(molecule)
+        return compute_fingerprints(generator, smiles, self.n_bits, self.count)
+
+    def _mark_keys(self, smiles: Sequence[str]) -> np.ndarray:
+        """Return which MACCS keys compounds have: (n, n_features) float32."""
+        if self.count:
+            msg = "kind='keys' has no counts; use count=False, or another kind."
+            raise InputError(msg)
+        encoding = np.zeros((len(smiles), _N_KEYS), dtype=np.float32)
+        for row, compound in enumerate(smiles):
+            found = MACCSkeys.GenMACCSKeys(parse_smiles(compound)).GetOnBits()
+            encoding[row, list(found)] = 1
         return encoding
 
 
