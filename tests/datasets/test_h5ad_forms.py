@@ -201,9 +201,24 @@ def _announce_much(file):
     file.create_dataset("obs/plain", shape=(2**40,), dtype="f8", chunks=(2**10,))
 
 
+def _list_in_attribute(file):
+    lists = h5py.vlen_dtype("u1")
+    del file["obs"].attrs["_index"]
+    one = np.empty(1, dtype=object)
+    one[0] = np.array([1, 2], "u1")
+    file["obs"].attrs.create("_index", one, dtype=lists)
+
+
+def _lists_in_records(file):
+    inner = np.dtype([("genes", h5py.vlen_dtype("f8"))])
+    del file["obs"]
+    file.create_dataset("obs", shape=(3,), dtype=[("index", "S8"), ("inside", inner)])
+
+
 @pytest.mark.parametrize(
     "damage",
     [
+        *(_list_in_attribute, _lists_in_records),
         *(_cut_indices, _point_outside, _turn_back, _shorten_mask, _replace_codes),
         *(_replace_values, _announce_much),
     ],

@@ -34,7 +34,8 @@ WITHOUT_EFFECT = {
 @pytest.mark.parametrize("scheme", NOVELTY)
 def test_three_lines_give_the_configuration_of_the_tables(scheme):
     data = registry.load_data("screen")
-    make = registry.make_csg2a_apart if scheme == "drug" else registry.make_csg2a
+    is_apart = scheme in {"drug", "disjoint"}
+    make = registry.make_csg2a_apart if is_apart else registry.make_csg2a
     of_table = make(data, scheme, 0)
     novelty, n_rows = NOVELTY[scheme]
     three_lines = DrugResponseRegressor(

@@ -136,8 +136,7 @@ class Hdf5File:
             raise self.refuse(
                 owner.name, f"attribute {name!r} does not fit in the file"
             )
-        if stored.dtype.kind == "O":
-            self._check_heaps()
+        self._check_type(stored.dtype, owner.name, f"attribute {name!r} is")
         return owner.attrs[name]
 
     def check_table(self, shape: tuple[int, ...], where: str) -> None:
@@ -162,6 +161,7 @@ class Hdf5File:
         """Read a table of records."""
         if len(array.shape) != 1:
             raise self.refuse(array.name, f"not a table: its shape is {array.shape}")
+        self._check_type(array.dtype, array.name, "a table")
         self._take(array)
         return array[()]
 
@@ -183,6 +183,23 @@ class Hdf5File:
                 raise self.refuse(array.name, "its texts do not fit in the file")
             values[start : start + step] = piece
         return values
+
+    def _check_type(self, dtype: np.dtype, where: str, what: str) -> None:
+        """Refuse lists of variable length, which HDF5 reads without checking them.
+
+        Where one is damaged, the library ends the process.
+        """
+        fields = (dtype.fields or {"": (dtype,)}).values()
+        objects = [field[0].base for field in fields if field[0].base.hasobject]
+        for one in objects:
+            if one.fields is not None:
+                self._check_type(one, where, what)
+            elif not (
+                self._h5py.check_string_dtype(one) or self._h5py.check_ref_dtype(one)
+            ):
+                raise self.refuse(where, f"{what} of lists of variable length")
+        if objects:
+            self._check_heaps()
 
     def _check_heaps(self) -> None:
         """Check once where texts of variable length lie."""
