@@ -262,3 +262,56 @@ def test_masks_and_codes_of_another_type_are_refused(h5ad):
         cell["codes"], cell["categories"] = np.array([0.5] * 4), _texts("A")
     with pytest.raises(DataFileError, match="codes: codes of type float64"):
         read_h5ad(h5ad)
+
+
+HOW_WRITTEN = {
+    "old form": {"libver": "earliest"},
+    "new form": {"libver": "latest"},
+    "behind other content": {"userblock_size": 1024},
+}
+
+
+def _write_h5ad(path, n_attributes=0, **how):
+    """Write a table with texts as attributes; return the value of `_index`."""
+    with h5py.File(path, "w", **how) as file:
+        file["X"] = VALUES
+        for name, ids in (("obs", "abcd"), ("var", "xyz")):
+            table = file.create_group(name)
+            for k in range(n_attributes):
+                table.attrs[f"other {k}"] = "text " * k
+            table.attrs.update({"encoding-type": "dataframe", "_index": "names"})
+            table.attrs["column-order"] = _texts("first", "second")
+            table["names"] = _texts(*ids)
+            for column in ("first", "second"):
+                table[column] = np.arange(len(ids))
+    content = path.read_bytes()
+    at = content.index(b"_index\0")
+    text = content.index(b"GCOL", how.get("userblock_size", 0))
+    place = (text - how.get("userblock_size", 0)).to_bytes(8, "little")
+    return content.index(place, at) - 4
+
+
+@pytest.mark.parametrize("how", HOW_WRITTEN)
+@pytest.mark.parametrize("n_attributes", [0, 3, 40])
+def test_texts_of_attributes_are_read_wherever_they_are(tmp_path, how, n_attributes):
+    path = tmp_path / "a.h5ad"
+    _write_h5ad(path, n_attributes, **HOW_WRITTEN[how])
+    data = read_h5ad(path)
+    assert data.profiles.index.tolist() == list("abcd")
+    assert data.profiles.columns.tolist() == ["first", "second"]
+
+
+@pytest.mark.parametrize("how", HOW_WRITTEN)
+@pytest.mark.parametrize(
+    ("first", "bytes_"),
+    [(0, b"\xff\xff\xff\x7f"), (4, b"\x08"), (4, b"\xff" * 8), (12, b"\xff\x7f")],
+    ids=["length", "place", "place outside", "number"],
+)
+def test_damaged_texts_of_attributes_are_not_searched(tmp_path, how, first, bytes_):
+    path = tmp_path / "a.h5ad"
+    value = _write_h5ad(path, **HOW_WRITTEN[how])
+    content = bytearray(path.read_bytes())
+    content[value + first : value + first + len(bytes_)] = bytes_
+    path.write_bytes(content)
+    with pytest.raises(DataFileError, match=r"a\.h5ad"):
+        read_h5ad(path)

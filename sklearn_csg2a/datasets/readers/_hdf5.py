@@ -8,7 +8,9 @@ taken, and only values within the file are read.
 from __future__ import annotations
 
 import math
+import mmap
 import os
+import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,10 @@ from typing import Any
 import numpy as np
 
 from sklearn_csg2a._utils.optional import import_optional
+from sklearn_csg2a.datasets.readers._hdf5_attributes import (
+    find_attribute,
+    has_all_texts,
+)
 from sklearn_csg2a.datasets.readers._hdf5_texts import (
     count_bytes,
     decode_texts,
@@ -137,6 +143,8 @@ class Hdf5File:
                 owner.name, f"attribute {name!r} does not fit in the file"
             )
         self._check_type(stored.dtype, owner.name, f"attribute {name!r} is")
+        if self._h5py.check_string_dtype(stored.dtype) and stored.dtype.kind == "O":
+            self._check_texts(owner, name, math.prod(stored.shape or ()))
         return owner.attrs[name]
 
     def check_table(self, shape: tuple[int, ...], where: str) -> None:
@@ -200,6 +208,22 @@ class Hdf5File:
                 raise self.refuse(where, f"{what} of lists of variable length")
         if objects:
             self._check_heaps()
+
+    def _check_texts(self, owner: Any, name: str, n_texts: int) -> None:
+        """Refuse texts of an attribute that are not where it says."""
+        header = self._h5py.h5o.get_info(owner.id).addr
+        base = self._file.userblock_size
+        with (
+            Path(self.path).open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            try:
+                value = find_attribute(content, base + header, base, name)
+                is_sound = value is None or has_all_texts(value, n_texts, content, base)
+            except (struct.error, IndexError):  # a place outside the file
+                is_sound = False
+        if not is_sound:
+            raise self.refuse(owner.name, f"attribute {name!r} has no such texts")
 
     def _check_heaps(self) -> None:
         """Check once where texts of variable length lie."""

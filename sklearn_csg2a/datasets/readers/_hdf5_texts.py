@@ -19,7 +19,7 @@ import numpy as np
 
 from sklearn_csg2a.datasets.readers._text import decode_text
 
-__all__ = ["count_bytes", "decode_texts", "find_broken_heap"]
+__all__ = ["count_bytes", "decode_texts", "find_broken_heap", "list_objects"]
 
 _DEFLATE, _SHUFFLE = 1, 2  # numbers of filters in HDF5
 _LENGTH = np.dtype("<u4")  # the first field of an entry
@@ -106,25 +106,27 @@ def find_broken_heap(path: str | os.PathLike[str]) -> int | None:
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
     ):
         for match in _HEAP.finditer(content, 0, _MAX_SEARCHED):
-            if not _is_sound(content, match.start()):
+            if list_objects(content, match.start()) is None:
                 return match.start()
     return None
 
 
-def _is_sound(content: mmap.mmap, start: int) -> bool:
-    """Walk through the objects of a heap."""
-    if start + _HEAP_SIZE.size > len(content):
-        return False
+def list_objects(content: mmap.mmap, start: int) -> dict[int, int] | None:
+    """Return the size of each object of a heap, by its number; None if it is broken."""
+    sizes: dict[int, int] = {}
+    if not _HEAP.match(content, start) or start + _HEAP_SIZE.size > len(content):
+        return None
     (n_bytes,) = _HEAP_SIZE.unpack_from(content, start)
     if not _HEAP_SIZE.size < n_bytes <= len(content) - start:
-        return False
+        return None
     at = _HEAP_SIZE.size
     while at + _OBJECT.size <= n_bytes:
         number, _, _, size = _OBJECT.unpack_from(content, start + at)
         step = size if number == 0 else _OBJECT.size + -(-size // 8) * 8
         if step < _OBJECT.size or at + step > n_bytes:
-            return False
+            return None
         if number == 0:
             break
+        sizes[number] = size
         at += step
-    return True
+    return sizes
