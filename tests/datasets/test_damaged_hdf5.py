@@ -175,6 +175,20 @@ def test_a_heap_of_texts_without_end_is_not_walked_through(h5ad):
             read_h5ad(h5ad)
 
 
+def test_a_heap_is_walked_through_behind_free_space(h5ad):
+    content = bytearray(h5ad.read_bytes())
+    heap = content.index(b"GCOL")
+    at = heap + 16
+    while number := int.from_bytes(content[at : at + 2], "little"):
+        size = int.from_bytes(content[at + 8 : at + 16], "little")
+        at += 16 + -(-size // 8) * 8
+    assert number == 0
+    content[at + 8 : at + 16] = (16).to_bytes(8, "little")  # then, nothing
+    h5ad.write_bytes(content)
+    with pytest.raises(DataFileError, match=rf"byte {heap}: a heap of texts"):
+        read_h5ad(h5ad)
+
+
 @pytest.mark.parametrize("how", STORED[:2])
 def test_memory_is_not_taken_for_a_text_of_a_damaged_length(gctx, how):
     with h5py.File(gctx, "a") as file:

@@ -125,8 +125,7 @@ def list_objects(content: mmap.mmap, start: int) -> dict[int, int] | None:
         step = size if number == 0 else _OBJECT.size + -(-size // 8) * 8
         if step < _OBJECT.size or at + step > n_bytes:
             return None
-        if number == 0:
-            break
-        sizes[number] = size
+        if number:
+            sizes[number] = size
         at += step
     return sizes
