@@ -220,7 +220,7 @@ class Hdf5File:
             try:
                 value = find_attribute(content, base + header, base, name)
                 is_sound = value is None or has_all_texts(value, n_texts, content, base)
-            except (struct.error, IndexError):  # a place outside the file
+            except (struct.error, IndexError, OverflowError):  # outside the file
                 is_sound = False
         if not is_sound:
             raise self.refuse(owner.name, f"attribute {name!r} has no such texts")
