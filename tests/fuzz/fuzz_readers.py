@@ -6,7 +6,8 @@ changes sound files in structure and in single bytes and reads each. A reader re
 raises an InputError; what else comes out, takes 20 s or 2 GB ends the run, and the file
 is kept in the folder of ``--keep``. Without a name, the readers are listed. By hand
 only: ``pip install atheris`` (Linux) for guidance by coverage; without it, changes are
-drawn at random.
+drawn at random. A file of no bytes that is kept is no finding: HDF5 ended the process
+while a damaged file was changed, before it was read.
 """
 
 from __future__ import annotations
