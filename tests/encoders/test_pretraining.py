@@ -17,6 +17,7 @@ from sklearn_csg2a.encoders.pretraining.masked_atoms import AccuracyTable, hide_
 from sklearn_csg2a.encoders.pretraining.packed import pack_molecules
 from sklearn_csg2a.encoders.pretraining.training import MaskedAtomTraining
 from sklearn_csg2a.exceptions import CheckpointError, InputError, InterruptedFitWarning
+from tests.training.cut_arrays import without_last_value
 
 RINGS = ["c1ccccc1", "C1CCCCC1", "c1ccncc1", "c1ccsc1", "C1CCOC1"]
 TAILS = ["C", "CC", "O", "N", "CO", "C(=O)O", "C#N", "Cl"]
@@ -137,17 +138,12 @@ def test_P35_a_damaged_checkpoint_of_a_pretraining_is_refused(tmp_path, coordina
             pretrain_mat(MOLECULES, tmp_path, **SMALL | {"max_epochs": 1})
 
 
-def _without_last(arrays, beginning):
-    name = next(n for n in sorted(arrays) if n.startswith(beginning) and arrays[n].ndim)
-    return {**arrays, name: np.ascontiguousarray(arrays[name][:-1])}
-
-
 @pytest.mark.parametrize(
     "change",
     [
         # torch would write the moments of a parameter past the end of their memory
-        lambda manifest, arrays: _without_last(arrays, "optimizer/"),
-        lambda manifest, arrays: _without_last(arrays, "model/"),
+        lambda manifest, arrays: without_last_value(arrays, "optimizer/"),
+        lambda manifest, arrays: without_last_value(arrays, "model/"),
         lambda manifest, arrays: manifest.update(step=manifest["step"] - 1),
         lambda manifest, arrays: manifest.update(losses=["1.5"]),
         lambda manifest, arrays: manifest.update(history=None),

@@ -30,6 +30,7 @@ from sklearn_csg2a._utils.archive import read_archive, write_archive
 from sklearn_csg2a.encoders import MorganEncoder
 from sklearn_csg2a.exceptions import CheckpointError
 from sklearn_csg2a.model_selection import DrugBlindKFold
+from tests.training.cut_arrays import without_last_value
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 N_ROWS = 40
@@ -246,19 +247,13 @@ def test_P35_a_damaged_checkpoint_is_refused(checkpoint, damage):
         _model(checkpoint).fit(X, Y)
 
 
-def _smaller(arrays, beginning):
-    """Cut the last value off the first array whose name begins so."""
-    name = next(n for n in sorted(arrays) if n.startswith(beginning) and arrays[n].ndim)
-    return {**arrays, name: np.ascontiguousarray(arrays[name][:-1])}
-
-
 @pytest.mark.parametrize(
     "change",
     [
         # torch would write the moments of a parameter past the end of their memory
-        lambda manifest, arrays: _smaller(arrays, "optimizer/"),
-        lambda manifest, arrays: _smaller(arrays, "weights/"),
-        lambda manifest, arrays: _smaller(arrays, "best/"),
+        lambda manifest, arrays: without_last_value(arrays, "optimizer/"),
+        lambda manifest, arrays: without_last_value(arrays, "weights/"),
+        lambda manifest, arrays: without_last_value(arrays, "best/"),
         lambda manifest, arrays: arrays | {"optimizer/99/step": np.zeros((), "f4")},
         lambda manifest, arrays: arrays | {"optimizer/step": np.zeros((), "f4")},
         lambda manifest, arrays: {

@@ -81,9 +81,14 @@ def has_all_texts(value: bytes, n_texts: int, content: mmap.mmap, base: int) -> 
     """Whether a stored value refers to texts that exist and have these lengths."""
     if len(value) < n_texts * _TEXT.size:
         return False
+    heaps: dict[int, dict[int, int] | None] = {}
     for k in range(n_texts):
         length, place, number = _TEXT.unpack_from(value, k * _TEXT.size)
-        objects = list_objects(content, base + place) if length else None
-        if length and (objects is None or objects.get(number, 0) < length):
+        if not length:
+            continue
+        if place not in heaps:
+            heaps[place] = list_objects(content, base + place)
+        objects = heaps[place]
+        if objects is None or objects.get(number, 0) < length:
             return False
     return True
