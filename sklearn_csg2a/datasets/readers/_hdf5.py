@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import mmap
 import os
-import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,12 +23,21 @@ from sklearn_csg2a.datasets.readers._hdf5_attributes import (
     find_attribute,
     has_all_texts,
 )
+from sklearn_csg2a.datasets.readers._hdf5_headers import find_start, place_at
+from sklearn_csg2a.datasets.readers._hdf5_objects import (
+    is_sound_file,
+    is_sound_object,
+)
 from sklearn_csg2a.datasets.readers._hdf5_texts import (
     count_bytes,
     decode_texts,
     find_broken_heap,
 )
-from sklearn_csg2a.datasets.readers._text import GZIP_MAGIC, start_of_file
+from sklearn_csg2a.datasets.readers._text import (
+    GZIP_MAGIC,
+    decode_text,
+    start_of_file,
+)
 from sklearn_csg2a.exceptions import DataFileError, InputError
 
 __all__ = ["Hdf5File", "open_hdf5"]
@@ -67,13 +75,24 @@ class Hdf5File:
         Its path, for messages.
     expected : str
         What the file should be, for messages.
+    content : mmap
+        The bytes of the file.
     """
 
-    def __init__(self, file: Any, path: str | os.PathLike[str], expected: str) -> None:
+    def __init__(
+        self,
+        file: Any,
+        path: str | os.PathLike[str],
+        expected: str,
+        content: mmap.mmap,
+    ) -> None:
         self.path = path
         self._file = file
         self._expected = expected
-        self._size = Path(path).stat().st_size
+        self._content = content
+        self._base = file.userblock_size
+        self._size = len(content)
+        self._sound: set[int] = set()  # places of headers
         self._has_sound_heaps = False
         self._left = max(_ALL_SMALL, _MAX_RATIO * self._size)
         self._h5py = import_optional("h5py", extra="h5", purpose=f"Reading {path}")
@@ -143,8 +162,8 @@ class Hdf5File:
                 owner.name, f"attribute {name!r} does not fit in the file"
             )
         self._check_type(stored.dtype, owner.name, f"attribute {name!r} is")
-        if self._h5py.check_string_dtype(stored.dtype) and stored.dtype.kind == "O":
-            self._check_texts(owner, name, math.prod(stored.shape or ()))
+        if stored.dtype.kind == "O":
+            self._check_objects(owner, name, stored)
         return owner.attrs[name]
 
     def check_table(self, shape: tuple[int, ...], where: str) -> None:
@@ -209,26 +228,30 @@ class Hdf5File:
         if objects:
             self._check_heaps()
 
-    def _check_texts(self, owner: Any, name: str, n_texts: int) -> None:
-        """Refuse texts of an attribute that are not where it says."""
+    def _check_objects(self, owner: Any, name: str, stored: Any) -> None:
+        """Refuse texts and references of an attribute that are not where it says."""
         header = self._h5py.h5o.get_info(owner.id).addr
-        base = self._file.userblock_size
-        with (
-            Path(self.path).open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-        ):
-            try:
-                value = find_attribute(content, base + header, base, name)
-                is_sound = value is None or has_all_texts(value, n_texts, content, base)
-            except (struct.error, IndexError, OverflowError):  # outside the file
-                is_sound = False
-        if not is_sound:
+        value = find_attribute(self._content, header, self._base, name)
+        if value is None:
+            return
+        n_values = math.prod(stored.shape or ())
+        if self._h5py.check_ref_dtype(stored.dtype) is not None:
+            for k in range(n_values):
+                self._check_object(place_at(value, 8 * k), owner.name)
+        elif not has_all_texts(value, n_values, self._content, self._base):
             raise self.refuse(owner.name, f"attribute {name!r} has no such texts")
+
+    def _check_object(self, place: int, where: str) -> None:
+        """Refuse a group or array that HDF5 cannot open."""
+        if place not in self._sound:
+            if not is_sound_object(self._content, place, self._base):
+                raise self.refuse(where, f"a broken header at byte {place}")
+            self._sound.add(place)
 
     def _check_heaps(self) -> None:
         """Check once where texts of variable length lie."""
         if not self._has_sound_heaps:
-            place = find_broken_heap(self.path)
+            place = find_broken_heap(self._content)
             if place is not None:
                 raise self.refuse(f"byte {place}", "a heap of texts that is broken")
             self._has_sound_heaps = True
@@ -261,22 +284,28 @@ class Hdf5File:
 
     def _resolve(self, parent: Any, name: str) -> Any:
         """Follow a name and the links within the file, None if it leads nowhere."""
+        h5l = self._h5py.h5l
         parts = name.split("/")
         n_links = 0
         while parts:
             part = parts.pop(0)
             if not part:
                 continue
-            if not isinstance(parent, self._h5py.Group) or part not in parent:
+            if not isinstance(parent, self._h5py.Group):
                 return None
-            link = parent.get(part, getlink=True)
-            if isinstance(link, self._h5py.SoftLink):
+            links, key = parent.id.links, part.encode()
+            if not links.exists(key):
+                return None
+            link = links.get_info(key)
+            if link.type == h5l.TYPE_SOFT:
                 n_links += 1
                 if n_links > _MAX_LINKS:
                     raise self.refuse(parent.name, f"the links of {part!r} do not end")
-                parent = self._file if link.path.startswith("/") else parent
-                parts = [*link.path.split("/"), *parts]
-            elif isinstance(link, self._h5py.HardLink):
+                path = decode_text(links.get_val(key))
+                parent = self._file if path.startswith("/") else parent
+                parts = [*path.split("/"), *parts]
+            elif link.type == h5l.TYPE_HARD:
+                self._check_object(link.u, f"{parent.name}, {part!r}")
                 parent = parent[part]
             else:
                 raise self.refuse(parent.name, f"{part!r} is a link to another file")
@@ -293,12 +322,21 @@ def open_hdf5(path: str | os.PathLike[str], expected: str) -> Iterator[Hdf5File]
             f"{expected} was expected."
         )
         raise DataFileError(msg)
-    if not h5py.is_hdf5(path):
-        msg = f"{path} is not an HDF5 file; {expected} was expected."
-        raise DataFileError(msg)
     try:
-        with h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES) as file:
-            yield Hdf5File(file, path, expected)
+        with _mapped(path) as content:
+            start = None if content is None else find_start(content)
+            if content is None or start is None:
+                msg = f"{path} is not an HDF5 file; {expected} was expected."
+                raise DataFileError(msg)
+            if not is_sound_file(content, start):
+                msg = (
+                    f"{path}: the start of the file or the header of its first group "
+                    f"is broken; {expected} was expected. It is damaged: download it "
+                    "again."
+                )
+                raise DataFileError(msg)
+            with h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES) as file:
+                yield Hdf5File(file, path, expected, content)
     except InputError:
         raise
     except MemoryError as error:
@@ -313,3 +351,14 @@ def open_hdf5(path: str | os.PathLike[str], expected: str) -> Iterator[Hdf5File]
             "was expected. Download the file again."
         )
         raise DataFileError(msg) from error
+
+
+@contextmanager
+def _mapped(path: str | os.PathLike[str]) -> Iterator[mmap.mmap | None]:
+    """Open the bytes of a file; None if it is empty."""
+    with Path(path).open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            yield None
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            yield content

@@ -99,15 +99,11 @@ def _sum_lengths(entries: bytes, n_entries: int) -> int:
     return int(np.ascontiguousarray(lengths).view(_LENGTH).sum(dtype=np.uint64))
 
 
-def find_broken_heap(path: str | os.PathLike[str]) -> int | None:
+def find_broken_heap(content: mmap.mmap) -> int | None:
     """Return the place of the first heap whose objects do not follow each other."""
-    with (
-        Path(path).open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-    ):
-        for match in _HEAP.finditer(content, 0, _MAX_SEARCHED):
-            if list_objects(content, match.start()) is None:
-                return match.start()
+    for match in _HEAP.finditer(content, 0, _MAX_SEARCHED):
+        if list_objects(content, match.start()) is None:
+            return match.start()
     return None
 
 
