@@ -1,6 +1,6 @@
 """Headers of HDF5 objects, read where they lie, without HDF5.
 
-A header is a chain of blocks of messages, each with a type, a size, flags and a content;
+A header is a chain of blocks of messages with a type, a size, flags and a content;
 a further block is announced by a message. Places are counted from the start of the
 HDF5 part of a file. The format is public (HDF5 File Format Specification, version 3).
 """
