@@ -293,14 +293,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("shapes", nargs="+", choices=[*TRAINERS, "gdsc_full"])
     parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, help="a file for another processor"
+    )
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    kept = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    results = asked.results
+    kept = json.loads(results.read_text("utf-8")) if results.exists() else {}
     for name in asked.shapes:
         n_steps = 3 if name in {"wide", "gdsc_full"} else asked.steps
         kept[name] = rounded(measure(name, n_steps))
         print(name, json.dumps(kept[name], indent=1), flush=True)
-        RESULTS.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+        results.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -245,6 +245,13 @@ def test_rma_values_are_read_with_symbols(write):
         read_gdsc_expression(path, replicates="error")
 
 
+def test_means_of_any_values_are_taken(write):
+    text = "GENE_SYMBOLS\tGENE_title\tDATA.9\tDATA.8\tDATA.9\nTP53\ta\t6.5\t7\t1.1\n"
+    read = read_gdsc_expression(write(text), replicates="mean")
+    assert read.index.tolist() == ["9", "8"]
+    np.testing.assert_allclose(read["TP53"], [3.8, 7.0], rtol=1e-6)
+
+
 def test_rma_values_are_read_with_ensembl_ids(write):
     text = "ensembl_gene\t906826\t687983\nENSG1\t6.5\t7.5\nENSG2\t1\t2\n"
     read = read_gdsc_expression(write(text))

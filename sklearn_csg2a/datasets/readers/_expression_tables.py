@@ -192,7 +192,7 @@ def join_repeated(
     means = values[repeated].groupby(level=0, sort=False).mean()
     first = ~values.index.duplicated()
     joined = values[first].copy()
-    joined.loc[means.index] = means
+    joined.loc[means.index] = means.astype(values.dtypes)  # in some versions, wider
     return joined
 
 
