@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from sklearn_csg2a.exceptions import DeviceMemoryError
+from sklearn_csg2a.nn.freed_memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -76,6 +77,7 @@ class _Shared:
         with self.lock:
             setting = torch.get_num_threads()
             if self.n_inside == 0:
+                keep_freed_memory()
                 self.setting = setting
                 _release_blas_limits()
                 self.blas = _libraries().limit(limits=1, user_api="blas")

@@ -67,6 +67,7 @@ _BAD_ARCHIVE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError),
     *(LookupError, ValueError, RuntimeError, OverflowError),
 )
+NEWER = {"libver": "latest", "track_order": True}  # forms of HDF5 with checksums
 MEMORY = 2048  # MB
 PATIENCE = 20  # s
 
@@ -79,11 +80,11 @@ def workbook():
     return content.getvalue()
 
 
-def gctx():
+def gctx(**how):
     import h5py
 
     content = io.BytesIO()
-    with h5py.File(content, "w") as file:
+    with h5py.File(content, "w", **how) as file:
         file["0/DATA/0/matrix"] = np.arange(12, dtype="f4").reshape(4, 3)
         file["0/META/COL/id"] = np.array([b"a", b"b", b"c", b"d"])
         file["0/META/COL/dose"] = np.array([1.0, 2, 3, -666])
@@ -92,13 +93,13 @@ def gctx():
     return content.getvalue()
 
 
-def h5ad(kind):
+def h5ad(kind, **how):
     import h5py
     from scipy import sparse
 
     values = np.array([[0, 1, 2], [3, 0, 0], [0, 0, 4], [5, 6, 0]], dtype="f4")
     content = io.BytesIO()
-    with h5py.File(content, "w") as file:
+    with h5py.File(content, "w", **how) as file:
         if kind == "dense":
             file.create_dataset("X", data=values, chunks=(2, 3), compression="gzip")
         else:
@@ -208,14 +209,14 @@ def readers(folder):
                 lambda path: datasets.iter_gctx(path, block_size=2),
                 datasets.read_gctx_metadata,
             ),
-            [gctx()],
+            [gctx(), gctx(**NEWER)],
             change_hdf5,
         ),
         "read_h5ad": (
             several(
                 datasets.read_h5ad, lambda path: datasets.iter_h5ad(path, block_size=2)
             ),
-            [h5ad("csr"), h5ad("csc"), h5ad("dense")],
+            [h5ad("csr"), h5ad("csc"), h5ad("dense"), h5ad("csr", **NEWER)],
             change_hdf5,
         ),
         "table_of_a_data_folder": (

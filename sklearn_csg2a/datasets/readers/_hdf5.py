@@ -178,7 +178,9 @@ class Hdf5File:
             raise self.refuse(array.name, f"not a list: its shape is {array.shape}")
         is_text = self._h5py.check_string_dtype(array.dtype) is not None
         if not is_text and array.dtype.kind not in "biuf":
-            raise self.refuse(array.name, f"of type {array.dtype}, not numbers or text")
+            raise self.refuse(
+                array.name, f"of type {array.dtype!s:.80}, not numbers or text"
+            )
         self._take(array)
         if array.dtype.kind == "O":
             return self._read_texts(array)
