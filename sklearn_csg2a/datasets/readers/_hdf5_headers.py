@@ -113,12 +113,13 @@ def list_messages(content: mmap.mmap, place: int, base: int) -> list[Message] | 
     else:
         return None
     messages: list[Message] = []
+    known: set[int] = set()  # where blocks begin
     n_left = len(content)
     for start, end in blocks:
-        n_left -= end - start
-        # blocks do not overlap, so that all of them fit in the file
-        if not 0 <= start <= end <= len(content) or n_left < 0:
+        n_left -= end - start  # blocks do not overlap: together, they are in the file
+        if start in known or not start <= end <= len(content) or n_left < 0:
             return None
+        known.add(start)
         at = start
         while at + form.size + skipped <= end:
             kind, n_bytes, flags = form.unpack_from(content, at)

@@ -131,7 +131,10 @@ def _is_sound_group(content: mmap.mmap, tree: int, heap: int, base: int) -> bool
     leaves = _list_leaves(content, tree, base, _OF_NAMES, _NAME_KEY)
     if names is None or leaves is None:
         return False
-    for place in (int(place) for leaf in leaves for place in leaf["child"]):
+    places = [int(place) for leaf in leaves for place in leaf["child"]]
+    if len(set(places)) < len(places):
+        return False
+    for place in places:
         mark, n_entries = _NAMES.unpack_from(content, base + place)
         if mark != b"SNOD":
             return False
