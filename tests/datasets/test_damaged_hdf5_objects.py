@@ -56,6 +56,12 @@ def _symbol_table(path, content, name):
     )
 
 
+def _names(path, content):
+    """Return the place of the list of names of a group."""
+    tree, _ = _symbol_table(path, content, "0/META/COL")
+    return struct.unpack_from("<Q", content, tree + 32)[0]
+
+
 def _pieces(path, content):
     """Return the place of the tree of the pieces of the matrix."""
     layout = _message(content, _header(path, "0/DATA/0/matrix"), 8)
@@ -98,20 +104,19 @@ def _free_space_without_end(path, content):
 
 
 def _place_of_a_name(path, content):
-    tree, _ = _symbol_table(path, content, "0/META/COL")
-    names = struct.unpack_from("<Q", content, tree + 32)[0]
-    return names + 8, b"\xff\xff\xff\x7f"
+    return _names(path, content) + 8, b"\xff\xff\xff\x7f"
 
 
 def _text_of_a_link(path, content):
+    entries = [_names(path, content) + 8 + 40 * k for k in range(3)]
+    link = next(at for at in entries if content[at + 16] == 2)
+    return link + 24, b"\xff\xff\xff\x7f"
+
+
+def _names_are_listed_twice(path, content):
     tree, _ = _symbol_table(path, content, "0/META/COL")
-    names = struct.unpack_from("<Q", content, tree + 32)[0]
-    kinds = [
-        names + 8 + 40 * k + 16
-        for k in range(3)
-        if content[names + 8 + 40 * k + 16] == 2
-    ]
-    return kinds[0] + 8, b"\xff\xff\xff\x7f"
+    content[tree + 6] = 2  # children
+    return tree + 48, struct.pack("<Q", _names(path, content))
 
 
 def _tree_of_names_is_its_own(path, content):
@@ -170,7 +175,7 @@ INSIDE = [
     *(_size_of_a_heap, _free_space_without_end, _place_of_a_name, _text_of_a_link),
     *(_tree_of_names_is_its_own, _tree_of_another_kind, _tree_of_many_names),
     *(_tree_of_pieces_is_its_own, _size_of_a_piece, _place_of_a_piece),
-    _lists_of_lists,
+    *(_names_are_listed_twice, _lists_of_lists),
 ]
 AT_THE_START = [_first_header, _width_of_places, _form_of_the_file, _other_files]
 
